@@ -1,0 +1,20 @@
+/* The Internet checksum (RFC 1071), in pieces. A sum is the unfolded sum of 16-bit big-endian words. */
+#ifndef WIRE_CHECKSUM_H
+#define WIRE_CHECKSUM_H
+
+#include <stdint.h>
+#include <stddef.h>
+#include <wire/address.h>
+
+/* Sum of `length` bytes that start on an even offset; a last odd byte is padded with zero. */
+uint64_t checksum_sum(const void *bytes, size_t length);
+/* The sum of B when it follows `preceding` bytes: swapped if that is odd. */
+uint64_t checksum_shift(uint64_t sum, size_t preceding);
+/* Adding two partial sums never overflows for anything that fits in memory. */
+uint16_t checksum_fold(uint64_t sum);    /* ones' complement sum, 16 bits, host order, not inverted */
+uint16_t checksum_finish(uint64_t sum);  /* the inverted fold: what goes on the wire (in host order) */
+/* The pseudo-header's sum for `protocol` and `length` bytes of transport header and payload. */
+uint64_t checksum_pseudo_header(const struct ip_address *source, const struct ip_address *destination,
+                                uint8_t protocol, uint32_t length);
+
+#endif
