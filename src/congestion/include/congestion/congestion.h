@@ -1,0 +1,62 @@
+/* Congestion control behind one small table of operations: an algorithm is one file that fills the table in.
+ * The sender (src/tcp) detects loss, measures, and keeps in flight at most cwnd_bytes; the algorithm moves cwnd_bytes,
+ * ssthresh_bytes and, if it paces, pacing_bytes_per_s. Proportional rate reduction during recovery is the sender's. */
+#ifndef CONGESTION_CONGESTION_H
+#define CONGESTION_CONGESTION_H
+
+#include <braid/env.h>
+#include <base/ensure.h>
+
+#define CONGESTION_STATE_BYTES 256
+
+struct congestion {
+    const struct congestion_ops *ops;
+    uint32_t mss_bytes;
+    uint32_t cwnd_bytes;
+    uint32_t ssthresh_bytes;         /* UINT32_MAX: slow start has not ended yet */
+    uint64_t pacing_bytes_per_s;     /* 0: the sender derives it from cwnd and RTT */
+    uint64_t state[CONGESTION_STATE_BYTES / 8]; /* the algorithm's own */
+};
+
+/* What one acknowledgement taught. */
+struct congestion_ack {
+    braid_time now;
+    uint32_t acked_bytes;        /* newly acknowledged, cumulatively or selectively */
+    uint32_t in_flight_bytes;    /* before this acknowledgement */
+    uint32_t lost_bytes;         /* newly marked lost by it */
+    braid_time rtt_ns;           /* of this acknowledgement, 0 if none could be taken */
+    braid_time srtt_ns, min_rtt_ns;
+    uint64_t delivery_bytes_per_s; /* of the newest delivered segment, 0 if unknown */
+    bool application_limited;    /* that rate was bounded by the application, not by the path */
+    bool cwnd_limited;           /* the window was what held the sender back */
+    bool round_start;            /* first acknowledgement of a new round trip */
+    bool in_recovery;            /* fast recovery or RTO recovery: cwnd must not grow */
+};
+
+struct congestion_ops {
+    const char *name;
+    void (*init)(struct congestion *c, braid_time now);
+    void (*on_ack)(struct congestion *c, const struct congestion_ack *ack);
+    /* Fast recovery begins (once a window): set ssthresh_bytes and, where it applies, the target cwnd. */
+    void (*on_loss)(struct congestion *c, uint32_t in_flight_bytes, braid_time now);
+    /* Recovery is over. */
+    void (*on_recovered)(struct congestion *c, braid_time now);
+    /* The retransmission timer fired (RFC 5681 §3.1 (4)). */
+    void (*on_timeout)(struct congestion *c, uint32_t in_flight_bytes, braid_time now);
+    /* The last reduction was spurious: put back what was there. */
+    void (*on_undo)(struct congestion *c, braid_time now);
+    /* Sending starts again after `idle_ns` of nothing in flight. */
+    void (*on_restart)(struct congestion *c, braid_time idle_ns, braid_time now);
+};
+
+extern const struct congestion_ops congestion_cubic; /* RFC 9438, with HyStart++ (RFC 9406) */
+extern const struct congestion_ops congestion_newreno;
+
+/* By name; NULL if there is none such. congestion_name(i) lists them, NULL after the last. */
+const struct congestion_ops *congestion_find(const char *name);
+const char *congestion_name(unsigned index);
+
+/* Initial window: RFC 6928. */
+void congestion_start(struct congestion *c, const struct congestion_ops *ops, uint32_t mss_bytes, braid_time now);
+
+#endif

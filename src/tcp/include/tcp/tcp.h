@@ -1,0 +1,231 @@
+/* One subflow: a TCP connection (RFC 9293) without any I/O of its own.
+ *
+ * It does not know Multipath TCP. Whoever owns it hands in a table of operations: options to add to a segment, data
+ * that arrived, acknowledged, suspected, closed. Time enters as `now`, packets by tcp_input(), and it answers when
+ * asked: tcp_output(), tcp_deadline(), tcp_expire().
+ *
+ * Callbacks may call tcp_send(), tcp_shutdown(), tcp_abort(), tcp_ack_soon() and the getters on any subflow, but
+ * never tcp_input(), tcp_output(), tcp_expire() or tcp_destroy(). */
+#ifndef TCP_TCP_H
+#define TCP_TCP_H
+
+#include <braid/env.h>
+#include <braid/packet.h>
+#include <base/buf.h>
+#include <base/seq.h>
+#include <congestion/congestion.h>
+#include <wire/icmp.h>
+#include <wire/tcp_segment.h>
+
+struct tcp;
+
+enum tcp_state {
+    TCP_STATE_CLOSED, /* before connect/accept, and for good afterwards */
+    TCP_STATE_SYN_SENT,
+    TCP_STATE_SYN_RECEIVED,
+    TCP_STATE_ESTABLISHED,
+    TCP_STATE_FIN_WAIT_1,
+    TCP_STATE_FIN_WAIT_2,
+    TCP_STATE_CLOSE_WAIT,
+    TCP_STATE_CLOSING,
+    TCP_STATE_LAST_ACK,
+    TCP_STATE_TIME_WAIT,
+};
+const char *tcp_state_name(enum tcp_state state);
+
+enum tcp_close_reason {
+    TCP_CLOSED_NORMALLY, /* both FINs acknowledged (and TIME-WAIT over) */
+    TCP_CLOSED_REFUSED,  /* RST in answer to our SYN */
+    TCP_CLOSED_RESET,    /* RST by the peer later on */
+    TCP_CLOSED_TIMEOUT,  /* the peer did not answer */
+    TCP_CLOSED_UNREACHABLE, /* an ICMP error, hard, or soft until the connect attempt ended */
+    TCP_CLOSED_ABORTED,  /* by us */
+    TCP_CLOSED_NO_MEMORY,
+};
+const char *tcp_close_reason_name(enum tcp_close_reason reason);
+
+/* What the owner says to a segment that passed TCP's own checks (RFC 9293 §3.10.7, RFC 5961). */
+enum tcp_verdict {
+    TCP_VERDICT_ACCEPT,
+    TCP_VERDICT_DROP,  /* as if it never came */
+    TCP_VERDICT_RESET, /* answer with RST and close (TCP_CLOSED_ABORTED) */
+};
+
+/* A segment about to be sent, as the owner sees it when asked for options. */
+struct tcp_outgoing {
+    seq32 seq;
+    uint8_t flags;
+    uint32_t payload_limit; /* the most payload that may go in it, before options; 0: a pure ACK, SYN, FIN or RST */
+    bool retransmission;
+};
+
+struct tcp_owner_ops {
+    /* Writes options of kind 30 (whole options, unpadded) for the segment into out[room]. Returns their length.
+     * Every segment asks: SYN, SYN/ACK, data, pure ACK, FIN, RST. A retransmission asks again. For a super-segment
+     * the options are repeated on every piece. */
+    size_t (*write_options)(void *owner, struct tcp *t, const struct tcp_outgoing *segment, uint8_t *out, size_t room);
+    /* How many payload bytes from `seq` may travel in one (super-)segment: at least 1, at most `want`. Segments never
+     * cross the boundary, also when retransmitted. NULL: no boundaries. */
+    uint32_t (*segment_limit)(void *owner, struct tcp *t, seq32 seq, uint32_t want);
+    /* An acceptable segment came (SYN and SYN/ACK included). Called before its ACK and payload are processed. */
+    enum tcp_verdict (*segment_arrived)(void *owner, struct tcp *t, const struct tcp_segment *segment, braid_time now);
+    /* Payload in subflow order. The reference passes to the owner. */
+    void (*data_arrived)(void *owner, struct tcp *t, seq32 seq, struct braid_slice data, braid_time now);
+    /* snd_una advanced by `bytes` of payload. */
+    void (*acknowledged)(void *owner, struct tcp *t, uint32_t bytes, braid_time now);
+    /* Three-way handshake done (for a passive open: the third ACK came). */
+    void (*established)(void *owner, struct tcp *t, braid_time now);
+    /* The peer's FIN came in order: no more data_arrived. */
+    void (*fin_arrived)(void *owner, struct tcp *t, braid_time now);
+    /* A tail loss probe was due (`timeouts` 0) or the retransmission timer fired (`timeouts` in a row, from 1) and
+     * data is unacknowledged: the path may be gone. */
+    void (*suspected)(void *owner, struct tcp *t, unsigned timeouts, braid_time now);
+    /* After suspected(): the peer acknowledged something new. */
+    void (*recovered)(void *owner, struct tcp *t, braid_time now);
+    /* State is CLOSED for good; called once. The owner calls tcp_destroy() later, not from in here. */
+    void (*closed)(void *owner, struct tcp *t, enum tcp_close_reason reason, braid_time now);
+    /* The window to advertise now, in bytes; must not make the right edge go back by more than rounding. Called when
+     * a segment is built. */
+    uint32_t (*receive_window)(void *owner, struct tcp *t);
+};
+
+struct tcp_config {
+    struct flow flow;
+    uint16_t link;                 /* number to put into packets */
+    uint32_t mtu_bytes;            /* of the link: our MSS and the bound of what we send */
+    uint32_t super_segment_bytes;  /* most payload of one packet_out; 0: only single segments */
+    bool checksum_offload;         /* leave packets' checksums partial */
+    bool reset_silently;           /* never send a RST (link is gone or unfit) */
+    const struct congestion_ops *congestion; /* NULL: CUBIC */
+    uint32_t receive_window_max_bytes;       /* the largest window ever advertised: decides the scale offered */
+    braid_time time_wait_ns;                 /* 0: 60 s */
+    braid_time connect_timeout_ns;           /* give up SYN/SYN-ACK retransmission after this; 0: 127 s */
+    braid_time user_timeout_ns;              /* give up on unacknowledged data after this; 0: 15 min */
+    bool no_delay;                           /* no Nagle (always on for a subflow of MPTCP) */
+    uint64_t connection_number, subflow_number; /* for traces */
+    const struct tcp_owner_ops *ops;
+    void *owner;
+};
+
+/* NULL when there is no memory or no randomness. */
+struct tcp *tcp_create(const struct braid_env *env, const struct tcp_config *config) MUST_USE;
+/* Frees everything, in any state, sending nothing and calling nobody. NULL is fine. */
+void tcp_destroy(struct tcp *t);
+
+/* Active open: SYN goes out with the next tcp_output(). State must be CLOSED, fresh. */
+void tcp_connect(struct tcp *t, braid_time now);
+/* Passive open with the peer's SYN (its ports and addresses match config.flow). The SYN/ACK is held back until
+ * tcp_answer(); retransmitted SYNs meanwhile are ignored. segment_arrived() is called for the SYN in here; false if
+ * the owner's verdict was not ACCEPT. */
+bool tcp_accept(struct tcp *t, const struct tcp_segment *syn, braid_time now) MUST_USE;
+void tcp_answer(struct tcp *t, braid_time now);
+
+/* One segment for this subflow (the flow was matched, IP and TCP headers decoded and verified). `buf` may be NULL;
+ * else the payload lies in it and may be kept by reference. ecn: the IP header's two bits. */
+void tcp_input(struct tcp *t, const struct tcp_segment *segment, struct braid_buf *buf, uint8_t ecn, braid_time now);
+/* An ICMP error about one of our segments, its flow matched. Ignored unless its sequence number is in flight
+ * (RFC 5927). */
+void tcp_icmp(struct tcp *t, const struct icmp_error *error, braid_time now);
+
+/* Fills at most `room` packets to be sent now; returns how many. Call until it returns less than `room`. */
+size_t tcp_output(struct tcp *t, struct braid_packet_out *packets, size_t room, braid_time now) MUST_USE;
+/* Is there something for tcp_output() to do at `now`? (False negatives never, false positives rarely.) */
+bool tcp_wants_output(const struct tcp *t, braid_time now);
+/* When tcp_expire() is due; BRAID_NEVER. A pacing release counts as a deadline. */
+braid_time tcp_deadline(const struct tcp *t);
+void tcp_expire(struct tcp *t, braid_time now);
+
+/* --- data --- */
+
+/* Appends to the send queue, taking over the reference. Any state up to CLOSE_WAIT, before tcp_shutdown(). False:
+ * no memory, or not in such a state; the caller still owns the slice. No bound: see tcp_room(). */
+bool tcp_send(struct tcp *t, struct braid_slice data) MUST_USE;
+/* Bytes that tcp_output() could put on the wire at once if they were queued: congestion window and the peer's window,
+ * less what is in flight and what is queued unsent. 0 unless data may flow (ESTABLISHED, CLOSE_WAIT). */
+uint32_t tcp_room(const struct tcp *t);
+/* Queued but never sent. */
+uint32_t tcp_unsent(const struct tcp *t);
+/* Queued or sent, and not acknowledged. */
+uint32_t tcp_unacknowledged(const struct tcp *t);
+/* Sequence number the next byte given to tcp_send() will have. */
+seq32 tcp_send_queue_end(const struct tcp *t);
+/* FIN after what is queued. */
+void tcp_shutdown(struct tcp *t, braid_time now);
+/* RST on the next tcp_output() (unless reset_silently, or none is due in this state), state CLOSED at once, closed()
+ * is called with TCP_CLOSED_ABORTED. Options for the RST are asked for when it is built. */
+void tcp_abort(struct tcp *t, braid_time now);
+/* An ACK goes out with the next tcp_output(), or later with the delayed ACK timer. */
+void tcp_ack_now(struct tcp *t);
+void tcp_ack_soon(struct tcp *t, braid_time now);
+/* The owner freed receive space: sends a window update if it is worth one (RFC 9293 §3.8.6.2.2). */
+void tcp_window_opened(struct tcp *t, braid_time now);
+/* A keepalive probe (RFC 9293 §3.8.4): an ACK with sequence snd_nxt - 1, to make the peer answer. */
+void tcp_probe(struct tcp *t);
+/* The link changed its mind about the MTU. */
+void tcp_set_mtu(struct tcp *t, uint32_t mtu_bytes);
+
+/* --- facts --- */
+
+enum tcp_state tcp_state(const struct tcp *t);
+const struct flow *tcp_flow(const struct tcp *t);
+uint16_t tcp_link(const struct tcp *t);
+void *tcp_owner(const struct tcp *t);
+seq32 tcp_iss(const struct tcp *t); /* our initial sequence number: the SYN's */
+seq32 tcp_irs(const struct tcp *t); /* the peer's */
+seq32 tcp_snd_una(const struct tcp *t);
+seq32 tcp_snd_nxt(const struct tcp *t);
+seq32 tcp_rcv_nxt(const struct tcp *t);
+uint32_t tcp_peer_window(const struct tcp *t); /* scaled, from the newest segment */
+/* Everything queued (and a FIN, if one was asked for) is acknowledged. */
+bool tcp_all_acknowledged(const struct tcp *t);
+/* The only or final error is soft ICMP etc.: kind to show the application; ICMP_OTHER if none. */
+enum icmp_error_kind tcp_last_icmp(const struct tcp *t);
+
+struct tcp_info {
+    enum tcp_state state;
+    uint32_t mss_bytes; /* payload per full segment before MPTCP options, timestamps already taken off */
+    uint32_t cwnd_bytes, ssthresh_bytes, in_flight_bytes, peer_window_bytes;
+    braid_time srtt_ns, rttvar_ns, min_rtt_ns, rto_ns; /* 0: not measured */
+    braid_time receive_rtt_ns;     /* as the receiver sees it, from timestamps or a window's worth; 0 unknown */
+    uint64_t delivery_bytes_per_s; /* newest sample of the sender's delivery rate */
+    uint64_t max_delivery_bytes_per_s; /* windowed maximum over about ten round trips */
+    uint64_t bytes_sent, bytes_retransmitted, bytes_acknowledged, bytes_received; /* payload */
+    uint64_t segments_sent, segments_received, segments_retransmitted;
+    uint64_t timeouts, probes, fast_recoveries, spurious_recoveries;
+    uint64_t bytes_received_duplicate, segments_out_of_order;
+    braid_time last_received_at, last_sent_at;
+    unsigned timeouts_in_a_row;
+};
+void tcp_info(const struct tcp *t, struct tcp_info *out);
+
+/* Segments refused, by reason: one counter each, for all subflows that share the struct. May be NULL in tests. */
+#define TCP_DROP_REASONS(X)                                                                                      \
+    X(outside_window)                                                                                            \
+    X(bad_ack)                                                                                                   \
+    X(no_ack)                                                                                                    \
+    X(paws)                                                                                                      \
+    X(syn_in_window)                                                                                             \
+    X(rst_out_of_window)                                                                                         \
+    X(rst_challenged)                                                                                            \
+    X(data_after_fin)                                                                                            \
+    X(data_without_room)                                                                                         \
+    X(refused_by_owner)                                                                                          \
+    X(no_memory)                                                                                                 \
+    X(icmp_not_in_flight)
+struct tcp_drop_counters {
+#define TCP_DROP_FIELD(name) uint64_t name;
+    TCP_DROP_REASONS(TCP_DROP_FIELD)
+#undef TCP_DROP_FIELD
+};
+void tcp_set_drop_counters(struct tcp *t, struct tcp_drop_counters *counters);
+
+/* Every invariant of the subflow's state; traps if one does not hold. For tests and the simulator. */
+void tcp_check_invariants(const struct tcp *t);
+
+/* A RST for a segment that belongs to nothing (RFC 9293 §3.10.7.1), into `out`. `mptcp_option` (may be NULL) is put
+ * into it. False if none is due (the segment was a RST itself). */
+bool tcp_reset_for(const struct tcp_segment *segment, const struct ip_address *source,
+                   const struct ip_address *destination, uint16_t link, bool checksum_offload,
+                   const uint8_t *mptcp_option, size_t option_length, struct braid_packet_out *out) MUST_USE;
+
+#endif
