@@ -1,0 +1,196 @@
+/* braid's core: many connections over many links, sans I/O.
+ *
+ * Whoever embeds it moves packets and tells the time:
+ *
+ *     braid_stack_input(stack, link, packets, n, now)      packets that arrived
+ *     braid_stack_output(stack, packets, n, now)           packets to send; call until it returns less than n
+ *     braid_stack_deadline(stack)                          when to call
+ *     braid_stack_expire(stack, now)                       this
+ *     braid_stack_next_event(stack, &event)                what the application wants to know
+ *     braid_stack_address_add/remove(...), _link_...       the host's news of its networks
+ *
+ * After any other call, call output until it is dry, take the events, and ask for the deadline anew. Nothing is
+ * called back, so nothing re-enters. One stack belongs to one thread. Nothing here blocks. */
+#ifndef BRAID_STACK_H
+#define BRAID_STACK_H
+
+#include <braid/address.h>
+#include <braid/env.h>
+#include <braid/packet.h>
+
+struct braid_stack;
+struct braid_connection;
+struct braid_listener;
+
+#define BRAID_LINKS_MAX 64
+#define BRAID_ADDRESSES_MAX 64
+
+struct braid_stack_config {
+    uint32_t connections_max;              /* 0: 65536 */
+    uint32_t half_open_max;                /* connections whose handshake is not done, of peers; 0: 4096 */
+    uint32_t joins_half_open_max;          /* MP_JOINs answered whose HMAC has not come yet, per stack; 0: 256 */
+    uint32_t send_buffer_bytes;            /* per connection; 0: 4 MiB */
+    uint32_t receive_buffer_max_bytes;     /* per connection; 0: 8 MiB */
+    uint32_t receive_buffer_initial_bytes; /* 0: 256 KiB */
+    bool checksum;                         /* ask for the DSS checksum, RFC 8684 §3.1 */
+    braid_time time_wait_ns;               /* 0: 60 s */
+    braid_time connect_timeout_ns;         /* 0: 127 s */
+    const char *congestion;                /* NULL: "cubic" */
+};
+
+/* NULL: no memory, no randomness, or an unknown congestion control. `env` must outlive the stack. */
+struct braid_stack *braid_stack_create(const struct braid_env *env, const struct braid_stack_config *config);
+/* Ends everything without sending anything. */
+void braid_stack_destroy(struct braid_stack *stack);
+
+/* --- links and addresses --- */
+
+struct braid_link_config {
+    uint32_t mtu_bytes;
+    uint32_t super_segment_bytes; /* most payload in one packet; 0: the link takes only single segments */
+    bool checksum_offload;        /* the link completes TCP checksums */
+    bool uplink;                  /* connections go out by it; false: programs' side, where only listeners live */
+    uint16_t port_first, port_last; /* local ports to choose from, inclusive; 0: 32768..60999 */
+};
+/* The new link's number, from 0; -1 when there are BRAID_LINKS_MAX. */
+int braid_stack_link_add(struct braid_stack *stack, const struct braid_link_config *config);
+void braid_stack_link_set_mtu(struct braid_stack *stack, int link, uint32_t mtu_bytes, braid_time now);
+
+/* An address is there, on a link that works: connections may use it, those that live may join by it. `backup`: only
+ * when nothing else works. `announce`: peers of accepted connections are told of it (ADD_ADDR). Adding one that is
+ * there changes its flags (MP_PRIO is sent). False: too many, or no such link. */
+bool braid_stack_address_add(struct braid_stack *stack, int link, const struct braid_address *address, bool backup,
+                             bool announce, braid_time now);
+/* The address, or the link under it, is gone: subflows by it are given up, their data goes out on the others, and
+ * peers are told, all with the next braid_stack_output(). Removing one that is not there does nothing. */
+void braid_stack_address_remove(struct braid_stack *stack, int link, const struct braid_address *address,
+                                braid_time now);
+
+/* --- driving --- */
+
+void braid_stack_input(struct braid_stack *stack, int link, const struct braid_packet_in *packets, size_t count,
+                       braid_time now);
+size_t braid_stack_output(struct braid_stack *stack, struct braid_packet_out *packets, size_t count, braid_time now);
+braid_time braid_stack_deadline(const struct braid_stack *stack);
+void braid_stack_expire(struct braid_stack *stack, braid_time now);
+
+enum braid_event_bits {
+    BRAID_EVENT_INCOMING = 1 << 8,   /* a peer's SYN: accept or refuse it (listener with `deferred`) */
+    BRAID_EVENT_ACCEPTED = 1 << 9,   /* a peer's connection is established (any listener) */
+    BRAID_EVENT_CONNECTED = 1 << 0,  /* ours is established */
+    BRAID_EVENT_READABLE = 1 << 1,   /* data, or the end of the stream, to read */
+    BRAID_EVENT_WRITABLE = 1 << 2,   /* room again after a write that came up short */
+    BRAID_EVENT_PATHS = 1 << 3,      /* subflows came, went, or changed state */
+    BRAID_EVENT_CLOSED = 1 << 4,     /* it is over: see braid_connection_close_reason(); release it */
+    BRAID_EVENT_SENT = 1 << 5,       /* all that was written, end of stream included, is acknowledged */
+};
+struct braid_event {
+    struct braid_connection *connection;
+    struct braid_listener *listener; /* of INCOMING and ACCEPTED */
+    unsigned bits;
+};
+/* False when there is none. One connection's bits come together. */
+bool braid_stack_next_event(struct braid_stack *stack, struct braid_event *event);
+
+/* --- connections --- */
+
+struct braid_connect_config {
+    struct braid_endpoint remote;
+    struct braid_address local;  /* the address of the first subflow; family 0: the best one of the remote's family */
+    bool multipath;              /* ask for MPTCP (falls back to TCP where the peer does not know it) */
+    bool single_path;            /* with multipath: never join further paths by itself */
+    bool no_delay;
+};
+enum braid_connect_error { BRAID_CONNECT_OK, BRAID_CONNECT_NO_PATH, BRAID_CONNECT_NO_PORT, BRAID_CONNECT_NO_MEMORY };
+struct braid_connection *braid_stack_connect(struct braid_stack *stack, const struct braid_connect_config *config,
+                                             braid_time now, enum braid_connect_error *error);
+
+struct braid_listen_config {
+    int link;                      /* only SYNs by this link; -1: any */
+    struct braid_endpoint local;   /* family 0: any address; port 0: any port */
+    bool multipath;                /* answer MP_CAPABLE */
+    bool deferred;                 /* hold the SYN/ACK until braid_connection_accept() */
+};
+/* NULL: no memory, or the same is listened to already. More specific listeners win. */
+struct braid_listener *braid_stack_listen(struct braid_stack *stack, const struct braid_listen_config *config);
+/* Connections whose handshake is not done are reset; accepted ones live on. */
+void braid_listener_close(struct braid_listener *listener, braid_time now);
+
+/* Deferred listeners: send the SYN/ACK; or refuse: with a RST (as a closed port would), with an ICMP error
+ * (unreachable), or in silence. Refusing releases the connection. */
+enum braid_refusal { BRAID_REFUSE_RESET, BRAID_REFUSE_HOST_UNREACHABLE, BRAID_REFUSE_NET_UNREACHABLE,
+                     BRAID_REFUSE_PROHIBITED, BRAID_REFUSE_SILENT };
+void braid_connection_accept(struct braid_connection *connection, braid_time now);
+void braid_connection_refuse(struct braid_connection *connection, enum braid_refusal how, braid_time now);
+
+/* Takes what the send buffer has room for; less than `length` (WRITABLE follows) when it is full; 0 after shutdown. */
+uint32_t braid_connection_write(struct braid_connection *connection, const void *bytes, uint32_t length,
+                                braid_time now);
+/* All of it by reference (taken over), or false: no room at all, no memory, or shut down. */
+bool braid_connection_write_slice(struct braid_connection *connection, struct braid_slice slice, braid_time now);
+uint32_t braid_connection_write_room(const struct braid_connection *connection);
+uint32_t braid_connection_read(struct braid_connection *connection, void *bytes, uint32_t length, braid_time now);
+/* The next run of bytes by reference (yours to release); an empty one when there is nothing now. */
+struct braid_slice braid_connection_read_slice(struct braid_connection *connection, braid_time now);
+uint64_t braid_connection_readable(const struct braid_connection *connection);
+bool braid_connection_at_end(const struct braid_connection *connection); /* end of stream, all read */
+void braid_connection_shutdown(struct braid_connection *connection, braid_time now); /* our direction ends */
+void braid_connection_abort(struct braid_connection *connection, braid_time now);    /* both, at once: reset */
+/* The application lets go: what was written is still delivered and the end of stream sent; nothing more is reported,
+ * data that still comes resets the peer. The pointer is dead afterwards. Needed once for every connection, also a
+ * CLOSED one. */
+void braid_connection_release(struct braid_connection *connection, braid_time now);
+
+enum braid_close_reason {
+    BRAID_OPEN,
+    BRAID_CLOSED_NORMALLY,
+    BRAID_CLOSED_REFUSED,
+    BRAID_CLOSED_RESET,
+    BRAID_CLOSED_TIMED_OUT,
+    BRAID_CLOSED_UNREACHABLE,
+    BRAID_CLOSED_ABORTED,
+    BRAID_CLOSED_NO_MEMORY,
+    BRAID_CLOSED_PROTOCOL_ERROR,
+};
+enum braid_close_reason braid_connection_close_reason(const struct braid_connection *connection);
+const char *braid_close_reason_name(enum braid_close_reason reason);
+/* Of an unreachable one: how to pass it on. */
+enum braid_refusal braid_connection_refusal(const struct braid_connection *connection);
+
+void braid_connection_set_user(struct braid_connection *connection, void *user);
+void *braid_connection_user(const struct braid_connection *connection);
+/* Of the first subflow, for the whole life (RFC 6897). */
+void braid_connection_endpoints(const struct braid_connection *connection, struct braid_endpoint *local,
+                                struct braid_endpoint *remote);
+
+enum braid_path_status { BRAID_PATH_CONNECTING, BRAID_PATH_ACTIVE, BRAID_PATH_SUSPECTED, BRAID_PATH_CLOSING };
+struct braid_path_info {
+    uint64_t number; /* of the subflow in its connection */
+    int link;
+    enum braid_path_status status;
+    bool backup; /* wanted so by either side */
+    struct braid_endpoint local, remote;
+    uint64_t rtt_us, min_rtt_us;
+    uint64_t bytes_sent, bytes_received, bytes_retransmitted;
+    uint32_t cwnd_bytes, in_flight_bytes;
+    uint64_t delivery_bytes_per_s;
+};
+bool braid_connection_path(const struct braid_connection *connection, unsigned index, struct braid_path_info *out);
+struct braid_connection_info {
+    uint64_t number;
+    bool established, multipath, fallback, checksum;
+    unsigned paths;
+    uint64_t bytes_written, bytes_acknowledged, bytes_received, bytes_reinjected, bytes_out_of_order;
+    uint32_t receive_window_bytes, send_window_bytes;
+};
+void braid_connection_info(const struct braid_connection *connection, struct braid_connection_info *out);
+
+/* --- counting --- */
+
+/* The i-th counter's name and value; NULL after the last. Packets refused, by reason, and MPTCP's events. */
+const char *braid_stack_counter(const struct braid_stack *stack, unsigned index, uint64_t *value);
+unsigned braid_stack_connections(const struct braid_stack *stack);
+/* Traps if an invariant does not hold. For tests. */
+void braid_stack_check_invariants(const struct braid_stack *stack);
+
+#endif
