@@ -28,7 +28,6 @@ struct braid_listener;
 struct braid_stack_config {
     uint32_t connections_max;              /* 0: 65536 */
     uint32_t half_open_max;                /* connections whose handshake is not done, of peers; 0: 4096 */
-    uint32_t joins_half_open_max;          /* MP_JOINs answered whose HMAC has not come yet, per stack; 0: 256 */
     uint32_t send_buffer_bytes;            /* per connection; 0: 4 MiB */
     uint32_t receive_buffer_max_bytes;     /* per connection; 0: 8 MiB */
     uint32_t receive_buffer_initial_bytes; /* 0: 256 KiB */

@@ -1,0 +1,131 @@
+/* Our addresses: which there are, which one a connection starts from, and the news of their coming and going. */
+#include "stack_internal.h"
+
+struct ip_address stack_address_in(const struct braid_address *address) {
+    struct ip_address out = {.family = IP_NONE};
+    if (address->family == 4) out = ip_address_v4(address->bytes);
+    if (address->family == 6) out = ip_address_v6(address->bytes);
+    return out;
+}
+
+struct braid_address stack_address_out(const struct ip_address *address) {
+    struct braid_address out = {.family = (uint8_t)address->family};
+    memcpy(out.bytes, address->bytes, sizeof(out.bytes));
+    return out;
+}
+
+static struct stack_path *path_find(struct braid_stack *stack, int link, const struct ip_address *address) {
+    for (unsigned i = 0; i < BRAID_ADDRESSES_MAX; i++) {
+        struct stack_path *path = &stack->paths[i];
+        if (path->used && path->path.link == link && ip_address_equal(&path->path.address, address)) return path;
+    }
+    return NULL;
+}
+
+/* A place never used, or the first one whose address is away. */
+static struct stack_path *path_place(struct braid_stack *stack) {
+    struct stack_path *away = NULL;
+    for (unsigned i = 0; i < BRAID_ADDRESSES_MAX; i++) {
+        if (!stack->paths[i].used) return &stack->paths[i];
+        if (!stack->paths[i].present && !away) away = &stack->paths[i];
+    }
+    return away;
+}
+
+static void path_fill(const struct braid_stack *stack, struct local_path *path, uint16_t link) {
+    const struct braid_link_config *config = &stack->links[link].config;
+    path->link = link;
+    path->mtu_bytes = config->mtu_bytes;
+    path->super_segment_bytes = config->super_segment_bytes;
+    path->checksum_offload = config->checksum_offload;
+}
+
+static void path_set_backup(struct braid_stack *stack, struct stack_path *path, bool backup, braid_time now) {
+    if (path->path.backup == backup) return;
+    path->path.backup = backup;
+    LIST_EACH(&stack->connections, node, following) {
+        struct entry *entry = LIST_ENTRY(node, struct entry, all);
+        connection_path_backup(entry->connection, path->path.address_id, backup, now);
+        entry_touch(entry);
+    }
+}
+
+static void path_appear(struct braid_stack *stack, struct stack_path *path, braid_time now) {
+    path->present = true;
+    TRACE(stack->env, now, link_change, .link = path->path.link, .change = "address up");
+    LIST_EACH(&stack->connections, node, following) {
+        struct entry *entry = LIST_ENTRY(node, struct entry, all);
+        connection_path_up(entry->connection, &path->path, now);
+        entry_touch(entry);
+    }
+}
+
+bool braid_stack_address_add(struct braid_stack *stack, int link, const struct braid_address *address, bool backup,
+                             bool announce, braid_time now) {
+    struct ip_address ip = stack_address_in(address);
+    if (link < 0 || link >= stack->link_count || ip.family == IP_NONE) return false;
+    struct stack_path *path = path_find(stack, link, &ip);
+    if (!path) {
+        path = path_place(stack);
+        if (!path) return false;
+        *path = (struct stack_path){.used = true};
+        path->path.address = ip;
+        path->path.address_id = (uint8_t)(path - stack->paths + 1);
+    }
+    path_fill(stack, &path->path, (uint16_t)link);
+    path->path.announce = announce;
+    if (path->present) {
+        path_set_backup(stack, path, backup, now);
+    } else {
+        path->path.backup = backup;
+        path_appear(stack, path, now);
+    }
+    return true;
+}
+
+void braid_stack_address_remove(struct braid_stack *stack, int link, const struct braid_address *address,
+                                braid_time now) {
+    struct ip_address ip = stack_address_in(address);
+    struct stack_path *path = path_find(stack, link, &ip);
+    if (!path || !path->present) return;
+    path->present = false;
+    TRACE(stack->env, now, link_change, .link = (uint64_t)link, .change = "address gone");
+    LIST_EACH(&stack->connections, node, following) {
+        struct entry *entry = LIST_ENTRY(node, struct entry, all);
+        connection_path_down(entry->connection, path->path.address_id, now);
+        entry_touch(entry);
+    }
+}
+
+struct local_path stack_path_for(const struct braid_stack *stack, uint16_t link, const struct ip_address *address) {
+    for (unsigned i = 0; i < BRAID_ADDRESSES_MAX; i++) {
+        const struct stack_path *path = &stack->paths[i];
+        if (path->present && path->path.link == link && ip_address_equal(&path->path.address, address))
+            return path->path;
+    }
+    struct local_path made_up = {.address = *address};
+    path_fill(stack, &made_up, link);
+    return made_up;
+}
+
+/* Regular before backup, then in the order the links were added, then in the order of the table. */
+static bool path_better(const struct local_path *a, const struct local_path *b) {
+    if (a->backup != b->backup) return b->backup;
+    if (a->link != b->link) return a->link < b->link;
+    return a->address_id < b->address_id;
+}
+
+const struct local_path *stack_path_choose(const struct braid_stack *stack, const struct ip_address *remote,
+                                           const struct ip_address *local) {
+    const struct local_path *best = NULL;
+    for (unsigned i = 0; i < BRAID_ADDRESSES_MAX; i++) {
+        const struct stack_path *candidate = &stack->paths[i];
+        const struct local_path *path = &candidate->path;
+        if (!candidate->present || !stack->links[path->link].config.uplink) continue;
+        if (path->address.family != remote->family) continue;
+        if (local->family != IP_NONE && !ip_address_equal(local, &path->address)) continue;
+        if (ip_address_is_link_local(&path->address) != ip_address_is_link_local(remote)) continue;
+        if (!best || path_better(path, best)) best = path;
+    }
+    return best;
+}

@@ -1,0 +1,158 @@
+/* The application's calls on a connection. */
+#include "stack_internal.h"
+
+static struct braid_endpoint endpoint_of(const struct ip_address *address, uint16_t port) {
+    return (struct braid_endpoint){.address = stack_address_out(address), .port = port};
+}
+
+struct braid_connection *braid_stack_connect(struct braid_stack *stack, const struct braid_connect_config *config,
+                                             braid_time now, enum braid_connect_error *error) {
+    struct ip_address remote = stack_address_in(&config->remote.address);
+    struct ip_address local = stack_address_in(&config->local);
+    const struct local_path *path = stack_path_choose(stack, &remote, &local);
+    *error = BRAID_CONNECT_NO_PATH;
+    if (!path) return NULL;
+    *error = BRAID_CONNECT_NO_MEMORY;
+    if (stack->connection_count >= stack->config.connections_max) return NULL;
+    struct entry *entry = entry_create(stack);
+    if (!entry) return NULL;
+    struct flow flow = {.local = path->address, .remote = remote, .remote_port = config->remote.port};
+    struct connection_config details = stack_connection_config(stack, path, &flow);
+    details.multipath = config->multipath;
+    details.path_policy = config->single_path ? PATH_POLICY_NONE : PATH_POLICY_FULLMESH;
+    details.no_delay = config->no_delay;
+    struct braid_connection *c = connection_connect(stack->env, &details, now);
+    if (!c) {
+        *error = BRAID_CONNECT_NO_PORT;
+        entry_destroy(entry);
+        return NULL;
+    }
+    entry->reported = true;
+    entry_attach(entry, c);
+    *error = BRAID_CONNECT_OK;
+    return c;
+}
+
+uint32_t braid_connection_write(struct braid_connection *c, const void *bytes, uint32_t length, braid_time now) {
+    entry_touch(entry_of(c));
+    return connection_write(c, bytes, length, now);
+}
+
+bool braid_connection_write_slice(struct braid_connection *c, struct braid_slice slice, braid_time now) {
+    entry_touch(entry_of(c));
+    return connection_write_slice(c, slice, now);
+}
+
+uint32_t braid_connection_write_room(const struct braid_connection *c) { return connection_write_room(c); }
+
+uint32_t braid_connection_read(struct braid_connection *c, void *bytes, uint32_t length, braid_time now) {
+    entry_touch(entry_of(c));
+    return connection_read(c, bytes, length, now);
+}
+
+struct braid_slice braid_connection_read_slice(struct braid_connection *c, braid_time now) {
+    entry_touch(entry_of(c));
+    return connection_read_slice(c, now);
+}
+
+uint64_t braid_connection_readable(const struct braid_connection *c) { return connection_readable(c); }
+bool braid_connection_at_end(const struct braid_connection *c) { return connection_at_end(c); }
+
+void braid_connection_shutdown(struct braid_connection *c, braid_time now) {
+    connection_shutdown(c, now);
+    entry_touch(entry_of(c));
+}
+
+void braid_connection_abort(struct braid_connection *c, braid_time now) {
+    connection_abort(c, now);
+    entry_touch(entry_of(c));
+}
+
+void braid_connection_release(struct braid_connection *c, braid_time now) {
+    struct entry *entry = entry_of(c);
+    entry->released = true;
+    entry->bits = 0;
+    list_remove(&entry->eventful);
+    connection_close(c, now);
+    entry_touch(entry);
+}
+
+/* The two enumerations are one list, told twice: once for the public, once below. */
+_Static_assert((int)BRAID_CLOSED_PROTOCOL_ERROR == (int)CONNECTION_PROTOCOL_ERROR, "close reasons have diverged");
+_Static_assert((int)BRAID_CLOSED_UNREACHABLE == (int)CONNECTION_UNREACHABLE, "close reasons have diverged");
+_Static_assert((int)BRAID_EVENT_CONNECTED == (int)CONNECTION_ESTABLISHED, "events have diverged");
+_Static_assert((int)BRAID_EVENT_SENT == (int)CONNECTION_SENT, "events have diverged");
+_Static_assert((int)BRAID_PATH_CLOSING == (int)SUBFLOW_CLOSING, "path states have diverged");
+
+enum braid_close_reason braid_connection_close_reason(const struct braid_connection *c) {
+    return (enum braid_close_reason)connection_close_reason(c);
+}
+
+const char *braid_close_reason_name(enum braid_close_reason reason) {
+    return connection_close_reason_name((enum connection_close_reason)reason);
+}
+
+enum braid_refusal braid_connection_refusal(const struct braid_connection *c) {
+    switch (connection_close_reason(c)) {
+    case CONNECTION_UNREACHABLE: break;
+    case CONNECTION_TIMED_OUT: return BRAID_REFUSE_SILENT;
+    default: return BRAID_REFUSE_RESET;
+    }
+    switch (connection_icmp_kind(c)) {
+    case ICMP_NET_UNREACHABLE: return BRAID_REFUSE_NET_UNREACHABLE;
+    case ICMP_PROHIBITED: return BRAID_REFUSE_PROHIBITED;
+    default: return BRAID_REFUSE_HOST_UNREACHABLE;
+    }
+}
+
+void braid_connection_set_user(struct braid_connection *c, void *user) { connection_set_user(c, user); }
+void *braid_connection_user(const struct braid_connection *c) { return connection_user(c); }
+
+void braid_connection_endpoints(const struct braid_connection *c, struct braid_endpoint *local,
+                                struct braid_endpoint *remote) {
+    const struct flow *flow = connection_flow(c);
+    *local = endpoint_of(&flow->local, flow->local_port);
+    *remote = endpoint_of(&flow->remote, flow->remote_port);
+}
+
+bool braid_connection_path(const struct braid_connection *c, unsigned index, struct braid_path_info *out) {
+    struct subflow_info info;
+    if (!connection_subflow_info(c, index, &info)) return false;
+    *out = (struct braid_path_info){
+        .number = info.number,
+        .link = info.link,
+        .status = (enum braid_path_status)info.status,
+        .backup = info.backup_here || info.backup_there,
+        .local = endpoint_of(&info.flow.local, info.flow.local_port),
+        .remote = endpoint_of(&info.flow.remote, info.flow.remote_port),
+        .rtt_us = info.tcp.srtt_ns / BRAID_NS_PER_US,
+        .min_rtt_us = info.tcp.min_rtt_ns / BRAID_NS_PER_US,
+        .bytes_sent = info.tcp.bytes_sent,
+        .bytes_received = info.tcp.bytes_received,
+        .bytes_retransmitted = info.tcp.bytes_retransmitted,
+        .cwnd_bytes = info.tcp.cwnd_bytes,
+        .in_flight_bytes = info.tcp.in_flight_bytes,
+        .delivery_bytes_per_s = info.tcp.delivery_bytes_per_s,
+    };
+    return true;
+}
+
+void braid_connection_info(const struct braid_connection *c, struct braid_connection_info *out) {
+    struct connection_info info;
+    connection_info(c, &info);
+    *out = (struct braid_connection_info){
+        .number = connection_number(c),
+        .established = info.established,
+        .multipath = info.mode == CONNECTION_MODE_MPTCP,
+        .fallback = info.mode == CONNECTION_MODE_FALLBACK,
+        .checksum = info.checksum,
+        .paths = info.subflows,
+        .bytes_written = info.bytes_written,
+        .bytes_acknowledged = info.bytes_acknowledged,
+        .bytes_received = info.bytes_received,
+        .bytes_reinjected = info.bytes_reinjected,
+        .bytes_out_of_order = info.bytes_out_of_order,
+        .receive_window_bytes = info.receive_window_bytes,
+        .send_window_bytes = info.send_window_bytes,
+    };
+}

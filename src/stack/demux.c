@@ -1,0 +1,131 @@
+/* Which connection a packet belongs to: flows and tokens, both found by a keyed hash. And which local port a new
+ * flow gets. */
+#include "stack_internal.h"
+
+struct flow_key {
+    uint8_t local[16], remote[16];
+    uint16_t local_port, remote_port, link;
+    uint8_t family, zero;
+};
+
+static uint64_t flow_hash(const struct braid_stack *stack, uint16_t link, const struct flow *flow) {
+    struct flow_key key;
+    memset(&key, 0, sizeof(key));
+    memcpy(key.local, flow->local.bytes, 16);
+    memcpy(key.remote, flow->remote.bytes, 16);
+    key.local_port = flow->local_port;
+    key.remote_port = flow->remote_port;
+    key.link = link;
+    key.family = (uint8_t)flow->local.family;
+    return hash_bytes(stack->hash_key, &key, sizeof(key));
+}
+
+static uint64_t token_hash(const struct braid_stack *stack, uint32_t token) {
+    return hash_bytes(stack->hash_key, &token, sizeof(token));
+}
+
+static struct flow_entry *flow_find(const struct braid_stack *stack, uint64_t hash, uint16_t link,
+                                    const struct flow *flow) {
+    for (struct hash_node *n = hash_table_first(&stack->flows, hash); n; n = hash_table_next(n)) {
+        struct flow_entry *entry = CONTAINER_OF(n, struct flow_entry, node);
+        if (entry->link == link && flow_equal(&entry->flow, flow)) return entry;
+    }
+    return NULL;
+}
+
+struct flow_entry *stack_flow_find(const struct braid_stack *stack, uint16_t link, const struct flow *flow) {
+    return flow_find(stack, flow_hash(stack, link, flow), link, flow);
+}
+
+/* RFC 6056's first algorithm: a random port, tried anew while taken; then the range in order. */
+static bool port_choose(struct braid_stack *stack, uint16_t link, struct flow *flow) {
+    const struct braid_link_config *config = &stack->links[link].config;
+    uint32_t count = (uint32_t)config->port_last - config->port_first + 1u;
+    uint64_t draw = 0;
+    for (uint32_t i = 0; i < STACK_PORT_TRIES + count; i++) {
+        if (i <= STACK_PORT_TRIES && !stack->env->random_secret(stack->env->context, &draw, sizeof(draw))) return false;
+        if (i > STACK_PORT_TRIES) draw++;
+        flow->local_port = (uint16_t)(config->port_first + draw % count);
+        if (!stack_flow_find(stack, link, flow)) return true;
+    }
+    flow->local_port = 0;
+    return false;
+}
+
+static void *host_flow_open(void *host, struct braid_connection *c, struct subflow *subflow, uint16_t link,
+                            struct flow *flow) {
+    struct braid_stack *stack = host;
+    bool chosen = flow->local_port == 0;
+    if (chosen && !port_choose(stack, link, flow)) return NULL;
+    uint64_t hash = flow_hash(stack, link, flow);
+    if (flow_find(stack, hash, link, flow)) return NULL;
+    struct flow_entry *entry = stack->env->allocate(stack->env->context, sizeof(*entry));
+    if (!entry) return NULL;
+    *entry = (struct flow_entry){.connection = c, .subflow = subflow, .link = link, .flow = *flow};
+    hash_table_insert(&stack->flows, &entry->node, hash);
+    return entry;
+}
+
+static void host_flow_close(void *host, void *handle) {
+    struct braid_stack *stack = host;
+    struct flow_entry *entry = handle;
+    hash_table_remove(&stack->flows, &entry->node);
+    stack->env->release(stack->env->context, entry, sizeof(*entry));
+}
+
+static struct token_entry *token_find(const struct braid_stack *stack, uint32_t token) {
+    uint64_t hash = token_hash(stack, token);
+    for (struct hash_node *n = hash_table_first(&stack->tokens, hash); n; n = hash_table_next(n)) {
+        struct token_entry *entry = CONTAINER_OF(n, struct token_entry, node);
+        if (entry->token == token) return entry;
+    }
+    return NULL;
+}
+
+struct braid_connection *stack_token_find(const struct braid_stack *stack, uint32_t token) {
+    struct token_entry *entry = token_find(stack, token);
+    return entry ? entry->connection : NULL;
+}
+
+static bool host_token_open(void *host, struct braid_connection *c, uint32_t token) {
+    struct braid_stack *stack = host;
+    if (token_find(stack, token)) return false;
+    struct token_entry *entry = stack->env->allocate(stack->env->context, sizeof(*entry));
+    if (!entry) return false;
+    *entry = (struct token_entry){.connection = c, .token = token};
+    hash_table_insert(&stack->tokens, &entry->node, token_hash(stack, token));
+    return true;
+}
+
+static void host_token_close(void *host, struct braid_connection *c, uint32_t token) {
+    struct braid_stack *stack = host;
+    struct token_entry *entry = token_find(stack, token);
+    if (!entry || entry->connection != c) return;
+    hash_table_remove(&stack->tokens, &entry->node);
+    stack->env->release(stack->env->context, entry, sizeof(*entry));
+}
+
+static size_t host_paths(void *host, struct local_path *out, size_t max) {
+    const struct braid_stack *stack = host;
+    size_t count = 0;
+    for (unsigned i = 0; i < BRAID_ADDRESSES_MAX && count < max; i++) {
+        const struct stack_path *path = &stack->paths[i];
+        if (path->present && stack->links[path->path.link].config.uplink) out[count++] = path->path;
+    }
+    return count;
+}
+
+static void host_wake(void *host, struct braid_connection *c) {
+    (void)host;
+    struct entry *entry = entry_of(c);
+    if (entry) entry_touch(entry);
+}
+
+const struct connection_host_ops stack_host_ops = {
+    .flow_open = host_flow_open,
+    .flow_close = host_flow_close,
+    .token_open = host_token_open,
+    .token_close = host_token_close,
+    .paths = host_paths,
+    .wake = host_wake,
+};

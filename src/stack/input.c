@@ -1,0 +1,96 @@
+/* A packet's way in: IP, TCP or ICMP, then to the connection it belongs to. */
+#include "stack_internal.h"
+
+static void drop(struct braid_stack *stack, uint64_t *counter, int link, const char *reason, braid_time now) {
+    (*counter)++;
+    TRACE(stack->env, now, packet_dropped, .link = (uint64_t)link, .reason = reason);
+}
+
+/* RFC 1122 §4.2.3.10: nothing to or from an address that cannot be one host's. */
+static bool addresses_sane(const struct ip_header *ip) {
+    return !ip_address_is_multicast(&ip->source) && !ip_address_is_unspecified(&ip->source) &&
+           !ip_address_is_multicast(&ip->destination) && !ip_address_is_unspecified(&ip->destination);
+}
+
+static void segment_without_flow(struct braid_stack *stack, uint16_t link, const struct flow *flow,
+                                 const struct tcp_segment *segment, const struct braid_packet_in *packet,
+                                 braid_time now) {
+    if ((segment->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN) {
+        stack_syn_arrived(stack, link, flow, segment, packet, now);
+        return;
+    }
+    stack->counters.tcp_no_flow++;
+    stack_send_reset(stack, link, flow, segment, NULL);
+}
+
+static void tcp_arrived(struct braid_stack *stack, uint16_t link, const struct braid_packet_in *packet,
+                        const struct ip_header *ip, braid_time now) {
+    struct tcp_segment segment;
+    enum tcp_decode_result result = tcp_segment_decode(packet->bytes + ip->header_length, ip->payload_length,
+                                                       &ip->source, &ip->destination, packet->checksum_verified,
+                                                       &segment);
+    if (result != TCP_DECODE_OK) {
+        uint64_t *counter = result == TCP_DECODE_BAD_CHECKSUM ? &stack->counters.tcp_bad_checksum
+                                                              : &stack->counters.tcp_malformed;
+        drop(stack, counter, link, tcp_decode_result_name(result), now);
+        return;
+    }
+    segment.segment_bytes = packet->segment_bytes;
+    struct flow flow = {.local = ip->destination,
+                        .remote = ip->source,
+                        .local_port = segment.destination_port,
+                        .remote_port = segment.source_port};
+    struct flow_entry *found = stack_flow_find(stack, link, &flow);
+    if (!found) {
+        segment_without_flow(stack, link, &flow, &segment, packet, now);
+        return;
+    }
+    struct entry *entry = entry_of(found->connection);
+    connection_input(found->connection, found->subflow, &segment, packet->buf, ip->ecn, now);
+    entry_touch(entry);
+}
+
+static void icmp_arrived(struct braid_stack *stack, uint16_t link, const struct braid_packet_in *packet,
+                         const struct ip_header *ip, braid_time now) {
+    struct icmp_error error;
+    struct flow_entry *found = NULL;
+    if (icmp_error_decode(ip, packet->bytes + ip->header_length, ip->payload_length, &error) &&
+        error.protocol == IP_PROTOCOL_TCP)
+        found = stack_flow_find(stack, link, &error.flow);
+    if (!found) {
+        stack->counters.icmp_ignored++;
+        return;
+    }
+    struct entry *entry = entry_of(found->connection);
+    connection_icmp(found->connection, found->subflow, &error, now);
+    entry_touch(entry);
+}
+
+static void packet_arrived(struct braid_stack *stack, int link, const struct braid_packet_in *packet,
+                           braid_time now) {
+    struct ip_header ip;
+    stack->counters.packets_in++;
+    enum ip_decode_result result = ip_decode(packet->bytes, packet->length, packet->segment_bytes != 0, &ip);
+    if (result != IP_OK) {
+        drop(stack, &stack->counters.ip_malformed, link, ip_decode_result_name(result), now);
+    } else if (ip.is_fragment) {
+        drop(stack, &stack->counters.ip_fragment, link, "fragment", now);
+    } else if (!addresses_sane(&ip)) {
+        drop(stack, &stack->counters.ip_bad_source, link, "address of no one host", now);
+    } else if (ip.protocol == IP_PROTOCOL_TCP) {
+        tcp_arrived(stack, (uint16_t)link, packet, &ip, now);
+    } else if (ip.protocol == IP_PROTOCOL_ICMP || ip.protocol == IP_PROTOCOL_ICMPV6) {
+        icmp_arrived(stack, (uint16_t)link, packet, &ip, now);
+    } else {
+        stack->counters.ip_other_protocol++;
+    }
+}
+
+void braid_stack_input(struct braid_stack *stack, int link, const struct braid_packet_in *packets, size_t count,
+                       braid_time now) {
+    if (link < 0 || link >= stack->link_count) {
+        stack->counters.unknown_link += count;
+        return;
+    }
+    for (size_t i = 0; i < count; i++) packet_arrived(stack, link, &packets[i], now);
+}

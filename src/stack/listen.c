@@ -1,0 +1,214 @@
+/* Listeners, SYNs that arrive for them, and what the application answers to a deferred one. */
+#include "stack_internal.h"
+
+struct braid_listener *braid_stack_listen(struct braid_stack *stack, const struct braid_listen_config *config) {
+    struct ip_address address = stack_address_in(&config->local.address);
+    LIST_EACH(&stack->listeners, node, following) {
+        const struct braid_listener *other = LIST_ENTRY(node, struct braid_listener, node);
+        if (!other->closed && other->config.link == config->link && other->config.local.port == config->local.port &&
+            ip_address_equal(&other->address, &address))
+            return NULL;
+    }
+    struct braid_listener *listener = stack->env->allocate(stack->env->context, sizeof(*listener));
+    if (!listener) return NULL;
+    *listener = (struct braid_listener){.stack = stack, .config = *config, .address = address, .users = 1};
+    list_append(&stack->listeners, &listener->node);
+    return listener;
+}
+
+void listener_unref(struct braid_listener *listener) {
+    if (--listener->users > 0) return;
+    list_remove(&listener->node);
+    listener->stack->env->release(listener->stack->env->context, listener, sizeof(*listener));
+}
+
+void braid_listener_close(struct braid_listener *listener, braid_time now) {
+    struct braid_stack *stack = listener->stack;
+    listener->closed = true;
+    LIST_EACH(&stack->connections, node, following) {
+        struct entry *entry = LIST_ENTRY(node, struct entry, all);
+        if (entry->listener != listener || !entry->half_open) continue;
+        connection_abort(entry->connection, now);
+        entry_touch(entry);
+    }
+    listener_unref(listener);
+}
+
+/* 0: does not match; else the more specific the higher. */
+static unsigned listener_match(const struct braid_listener *l, uint16_t link, const struct flow *flow) {
+    unsigned score = 1;
+    if (l->closed) return 0;
+    if (l->config.link >= 0) {
+        if (l->config.link != link) return 0;
+        score += 1;
+    }
+    if (l->address.family != IP_NONE) {
+        if (!ip_address_equal(&l->address, &flow->local)) return 0;
+        score += 4;
+    }
+    if (l->config.local.port != 0) {
+        if (l->config.local.port != flow->local_port) return 0;
+        score += 2;
+    }
+    return score;
+}
+
+static struct braid_listener *listener_find(struct braid_stack *stack, uint16_t link, const struct flow *flow) {
+    struct braid_listener *best = NULL;
+    unsigned best_score = 0;
+    LIST_EACH(&stack->listeners, node, following) {
+        struct braid_listener *listener = LIST_ENTRY(node, struct braid_listener, node);
+        unsigned score = listener_match(listener, link, flow);
+        if (score > best_score) {
+            best = listener;
+            best_score = score;
+        }
+    }
+    return best;
+}
+
+/* RFC 8684 §3.2: a join is found by its token, whatever the listener says of its port. True: it was one. */
+static bool join_arrived(struct braid_stack *stack, uint16_t link, const struct flow *flow,
+                         const struct tcp_segment *syn, braid_time now) {
+    for (unsigned i = 0; i < syn->options.mptcp_count; i++) {
+        const struct tcp_raw_option *raw = &syn->options.mptcp[i];
+        if (raw->length < 3 || raw->bytes[2] >> 4 != MPTCP_MP_JOIN) continue;
+        struct mp_tcprst why = {.reason = MPTCP_RESET_MPTCP_ERROR};
+        struct mptcp_option option;
+        if (mptcp_option_decode(raw->bytes, raw->length, &option) != MPTCP_DECODE_OK ||
+            option.as.mp_join.form != MP_JOIN_SYN) {
+            stack->counters.join_malformed++;
+            stack_send_reset(stack, link, flow, syn, &why);
+            return true;
+        }
+        struct braid_connection *c = stack_token_find(stack, option.as.mp_join.token);
+        if (!c) {
+            stack->counters.join_unknown_token++;
+            stack->mptcp.join_no_token++;
+            stack_send_reset(stack, link, flow, syn, &why);
+            return true;
+        }
+        struct local_path path = stack_path_for(stack, link, &flow->local);
+        if (!connection_join(c, &path, flow, syn, &why.reason, now)) {
+            stack->counters.join_refused++;
+            stack_send_reset(stack, link, flow, syn, &why);
+        }
+        struct entry *entry = entry_of(c);
+        if (entry) entry_touch(entry);
+        return true;
+    }
+    return false;
+}
+
+static bool syn_keep(struct entry *entry, const struct braid_packet_in *packet) {
+    const struct braid_env *env = entry->stack->env;
+    entry->syn_packet = env->allocate(env->context, STACK_SYN_QUOTE_BYTES);
+    if (!entry->syn_packet) return false;
+    entry->syn_length = packet->length < STACK_SYN_QUOTE_BYTES ? packet->length : STACK_SYN_QUOTE_BYTES;
+    memcpy(entry->syn_packet, packet->bytes, entry->syn_length);
+    return true;
+}
+
+/* Over a limit SYNs are dropped, not refused: the peer tries again. */
+static bool room_for_one(struct braid_stack *stack) {
+    if (stack->half_open_count >= stack->config.half_open_max) {
+        stack->counters.syn_half_open_full++;
+        return false;
+    }
+    if (stack->connection_count >= stack->config.connections_max) {
+        stack->counters.syn_connections_full++;
+        return false;
+    }
+    return true;
+}
+
+static bool entry_accept(struct entry *entry, struct braid_listener *listener, uint16_t link, const struct flow *flow,
+                         const struct tcp_segment *syn, const struct braid_packet_in *packet, braid_time now) {
+    struct braid_stack *stack = entry->stack;
+    if (listener->config.deferred && !syn_keep(entry, packet)) return false;
+    struct local_path path = stack_path_for(stack, link, &flow->local);
+    struct connection_config config = stack_connection_config(stack, &path, flow);
+    config.multipath = listener->config.multipath;
+    config.path_policy = PATH_POLICY_NONE;
+    config.no_delay = !config.multipath;
+    struct braid_connection *c = connection_accept(stack->env, &config, syn, now);
+    if (!c) return false;
+    entry->listener = listener;
+    listener->users++;
+    entry_attach(entry, c);
+    entry->half_open = true;
+    stack->half_open_count++;
+    return true;
+}
+
+void stack_syn_arrived(struct braid_stack *stack, uint16_t link, const struct flow *flow,
+                       const struct tcp_segment *syn, const struct braid_packet_in *packet, braid_time now) {
+    if (join_arrived(stack, link, flow, syn, now)) return;
+    struct braid_listener *listener = listener_find(stack, link, flow);
+    if (!listener) {
+        stack->counters.syn_no_listener++;
+        stack_send_reset(stack, link, flow, syn, NULL);
+        return;
+    }
+    if (!room_for_one(stack)) return;
+    struct entry *entry = entry_create(stack);
+    if (!entry || !entry_accept(entry, listener, link, flow, syn, packet, now)) {
+        stack->counters.syn_no_memory++;
+        if (entry) entry_destroy(entry);
+        return;
+    }
+    if (!listener->config.deferred) {
+        connection_answer(entry->connection, now);
+        return;
+    }
+    entry->reported = true;
+    entry->bits |= BRAID_EVENT_INCOMING;
+    list_append(&stack->eventful, &entry->eventful);
+}
+
+static void syn_forget(struct entry *entry) {
+    const struct braid_env *env = entry->stack->env;
+    if (entry->syn_packet) env->release(env->context, entry->syn_packet, STACK_SYN_QUOTE_BYTES);
+    entry->syn_packet = NULL;
+}
+
+void braid_connection_accept(struct braid_connection *connection, braid_time now) {
+    struct entry *entry = entry_of(connection);
+    syn_forget(entry);
+    connection_answer(connection, now);
+    entry_touch(entry);
+}
+
+static void refuse_by_reset(struct entry *entry, uint16_t link, const struct flow *flow) {
+    struct ip_header ip;
+    struct tcp_segment syn;
+    if (ip_decode(entry->syn_packet, entry->syn_length, true, &ip) != IP_OK) return;
+    if (tcp_segment_decode(entry->syn_packet + ip.header_length, entry->syn_length - ip.header_length, &ip.source,
+                           &ip.destination, true, &syn) != TCP_DECODE_OK)
+        return;
+    stack_send_reset(entry->stack, link, flow, &syn, NULL);
+}
+
+void braid_connection_refuse(struct braid_connection *connection, enum braid_refusal how, braid_time now) {
+    struct entry *entry = entry_of(connection);
+    const struct flow flow = *connection_flow(connection);
+    struct subflow_info info;
+    uint16_t link = connection_subflow_info(connection, 0, &info) ? info.link : 0;
+    (void)now;
+    if (entry->syn_packet) {
+        switch (how) {
+        case BRAID_REFUSE_RESET: refuse_by_reset(entry, link, &flow); break;
+        case BRAID_REFUSE_HOST_UNREACHABLE:
+        case BRAID_REFUSE_NET_UNREACHABLE:
+        case BRAID_REFUSE_PROHIBITED: {
+            enum icmp_error_kind kind = how == BRAID_REFUSE_HOST_UNREACHABLE  ? ICMP_HOST_UNREACHABLE
+                                        : how == BRAID_REFUSE_NET_UNREACHABLE ? ICMP_NET_UNREACHABLE
+                                                                              : ICMP_PROHIBITED;
+            stack_send_icmp(entry->stack, link, kind, &flow, entry->syn_packet, entry->syn_length);
+            break;
+        }
+        case BRAID_REFUSE_SILENT: break;
+        }
+    }
+    entry_destroy(entry);
+}

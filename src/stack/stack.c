@@ -1,0 +1,126 @@
+/* The stack's own life, its links, and its counters. */
+#include "stack_internal.h"
+
+static void config_defaults(struct braid_stack_config *config) {
+    if (config->connections_max == 0) config->connections_max = 65536;
+    if (config->half_open_max == 0) config->half_open_max = 4096;
+}
+
+static bool tables_init(struct braid_stack *stack) {
+    if (!hash_table_init(&stack->flows, stack->env)) return false;
+    if (hash_table_init(&stack->tokens, stack->env)) return true;
+    hash_table_deinit(&stack->flows);
+    return false;
+}
+
+struct braid_stack *braid_stack_create(const struct braid_env *env, const struct braid_stack_config *config) {
+    const struct congestion_ops *congestion = congestion_find(config->congestion ? config->congestion : "cubic");
+    if (!congestion) return NULL;
+    struct braid_stack *stack = env->allocate(env->context, sizeof(*stack));
+    if (!stack) return NULL;
+    memset(stack, 0, sizeof(*stack));
+    stack->env = env;
+    stack->config = *config;
+    stack->congestion = congestion;
+    config_defaults(&stack->config);
+    list_init(&stack->connections);
+    list_init(&stack->ready);
+    list_init(&stack->eventful);
+    list_init(&stack->listeners);
+    heap_init(&stack->timers, env);
+    prng_seed(&stack->prng, env->jitter_seed);
+    if (!env->random_secret(env->context, stack->hash_key, sizeof(stack->hash_key)) || !tables_init(stack)) {
+        env->release(env->context, stack, sizeof(*stack));
+        return NULL;
+    }
+    return stack;
+}
+
+void braid_stack_destroy(struct braid_stack *stack) {
+    if (!stack) return;
+    LIST_EACH(&stack->connections, node, following) entry_destroy(LIST_ENTRY(node, struct entry, all));
+    LIST_EACH(&stack->listeners, node, following) {
+        struct braid_listener *listener = LIST_ENTRY(node, struct braid_listener, node);
+        list_remove(node);
+        stack->env->release(stack->env->context, listener, sizeof(*listener));
+    }
+    for (; stack->control_count > 0; stack->control_count--)
+        braid_packet_out_release(&stack->control[stack->control_head++ % STACK_CONTROL_QUEUE_MAX]);
+    heap_deinit(&stack->timers);
+    hash_table_deinit(&stack->flows);
+    hash_table_deinit(&stack->tokens);
+    stack->env->release(stack->env->context, stack, sizeof(*stack));
+}
+
+int braid_stack_link_add(struct braid_stack *stack, const struct braid_link_config *config) {
+    if (stack->link_count == BRAID_LINKS_MAX) return -1;
+    struct stack_link *link = &stack->links[stack->link_count];
+    link->config = *config;
+    if (link->config.port_first == 0) {
+        link->config.port_first = 32768;
+        link->config.port_last = 60999;
+    }
+    return stack->link_count++;
+}
+
+void braid_stack_link_set_mtu(struct braid_stack *stack, int link, uint32_t mtu_bytes, braid_time now) {
+    if (link < 0 || link >= stack->link_count) return;
+    stack->links[link].config.mtu_bytes = mtu_bytes;
+    for (unsigned i = 0; i < BRAID_ADDRESSES_MAX; i++) {
+        struct stack_path *path = &stack->paths[i];
+        if (!path->used || path->path.link != link) continue;
+        path->path.mtu_bytes = mtu_bytes;
+        if (!path->present) continue;
+        LIST_EACH(&stack->connections, node, following) {
+            struct entry *entry = LIST_ENTRY(node, struct entry, all);
+            connection_path_mtu(entry->connection, path->path.address_id, mtu_bytes, now);
+            entry_touch(entry);
+        }
+    }
+}
+
+static const char *const stack_counter_names[] = {
+#define COUNTER_NAME(name) #name,
+    STACK_COUNTERS(COUNTER_NAME)};
+static const char *const tcp_drop_names[] = {
+#define TCP_DROP_NAME(name) "tcp_" #name,
+    TCP_DROP_REASONS(TCP_DROP_NAME)};
+static const char *const mptcp_counter_names[] = {
+#define MPTCP_NAME(name) "mptcp_" #name,
+    MPTCP_COUNTERS(MPTCP_NAME)};
+
+const char *braid_stack_counter(const struct braid_stack *stack, unsigned index, uint64_t *value) {
+    const struct {
+        const char *const *names;
+        const void *values;
+        size_t count;
+    } groups[] = {
+        {stack_counter_names, &stack->counters, ARRAY_COUNT(stack_counter_names)},
+        {tcp_drop_names, &stack->tcp_drops, ARRAY_COUNT(tcp_drop_names)},
+        {mptcp_counter_names, &stack->mptcp, ARRAY_COUNT(mptcp_counter_names)},
+    };
+    for (size_t g = 0; g < ARRAY_COUNT(groups); g++) {
+        if (index < groups[g].count) {
+            memcpy(value, (const uint8_t *)groups[g].values + index * sizeof(uint64_t), sizeof(uint64_t));
+            return groups[g].names[index];
+        }
+        index -= (unsigned)groups[g].count;
+    }
+    return NULL;
+}
+
+unsigned braid_stack_connections(const struct braid_stack *stack) { return stack->connection_count; }
+
+void braid_stack_check_invariants(const struct braid_stack *stack) {
+    uint32_t connections = 0, half_open = 0;
+    LIST_EACH(&stack->connections, node, following) {
+        const struct entry *entry = LIST_ENTRY(node, struct entry, all);
+        connections++;
+        half_open += entry->half_open;
+        ENSURE(entry->connection != NULL);
+        connection_check_invariants(entry->connection);
+    }
+    ENSURE(connections == stack->connection_count);
+    ENSURE(half_open == stack->half_open_count);
+    ENSURE(stack->control_count <= STACK_CONTROL_QUEUE_MAX);
+}

@@ -1,0 +1,143 @@
+/* What the files of the stack share. */
+#ifndef STACK_INTERNAL_H
+#define STACK_INTERNAL_H
+
+#include <string.h>
+#include <braid/stack.h>
+#include <base/hash_table.h>
+#include <base/heap.h>
+#include <base/list.h>
+#include <base/prng.h>
+#include <base/trace.h>
+#include <mptcp/connection.h>
+#include <wire/ip.h>
+
+enum stack_limit {
+    STACK_CONTROL_QUEUE_MAX = 64,  /* resets and ICMP errors waiting for output; more are not sent */
+    STACK_SYN_QUOTE_BYTES = 128,   /* kept of a deferred SYN, to refuse it in its own words */
+    STACK_PORT_TRIES = 64,         /* random draws before the range is searched in order */
+};
+
+/* Packets the stack itself refuses, by reason; TCP's and MPTCP's own counters stand beside these. */
+#define STACK_COUNTERS(X)                                                                                        \
+    X(packets_in) X(packets_out) X(ip_malformed) X(ip_fragment) X(ip_other_protocol) X(ip_bad_source)            \
+    X(tcp_malformed) X(tcp_bad_checksum) X(tcp_no_flow) X(syn_no_listener) X(syn_half_open_full)                 \
+    X(syn_connections_full) X(syn_no_memory) X(join_unknown_token) X(join_malformed) X(join_refused)             \
+    X(icmp_ignored) X(resets_sent) X(control_queue_full) X(unknown_link)
+struct stack_counters {
+#define STACK_COUNTER_FIELD(name) uint64_t name;
+    STACK_COUNTERS(STACK_COUNTER_FIELD)
+#undef STACK_COUNTER_FIELD
+};
+
+struct stack_link {
+    struct braid_link_config config;
+};
+
+/* An address by which connections go. Its address ID is its place in the table plus one, and it keeps its place while
+ * it is away, so that it comes back by the same ID. */
+struct stack_path {
+    bool used, present;
+    struct local_path path;
+};
+
+struct braid_listener {
+    struct braid_stack *stack;
+    struct list_node node;
+    struct braid_listen_config config;
+    struct ip_address address; /* family IP_NONE: any */
+    bool closed;               /* kept until the last entry that names it is gone */
+    uint32_t users;
+};
+
+/* The stack's side of a connection. */
+struct entry {
+    struct braid_stack *stack;
+    struct braid_connection *connection;
+    struct list_node all, ready, eventful;
+    struct heap_node timer;
+    struct braid_listener *listener; /* NULL for connections of ours */
+    unsigned bits;                   /* events not yet taken */
+    bool half_open;                  /* counted in half_open */
+    bool reported;                   /* the application knows of it */
+    bool released;                   /* the application let go of it */
+    uint8_t *syn_packet;             /* deferred: the SYN as it came; STACK_SYN_QUOTE_BYTES, from env */
+    uint32_t syn_length;
+};
+
+/* A subflow's place in the demultiplexing table. */
+struct flow_entry {
+    struct hash_node node;
+    struct braid_connection *connection;
+    struct subflow *subflow;
+    uint16_t link;
+    struct flow flow;
+};
+
+struct token_entry {
+    struct hash_node node;
+    struct braid_connection *connection;
+    uint32_t token;
+};
+
+struct braid_stack {
+    const struct braid_env *env;
+    struct braid_stack_config config;
+    const struct congestion_ops *congestion;
+    uint64_t hash_key[2];
+    struct prng prng;
+    struct stack_link links[BRAID_LINKS_MAX];
+    int link_count;
+    struct stack_path paths[BRAID_ADDRESSES_MAX];
+    struct hash_table flows, tokens;
+    struct list_node connections, ready, eventful, listeners;
+    uint32_t connection_count, half_open_count;
+    uint64_t next_number;
+    struct heap timers;
+    struct braid_packet_out control[STACK_CONTROL_QUEUE_MAX];
+    uint32_t control_head, control_count;
+    struct stack_counters counters;
+    struct tcp_drop_counters tcp_drops;
+    struct mptcp_counters mptcp;
+};
+
+/* address.c */
+struct ip_address stack_address_in(const struct braid_address *address);
+struct braid_address stack_address_out(const struct ip_address *address);
+/* The local path for packets that arrive by `link` for `address`: a known one, or one made up for this packet. */
+struct local_path stack_path_for(const struct braid_stack *stack, uint16_t link, const struct ip_address *address);
+/* The best path to start a connection from, NULL if there is none. */
+const struct local_path *stack_path_choose(const struct braid_stack *stack, const struct ip_address *remote,
+                                           const struct ip_address *local);
+
+/* demux.c */
+extern const struct connection_host_ops stack_host_ops;
+struct flow_entry *stack_flow_find(const struct braid_stack *stack, uint16_t link, const struct flow *flow);
+struct braid_connection *stack_token_find(const struct braid_stack *stack, uint32_t token);
+
+/* entry.c */
+struct entry *entry_create(struct braid_stack *stack) MUST_USE;
+void entry_attach(struct entry *entry, struct braid_connection *connection);
+void entry_destroy(struct entry *entry);
+struct entry *entry_of(const struct braid_connection *connection);
+/* Something about it may have changed: it is looked at with the next output. */
+void entry_touch(struct entry *entry);
+/* Takes its events and sets its timer, or destroys it if nobody needs it any more. */
+void entry_settle(struct entry *entry);
+struct connection_config stack_connection_config(struct braid_stack *stack, const struct local_path *path,
+                                                 const struct flow *flow);
+
+/* listen.c */
+void stack_syn_arrived(struct braid_stack *stack, uint16_t link, const struct flow *flow,
+                       const struct tcp_segment *syn, const struct braid_packet_in *packet, braid_time now);
+void listener_unref(struct braid_listener *listener);
+
+/* output.c */
+/* A free place in the queue of resets and ICMP errors, NULL when it is full (counted). */
+struct braid_packet_out *stack_control_packet(struct braid_stack *stack);
+void stack_send_reset(struct braid_stack *stack, uint16_t link, const struct flow *flow,
+                      const struct tcp_segment *segment, const struct mp_tcprst *why);
+void stack_send_icmp(struct braid_stack *stack, uint16_t link, enum icmp_error_kind kind, const struct flow *flow,
+                     const uint8_t *quoted, uint32_t quoted_length);
+
+#endif
