@@ -15,6 +15,10 @@ struct slice_queue {
     /* Where the last search ended: slice number from the front, and the offset of its first byte. */
     uint32_t cursor_index;
     uint64_t cursor_offset;
+    /* The buffer the last slice lies in, if append_copy made it and may go on filling it; else NULL. It is kept
+     * alive by that slice. */
+    struct braid_buf *tail;
+    uint32_t tail_used;
 };
 
 void slice_queue_init(struct slice_queue *queue, const struct braid_env *env);
@@ -34,4 +38,5 @@ size_t slice_queue_gather(struct slice_queue *queue, uint64_t offset, uint32_t l
                           size_t max);
 /* Takes the first slice out of the queue (the reference passes to the caller). Empty slice when there is none. */
 struct braid_slice slice_queue_pop(struct slice_queue *queue);
+
 #endif

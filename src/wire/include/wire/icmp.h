@@ -31,5 +31,9 @@ bool icmp_error_decode(const struct ip_header *header, const uint8_t *bytes, uin
 uint32_t icmp_error_encode(enum icmp_error_kind kind, const struct ip_address *source,
                            const struct ip_address *destination, const uint8_t *quoted, uint32_t quoted_length,
                            uint8_t *out, size_t room);
+/* The same for ICMP_PACKET_TOO_BIG, saying what would fit. */
+uint32_t icmp_packet_too_big_encode(uint32_t mtu, const struct ip_address *source,
+                                    const struct ip_address *destination, const uint8_t *quoted,
+                                    uint32_t quoted_length, uint8_t *out, size_t room);
 
 #endif

@@ -36,6 +36,9 @@ const char *ip_decode_result_name(enum ip_decode_result result);
 /* `coalesced`: the packet is a super-segment, whose header may say a total length of 0 or one that is right; the
  * length of the buffer decides. */
 enum ip_decode_result ip_decode(const uint8_t *bytes, uint32_t length, bool coalesced, struct ip_header *out) MUST_USE;
+/* The start of a packet as an ICMP error quotes it: the rest may be cut off, and the checksum is not looked at, for
+ * routers change it. payload_length is what is left of the quotation. */
+enum ip_decode_result ip_decode_quoted(const uint8_t *bytes, uint32_t length, struct ip_header *out) MUST_USE;
 /* Writes a header for header->payload_length bytes; IPv4's checksum included, no options. For a payload over 65535
  * bytes the length field is 0. Returns the header's length (20 or 40), 0 if `room` is too small. */
 uint32_t ip_encode(const struct ip_header *header, uint8_t *out, size_t room);

@@ -68,10 +68,11 @@ struct add_addr {
     uint64_t hmac; /* not in an echo: the rightmost 64 bits */
 };
 
-/* §3.4.2 */
+/* §3.4.2: as many as the 40 bytes of TCP options hold */
+#define REMOVE_ADDR_IDS_MAX 37
 struct remove_addr {
     uint8_t count;
-    uint8_t address_ids[16];
+    uint8_t address_ids[REMOVE_ADDR_IDS_MAX];
 };
 
 /* §3.3.8: address_id is only there in the long form of RFC 6824 and is read but not acted upon. */

@@ -1,0 +1,102 @@
+#include <base/reader.h>
+
+#include <string.h>
+
+struct reader reader_of(const void *bytes, size_t length) {
+    const uint8_t *start = bytes;
+    return (struct reader){.at = start, .end = length > 0 ? start + length : start};
+}
+
+const uint8_t *read_span(struct reader *r, size_t length) {
+    if (r->failed || length > reader_left(r)) {
+        r->failed = true;
+        return NULL;
+    }
+    const uint8_t *span = r->at;
+    if (length > 0) r->at += length;
+    return span;
+}
+
+uint8_t read_u8(struct reader *r) {
+    const uint8_t *b = read_span(r, 1);
+    return b != NULL ? b[0] : 0;
+}
+
+uint16_t read_u16(struct reader *r) {
+    const uint8_t *b = read_span(r, 2);
+    return b != NULL ? (uint16_t)(b[0] << 8 | b[1]) : 0;
+}
+
+uint32_t read_u32(struct reader *r) {
+    const uint8_t *b = read_span(r, 4);
+    if (b == NULL) return 0;
+    return (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
+}
+
+uint64_t read_u64(struct reader *r) {
+    if (reader_left(r) < 8) {
+        r->failed = true;
+        return 0;
+    }
+    uint64_t high = read_u32(r);
+    return high << 32 | read_u32(r);
+}
+
+void read_bytes(struct reader *r, void *out, size_t length) {
+    if (length == 0) return;
+    const uint8_t *b = read_span(r, length);
+    if (b != NULL) memcpy(out, b, length);
+    else memset(out, 0, length);
+}
+
+struct writer writer_of(void *bytes, size_t capacity) {
+    uint8_t *start = bytes;
+    return (struct writer){.start = start, .at = start, .end = capacity > 0 ? start + capacity : start};
+}
+
+/* Where the next `length` bytes go, or NULL. */
+static uint8_t *write_span(struct writer *w, size_t length) {
+    if (w->failed || length > writer_room(w)) {
+        w->failed = true;
+        return NULL;
+    }
+    uint8_t *span = w->at;
+    w->at += length;
+    return span;
+}
+
+void write_u8(struct writer *w, uint8_t value) {
+    uint8_t *b = write_span(w, 1);
+    if (b != NULL) b[0] = value;
+}
+
+void write_u16(struct writer *w, uint16_t value) {
+    uint8_t *b = write_span(w, 2);
+    if (b == NULL) return;
+    b[0] = (uint8_t)(value >> 8);
+    b[1] = (uint8_t)value;
+}
+
+void write_u32(struct writer *w, uint32_t value) {
+    uint8_t *b = write_span(w, 4);
+    if (b == NULL) return;
+    b[0] = (uint8_t)(value >> 24);
+    b[1] = (uint8_t)(value >> 16);
+    b[2] = (uint8_t)(value >> 8);
+    b[3] = (uint8_t)value;
+}
+
+void write_u64(struct writer *w, uint64_t value) {
+    if (w->failed || writer_room(w) < 8) {
+        w->failed = true;
+        return;
+    }
+    write_u32(w, (uint32_t)(value >> 32));
+    write_u32(w, (uint32_t)value);
+}
+
+void write_bytes(struct writer *w, const void *bytes, size_t length) {
+    if (length == 0) return;
+    uint8_t *b = write_span(w, length);
+    if (b != NULL) memcpy(b, bytes, length);
+}
