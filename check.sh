@@ -1,0 +1,61 @@
+#!/bin/sh
+# Every test: installs what is missing, builds, runs, and ends in "N passed, N failed". One script's tests run alone as
+# HACKING.md shows.
+set -eu
+cd "$(dirname "$0")"
+began=$(date +%s)
+
+scripts/setup.sh check
+rm -rf build/check
+mkdir -p build/check
+BRAID_RESULTS=$PWD/build/check/results
+export BRAID_RESULTS
+: >"$BRAID_RESULTS"
+
+# Every unit test of a preset; what the programs say is kept in build/check/units-PRESET.log.
+units() {
+    echo "Unit tests ($1)"
+    CMOCKA_MESSAGE_OUTPUT=tap ctest --test-dir "build/$1" --verbose --timeout 120 -j "$(nproc)" \
+        >"build/check/units-$1.log" 2>&1 </dev/null || true
+    awk -v prefix="$2" -f scripts/unit_results.awk "build/check/units-$1.log" >"build/check/units-$1"
+    cat "build/check/units-$1" >>"$BRAID_RESULTS"
+    awk -F '\t' '{ n[$1]++ } $1 == "not ok" { print "not ok", $2 }
+        END { printf "       %d passed, %d failed, %d skipped\n", n["ok"], n["not ok"], n["skip"] }' "build/check/units-$1"
+}
+
+count() {
+    awk -F '\t' -v what="$1" '$1 == what { n++ } END { print n + 0 }' "$BRAID_RESULTS"
+}
+
+# Builds a preset and runs its unit tests; a build that fails is a failed test.
+build_and_test() {
+    if scripts/build.sh "$1"; then
+        units "$1" "$2"
+    else
+        printf 'not ok\tbuild: the preset %s builds\n' "$1" >>"$BRAID_RESULTS"
+    fi
+}
+
+build_and_test dev "unit: "
+build_and_test asan "unit under the sanitizers: "
+for script in tests/system/*.sh tests/interop/*.sh; do
+    sh "$script" || true
+done
+
+passed=$(count ok) failed=$(count 'not ok') skipped=$(count skip)
+if [ "$failed" != 0 ]; then
+    echo
+    echo "Failed:"
+    sed -n 's/^not ok\t/  /p' "$BRAID_RESULTS"
+fi
+if [ "$skipped" != 0 ]; then
+    echo
+    echo "Skipped:"
+    sed -n 's/^skip\t/  /p' "$BRAID_RESULTS"
+fi
+echo
+echo "It took $(($(date +%s) - began)) s; logs are in build/check."
+suffix=
+[ "$skipped" = 0 ] || suffix=", $skipped skipped"
+echo "$passed passed, $failed failed$suffix"
+[ "$failed" = 0 ] && [ "$passed" != 0 ]
