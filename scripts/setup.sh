@@ -17,7 +17,8 @@ install_as_root() {
     # Lists may be missing, or older than the archive: fetch them only if it does not work without.
     try_install "$@" >/dev/null 2>&1 || { apt-get update && try_install "$@"; }
     case " $* " in *" nginx "*)
-        if command -v systemctl >/dev/null; then systemctl disable nginx.service || true; fi ;;
+        update-rc.d nginx disable || true
+        deb-systemd-helper disable nginx.service || true ;;
     esac
 }
 

@@ -20,6 +20,13 @@ core='base wire congestion tcp mptcp stack'
 defined_in() { nm --defined-only --extern-only --format=posix "$1" | awk 'NF >= 2 && $1 !~ /:$/ { print $1 }'; }
 undefined_in() { nm --undefined-only --format=posix "$1" | awk '$2 ~ /^[Uwv]$/ { print $1 }'; }
 
+libraries_are_there() {
+    for floor in $core crypto; do
+        [ -e "$build/libbraid_$floor.a" ] || fail "there is no library of the floor $floor"
+        [ -n "$(undefined_in "$build/libbraid_$floor.a")" ] || fail "nm finds no needs at all in $floor: does it read it?"
+    done
+}
+
 # strangers DIRECTORY FLOOR: the names that the floor's library in DIRECTORY needs and may not.
 strangers() {
     {
@@ -30,9 +37,8 @@ strangers() {
 }
 
 only_lower_floors() {
+    libraries_are_there
     for floor in $core; do
-        [ -e "$build/libbraid_$floor.a" ] || fail "there is no library of the floor $floor"
-        [ -n "$(undefined_in "$build/libbraid_$floor.a")" ] || fail "nm finds no needs at all in $floor: does it read it?"
         found=$(strangers "$build" "$floor")
         [ -z "$found" ] || fail "the floor $floor needs: $found"
     done
@@ -40,6 +46,7 @@ only_lower_floors() {
 promise 20 only_lower_floors "each floor of the core needs only lower floors and libc's memory functions"
 
 crypto_needs_only_libcrypto() {
+    libraries_are_there
     strangers "$build" crypto >needs
     library=$("${CC:-cc}" -print-file-name=libcrypto.so)
     nm -D --defined-only --format=posix "$library" | sed 's/[@ ].*//' | sort -u >libcrypto
@@ -72,6 +79,7 @@ variable_bytes() {
 }
 
 no_variables() {
+    libraries_are_there
     for floor in $core crypto; do
         found=$(variable_bytes "$build/libbraid_$floor.a")
         [ -z "$found" ] || fail "the floor $floor keeps variables: $found"
