@@ -32,7 +32,8 @@ const char *mptcp_subtype_name(enum mptcp_subtype subtype) {
     return "?";
 }
 
-/* Decoders get the option's whole length and a reader behind kind and length; they return false on a wrong length. */
+/* Decoders get a reader that stands behind kind and length, and the option's whole length where it says which form it
+ * is; they return false if there is no such form. That all was there, and no more, is checked once for all. */
 
 static bool decode_mp_capable(struct reader *r, uint32_t length, struct mp_capable *o) {
     o->version = read_u8(r) & 0xf;
@@ -107,7 +108,7 @@ static void encode_mp_join(struct writer *w, const struct mp_join *o) {
     write_u32(w, o->nonce);
 }
 
-static bool decode_dss(struct reader *r, uint32_t length, struct dss *o) {
+static bool decode_dss(struct reader *r, struct dss *o) {
     (void)read_u8(r); /* reserved */
     uint8_t flags = read_u8(r);
     o->data_fin = (flags & DSS_DATA_FIN) != 0;
@@ -123,7 +124,6 @@ static bool decode_dss(struct reader *r, uint32_t length, struct dss *o) {
         o->has_checksum = reader_left(r) == 2; /* §3.3: "inferred from the length of the option" */
         if (o->has_checksum) o->checksum = read_u16(r);
     }
-    (void)length;
     return true;
 }
 
@@ -232,7 +232,7 @@ enum mptcp_decode_result mptcp_option_decode(const uint8_t *bytes, uint32_t leng
     switch (option.subtype) {
     case MPTCP_MP_CAPABLE: good = decode_mp_capable(&r, length, &option.as.mp_capable); break;
     case MPTCP_MP_JOIN: good = decode_mp_join(&r, length, &option.as.mp_join); break;
-    case MPTCP_DSS: good = decode_dss(&r, length, &option.as.dss); break;
+    case MPTCP_DSS: good = decode_dss(&r, &option.as.dss); break;
     case MPTCP_ADD_ADDR: good = decode_add_addr(&r, length, &option.as.add_addr); break;
     case MPTCP_REMOVE_ADDR: good = decode_remove_addr(&r, length, &option.as.remove_addr); break;
     case MPTCP_MP_PRIO: good = decode_mp_prio(&r, length, &option.as.mp_prio); break;
