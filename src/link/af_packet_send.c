@@ -6,6 +6,11 @@
 #include <errno.h>
 #include <string.h>
 
+static struct ip_address source_of(const struct braid_packet_out *packet) {
+    if (packet->header[0] >> 4 == 4) return ip_address_v4(packet->header + 12);
+    return ip_address_v6(packet->header + 8);
+}
+
 static struct ip_address destination_of(const struct braid_packet_out *packet) {
     if (packet->header[0] >> 4 == 4) return ip_address_v4(packet->header + 16);
     return ip_address_v6(packet->header + 24);
@@ -13,7 +18,7 @@ static struct ip_address destination_of(const struct braid_packet_out *packet) {
 
 /* The answer of the last question of a batch, since most packets of a batch go the same way. */
 struct last_hop {
-    struct ip_address destination;
+    struct ip_address source, destination;
     enum link_next_hop_state state;
     uint8_t mac[6];
 };
@@ -21,15 +26,16 @@ struct last_hop {
 static enum link_next_hop_state find_next_hop(const struct link_af_packet *self, struct last_hop *last,
                                               const struct braid_packet_out *packet) {
     if (!self->ethernet) return LINK_NEXT_HOP_KNOWN;
-    struct ip_address destination = destination_of(packet);
-    if (last->destination.family != IP_NONE && ip_address_equal(&destination, &last->destination))
+    struct ip_address source = source_of(packet), destination = destination_of(packet);
+    if (ip_address_equal(&destination, &last->destination) && ip_address_equal(&source, &last->source))
         return last->state;
+    last->source = source;
     last->destination = destination;
     if (self->no_next_hop) {
         last->state = LINK_NEXT_HOP_KNOWN;
         memcpy(last->mac, self->own_mac, sizeof(last->mac));
     } else {
-        last->state = self->next_hop.resolve(self->next_hop.context, &destination, last->mac);
+        last->state = self->next_hop.resolve(self->next_hop.context, &source, &destination, last->mac);
     }
     return last->state;
 }

@@ -23,9 +23,12 @@ static const uint8_t peer_mac[6] = {2, 0, 0, 0, 0, 9};
 static enum link_next_hop_state next_hop_state;
 static int next_hop_questions;
 
-static enum link_next_hop_state resolve(void *context, const struct ip_address *destination, uint8_t mac[6]) {
+static enum link_next_hop_state resolve(void *context, const struct ip_address *source,
+                                        const struct ip_address *destination, uint8_t mac[6]) {
     (void)context;
-    (void)destination;
+    char text[IP_ADDRESS_TEXT_MAX];
+    assert_string_equal(ip_address_format(source, text), source->family == IP_V4 ? US_V4 : US_V6);
+    assert_string_equal(ip_address_format(destination, text), source->family == IP_V4 ? PEER_V4 : PEER_V6);
     next_hop_questions++;
     memcpy(mac, peer_mac, 6);
     return next_hop_state;

@@ -19,11 +19,12 @@ enum link_next_hop_state {
     LINK_NEXT_HOP_UNREACHABLE, /* packets to it are dropped */
 };
 
-/* Who knows the link-layer address that leads to a destination. Called for each batch and destination; must be
- * quick. Not asked on devices without link-layer addresses. */
+/* Who knows the link-layer address that leads from a source address to a destination. Called for each batch and pair
+ * of addresses; must be quick. Not asked on devices without link-layer addresses. */
 struct link_next_hop_resolver {
     void *context;
-    enum link_next_hop_state (*resolve)(void *context, const struct ip_address *destination, uint8_t mac[6]);
+    enum link_next_hop_state (*resolve)(void *context, const struct ip_address *source,
+                                        const struct ip_address *destination, uint8_t mac[6]);
 };
 
 struct link_af_packet_options {
