@@ -1,0 +1,83 @@
+#!/bin/sh
+# What braid says to those who ask for what it cannot do: one clear line, and exit status 2 (126 and 127 as shells do).
+. "${0%/*}/../lib.sh"
+
+# Runs braid in a network namespace of its own, where there is nothing but a loopback interface.
+offline() {
+    if [ "$(id -u)" = 0 ]; then unshare --net "$@"; else unshare --user --map-root-user --net "$@"; fi
+}
+
+refused() {
+    pattern=$1
+    shift
+    expect_exit 2 "$@"
+    [ ! -s out ] || fail "it wrote to standard output"
+    expect_one_line err "$pattern"
+}
+
+unknown_interface() {
+    refused 'wifi7' offline "$braid" run --uplink wifi7 -- true
+}
+promise 10 unknown_interface "an interface that does not exist is refused by its name"
+
+no_uplink() {
+    refused '(uplink|route)' offline "$braid" run -- true
+}
+promise 10 no_uplink "a machine without a default route is told that there is no uplink"
+
+bad_policy() {
+    refused 'fastest' offline "$braid" run --policy fastest -- true
+}
+promise 10 bad_policy "an unknown policy is refused by its name"
+
+# Without privilege, and without the user namespaces that would do instead.
+no_privilege() {
+    [ "$(id -u)" = 0 ] || skip "only root can give up privileges here"
+    chmod 755 .
+    cp "$braid" ./braid
+    refused '(root|sudo|CAP_)' unshare --net setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps=-all \
+        ./braid run --uplink lo -- true
+}
+promise 10 no_privilege "without privilege it says what to do"
+
+no_command() {
+    refused 'command' offline "$braid" run --
+}
+promise 10 no_command "a run without a command is refused"
+
+unknown_verb() {
+    refused 'frobnicate' "$braid" frobnicate
+}
+promise 10 unknown_verb "an unknown verb is refused by its name"
+
+missing_scenario() {
+    refused 'nowhere\.yaml' "$braid" lab nowhere.yaml
+}
+promise 10 missing_scenario "a scenario that is not there is refused by its name"
+
+broken_yaml() {
+    printf 'hosts:\n  phone: {\n' >broken.yaml
+    refused '^.*broken\.yaml:[0-9]+: ' "$braid" lab broken.yaml
+}
+promise 10 broken_yaml "a scenario that is no YAML is refused with file, line and reason"
+
+unknown_key() {
+    printf 'hosts:\n  phone:\n    colour: red\n' >unknown.yaml
+    refused 'unknown\.yaml:3: .*colour' "$braid" lab unknown.yaml
+}
+promise 10 unknown_key "an unknown key in a scenario is refused with file, line and its name"
+
+missing_result() {
+    refused 'nowhere\.json' "$braid" report nowhere.json
+}
+promise 10 missing_result "a result that is not there is refused by its name"
+
+helps() {
+    for verb in '' run lab report; do
+        expect_exit 0 "$braid" $verb --help
+        [ -s out ] || fail "$verb --help says nothing"
+    done
+}
+promise 10 helps "every verb explains itself"
+
+keep_promises "$@"
