@@ -7,11 +7,16 @@ struct reader reader_of(const void *bytes, size_t length) {
     return (struct reader){.at = start, .end = length > 0 ? start + length : start};
 }
 
+/* Nothing is left then, so that a loop over what is left ends, too. */
+static const uint8_t *reader_fail(struct reader *r) {
+    r->failed = true;
+    r->at = r->end;
+    return NULL;
+}
+
 const uint8_t *read_span(struct reader *r, size_t length) {
-    if (r->failed || length > reader_left(r)) {
-        r->failed = true;
-        return NULL;
-    }
+    if (r->failed) return NULL;
+    if (length > reader_left(r)) return reader_fail(r);
     const uint8_t *span = r->at;
     if (length > 0) r->at += length;
     return span;
@@ -35,7 +40,7 @@ uint32_t read_u32(struct reader *r) {
 
 uint64_t read_u64(struct reader *r) {
     if (reader_left(r) < 8) {
-        r->failed = true;
+        reader_fail(r);
         return 0;
     }
     uint64_t high = read_u32(r);

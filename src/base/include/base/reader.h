@@ -1,5 +1,6 @@
 /* Bounds-checked byte reader and writer in network order. Both fail sticky: after the first step out of bounds
- * every read gives 0, every write does nothing, and `failed` stays true. Decode into a local, test once, then use. */
+ * every read gives 0 and nothing is left, every write does nothing, and `failed` stays true. Decode into a local,
+ * test once, then use. */
 #ifndef BASE_READER_H
 #define BASE_READER_H
 
