@@ -108,7 +108,7 @@ static void longest_zero_run(const uint16_t groups[8], int *start, int *length) 
 
 static char *put_v6(char *at, const struct ip_address *a) {
     uint16_t groups[8];
-    for (int i = 0; i < 8; i++) groups[i] = (uint16_t)(a->bytes[2 * i] << 8 | a->bytes[2 * i + 1]);
+    for (size_t i = 0; i < 8; i++) groups[i] = (uint16_t)(a->bytes[2 * i] << 8 | a->bytes[2 * i + 1]);
     int run_start, run_length;
     longest_zero_run(groups, &run_start, &run_length);
     int end = is_v4_mapped(a) ? 6 : 8;

@@ -82,7 +82,7 @@ static bool decode_extension(struct reader *r, struct ip_header *h) {
     struct reader fixed = *r;
     uint8_t next = read_u8(&fixed);
     size_t size = 8;
-    if (h->protocol != IPV6_FRAGMENT) size += read_u8(&fixed) * 8u;
+    if (h->protocol != IPV6_FRAGMENT) size += read_u8(&fixed) * (size_t)8;
     const uint8_t *bytes = read_span(r, size);
     if (bytes == NULL) return false;
     switch (h->protocol) {

@@ -19,7 +19,7 @@ static enum tcp_decode_result decode_options(const uint8_t *options, size_t leng
     assert_true(length % 4 == 0 && length <= 40);
     bytes[12] = (uint8_t)((20 + length) / 4 << 4);
     bytes[13] = TCP_ACK;
-    memcpy(bytes + 20, options, length);
+    if (length > 0) memcpy(bytes + 20, options, length);
     free(copy);
     copy = exact_copy(bytes, 20 + length);
     return tcp_segment_decode(copy, (uint32_t)(20 + length), &source, &destination, true, out);
