@@ -107,6 +107,11 @@ static int read_interface(struct link_af_packet *self) {
     }
 }
 
+bool link_af_packet_needs_next_hop(const struct link *link) {
+    const struct link_af_packet *self = (const void *)link; /* its first member */
+    return self->ethernet && !self->no_next_hop;
+}
+
 void link_af_packet_refresh(struct link *link) {
     /* An interface that is gone shows in receive and send; nothing to do about it here. */
     (void)!read_interface(af_packet_of(link));

@@ -40,6 +40,9 @@ struct link_af_packet_options {
 int link_af_packet_open(const struct braid_env *env, const struct link_af_packet_options *options,
                         struct link **out) MUST_USE;
 
+/* Whether packets need a next hop's link-layer address: not on raw-IP devices, nor on those without ARP. */
+bool link_af_packet_needs_next_hop(const struct link *link);
+
 /* Sends the packets that waited for a next hop now known, drops those whose next hop turned out unreachable. */
 void link_af_packet_next_hop_changed(struct link *link);
 
