@@ -46,7 +46,7 @@ int netlink_path_lookup(struct netlink *netlink, uint32_t interface_index, const
     struct rtmsg *route = mnl_nlmsg_put_extra_header(request, sizeof(*route));
     route->rtm_family = (uint8_t)netlink_family(destination->family);
     route->rtm_dst_len = (uint8_t)(8 * netlink_address_bytes(destination->family));
-    route->rtm_flags = RTM_F_LOOKUP_TABLE;
+    if (destination->family == IP_V4) route->rtm_flags = RTM_F_LOOKUP_TABLE; /* IPv6 tells it always */
     netlink_put_address(request, RTA_DST, destination);
     if (source != NULL) {
         route->rtm_src_len = route->rtm_dst_len;

@@ -104,6 +104,7 @@ uint16_t uplinks_port_last(const struct uplinks *uplinks) { return ports_last(up
 static enum link_next_hop_state resolve(void *context, const struct ip_address *source,
                                         const struct ip_address *destination, uint8_t mac[6]) {
     struct uplink *uplink = context;
+    if (uplink->neighbours == NULL) return LINK_NEXT_HOP_UNREACHABLE; /* ARP was turned on since the uplink was opened */
     return neighbours_resolve(uplink->neighbours, source, destination, mac);
 }
 
