@@ -3,6 +3,9 @@
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <libmnl/libmnl.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
 #include <net/if.h>
 #include <nftables/libnftables.h>
 #include <stdarg.h>
@@ -119,9 +122,9 @@ static void chain_name(const char *interface, char name[CHAIN_NAME_MAX]) {
 
 static int add_chain(struct firewall *firewall, const char *interface, const char *chain) {
     return run(firewall,
-               "add table netdev %s; add chain netdev %s %s { type filter hook ingress device \"%s\" priority -500; "
+               "add chain netdev %s %s { type filter hook ingress device \"%s\" priority -500; "
                "policy accept; }; add rule netdev %s %s tcp dport %u-%u %sdrop",
-               firewall->table, firewall->table, chain, interface, firewall->table, chain, firewall->port_first,
+               firewall->table, chain, interface, firewall->table, chain, firewall->port_first,
                firewall->port_last, firewall->match_local_only ? "fib daddr type local " : "");
 }
 
@@ -156,12 +159,38 @@ static int add_table(struct firewall *firewall, bool without_owner) {
     return error;
 }
 
+/* Asks the kernel's nftables for its generation: libnftables, when that is refused, prints to stderr by itself. 0 or
+ * -errno. */
+static int check_nftables(void) {
+    char buffer[512] __attribute__((aligned(8)));
+    struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
+    request->nlmsg_type = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETGEN;
+    request->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+    struct nfgenmsg *header = mnl_nlmsg_put_extra_header(request, sizeof(*header));
+    *header = (struct nfgenmsg){.nfgen_family = AF_UNSPEC, .version = NFNETLINK_V0};
+    struct mnl_socket *socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
+    if (socket == NULL) return -errno;
+    int result = mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) < 0 ||
+                         mnl_socket_sendto(socket, request, request->nlmsg_len) < 0
+                     ? -errno
+                     : 0;
+    for (int state = MNL_CB_OK; result == 0 && state > MNL_CB_STOP;) {
+        ssize_t length = mnl_socket_recvfrom(socket, buffer, sizeof(buffer));
+        state = length < 0 ? -1 : mnl_cb_run(buffer, (size_t)length, 0, mnl_socket_get_portid(socket), NULL, NULL);
+        if (state < 0) result = -errno;
+    }
+    mnl_socket_close(socket);
+    return result;
+}
+
 static bool means_no_nftables(int error) {
     return error == -ENOENT || error == -EPROTONOSUPPORT || error == -EAFNOSUPPORT || error == -EOPNOTSUPP ||
            error == -EINVAL;
 }
 
 int firewall_create(const struct firewall_options *options, struct firewall **out) {
+    int error = check_nftables();
+    if (error != 0) return means_no_nftables(error) ? -EOPNOTSUPP : error;
     struct firewall *firewall = calloc(1, sizeof(*firewall));
     if (firewall == NULL) return -ENOMEM;
     firewall->port_first = options->port_first;
@@ -169,7 +198,7 @@ int firewall_create(const struct firewall_options *options, struct firewall **ou
     firewall->match_local_only = true;
     name_table(firewall->table);
     firewall->nft = nft_ctx_new(NFT_CTX_DEFAULT);
-    int error = firewall->nft == NULL ? -ENOMEM : 0;
+    if (firewall->nft == NULL) error = -ENOMEM;
     if (error == 0 && (nft_ctx_buffer_output(firewall->nft) != 0 || nft_ctx_buffer_error(firewall->nft) != 0))
         error = -ENOMEM;
     if (error == 0) error = remove_leftovers(firewall);

@@ -75,6 +75,13 @@ static inline struct hosts hosts_create(bool addresses) {
     return hosts;
 }
 
+/* As every real interface has them: neighbour discovery asks from these. */
+static inline void hosts_add_link_local(const struct hosts *hosts) {
+    struct ip_address us = test_ip("fe80::1"), peer = test_ip("fe80::2");
+    assert_int_equal(netlink_address_add(hosts->netlink, hosts->wan, &us, 64), 0);
+    assert_int_equal(netlink_address_add(hosts->peer_netlink, hosts->peer_interface, &peer, 64), 0);
+}
+
 static inline void hosts_destroy(struct hosts *hosts) {
     netlink_close(hosts->netlink);
     netlink_close(hosts->peer_netlink);
@@ -147,6 +154,8 @@ static inline int test_peer_listen(const struct hosts *hosts, const char *addres
     test_enter(hosts->peer);
     int fd = socket(at.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     test_enter(hosts->us);
+    int yes = 1;
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)), 0);
     assert_int_equal(bind(fd, (struct sockaddr *)&at, length), 0);
     assert_int_equal(listen(fd, 8), 0);
     return fd;
