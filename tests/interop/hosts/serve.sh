@@ -1,6 +1,6 @@
 #!/bin/sh
 # The servers that the tests talk to, on one host of the lab: serve.sh FOLDER, where FOLDER/www is what the web server
-# shows. Prints "serving" when all of them listen, and ends when it is told to.
+# shows. Makes the file FOLDER/serving when all of them listen, and ends when it is told to.
 #
 #   80, 443   nginx: GET and PUT; the certificate's authority is FOLDER/ca.pem; the name is server.lab
 #   22        dropbear: root, by the key FOLDER/client_key
@@ -50,6 +50,7 @@ start() {
 }
 trap 'kill $started 2>/dev/null || true' EXIT
 trap 'exit 0' TERM INT HUP
+rm -f serving
 : >servers.log
 
 start $mptcpize nginx -p "$folder" -c nginx.conf -e "$folder/nginx.log"
@@ -80,5 +81,5 @@ for port in 80 443 5201 22 53; do
         sleep 0.05
     done
 done
-echo serving
+: >serving
 wait

@@ -1,0 +1,76 @@
+#!/bin/sh
+# Whole connections to a server whose MPTCP, or plain TCP, is the Linux kernel's: 100 MB each way, byte-exact.
+. "${0%/*}/../lib.sh"
+. "${0%/*}/hosts/network.sh"
+
+megabytes=100
+
+# both_ways ADDRESS UPLINK...: 100 MB down and 100 MB up, over the uplinks given.
+both_ways() {
+    address=$1
+    shift
+    network
+    pattern served/www/file $((megabytes * 1000000)) 3
+    uplinks=
+    for uplink in "$@"; do uplinks="$uplinks --uplink $uplink"; done
+    cat >transfer.sh <<EOF
+set -e
+curl -sgf --max-time 100 -o got http://$address/file
+curl -sgf --max-time 100 -T served/www/file http://$address/up
+EOF
+    on phone "$braid" run $uplinks --trace trace.json -- sh transfer.sh
+    expect_same_bytes got served/www/file
+    expect_same_bytes served/www/up served/www/file
+}
+
+# What the trace says about the connections: each asked for MPTCP; fallback N times.
+fallbacks() { jq -r 'select(.event == "connection_fallback") | .reason' trace.json | wc -l; }
+joins() { jq -r 'select(.event == "subflow_opened" and .subflow > 0)' -c trace.json | wc -l; }
+
+ipv4_one_subflow() {
+    both_ways 10.0.9.1 wlan0
+    [ "$(fallbacks)" = 0 ] || fail "it fell back to TCP"
+}
+promise 120 ipv4_one_subflow "IPv4, one subflow: 100 MB each way, byte-exact"
+
+ipv4_two_subflows() {
+    both_ways 10.0.9.1 wlan0 wwan0
+    [ "$(fallbacks)" = 0 ] || fail "it fell back to TCP"
+    [ "$(joins)" -ge 2 ] || fail "the second uplink was not joined"
+}
+promise 120 ipv4_two_subflows "IPv4, two subflows: 100 MB each way, byte-exact"
+
+ipv6_one_subflow() {
+    both_ways '[fd00:9::1]' wlan0
+    [ "$(fallbacks)" = 0 ] || fail "it fell back to TCP"
+}
+promise 120 ipv6_one_subflow "IPv6, one subflow: 100 MB each way, byte-exact"
+
+ipv6_two_subflows() {
+    both_ways '[fd00:9::1]' wlan0 wwan0
+    [ "$(fallbacks)" = 0 ] || fail "it fell back to TCP"
+    [ "$(joins)" -ge 2 ] || fail "the second uplink was not joined"
+}
+promise 120 ipv6_two_subflows "IPv6, two subflows: 100 MB each way, byte-exact"
+
+checksum() {
+    server_sysctls='net.mptcp.checksum_enabled: 1'
+    both_ways "$@"
+    [ "$(fallbacks)" = 0 ] || fail "it fell back to TCP"
+}
+checksum_ipv4() { checksum 10.0.9.1 wlan0 wwan0; }
+checksum_ipv6() { checksum '[fd00:9::1]' wlan0 wwan0; }
+promise 120 checksum_ipv4 "IPv4, two subflows, the server wants the DSS checksum: 100 MB each way, byte-exact"
+promise 120 checksum_ipv6 "IPv6, two subflows, the server wants the DSS checksum: 100 MB each way, byte-exact"
+
+plain_tcp() {
+    server_sysctls='net.mptcp.enabled: 0'
+    both_ways "$@"
+    [ "$(fallbacks)" = 2 ] || fail "it fell back $(fallbacks) times, not for both connections"
+}
+plain_tcp_ipv4() { plain_tcp 10.0.9.1 wlan0 wwan0; }
+plain_tcp_ipv6() { plain_tcp '[fd00:9::1]' wlan0 wwan0; }
+promise 120 plain_tcp_ipv4 "IPv4, a server without MPTCP: 100 MB each way over plain TCP, byte-exact"
+promise 120 plain_tcp_ipv6 "IPv6, a server without MPTCP: 100 MB each way over plain TCP, byte-exact"
+
+keep_promises "$@"
