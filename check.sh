@@ -12,10 +12,10 @@ BRAID_RESULTS=$PWD/build/check/results
 export BRAID_RESULTS
 : >"$BRAID_RESULTS"
 
-# Every unit test of a preset; what the programs say is kept in build/check/units-PRESET.log.
+# The tests that CMake knows in a preset whose label matches; what they say is kept in build/check/units-PRESET.log.
 units() {
-    echo "Unit tests ($1)"
-    CMOCKA_MESSAGE_OUTPUT=tap ctest --test-dir "build/$1" --verbose --timeout 120 -j "$(nproc)" \
+    echo "Tests of the preset $1"
+    CMOCKA_MESSAGE_OUTPUT=tap ctest --test-dir "build/$1" -L "$3" --verbose --timeout 120 -j "$(nproc)" \
         >"build/check/units-$1.log" 2>&1 </dev/null || true
     awk -v prefix="$2" -f scripts/unit_results.awk "build/check/units-$1.log" >"build/check/units-$1"
     cat "build/check/units-$1" >>"$BRAID_RESULTS"
@@ -27,17 +27,21 @@ count() {
     awk -F '\t' -v what="$1" '$1 == what { n++ } END { print n + 0 }' "$BRAID_RESULTS"
 }
 
-# Builds a preset and runs its unit tests; a build that fails is a failed test.
+# build_and_test PRESET PREFIX LABEL [CMAKE ARGUMENT]: builds a preset and runs its tests; a build that fails is a
+# failed test, and so are no tests at all.
 build_and_test() {
-    if scripts/build.sh "$1"; then
-        units "$1" "$2"
+    preset=$1 prefix=$2 label=$3
+    shift 3
+    if scripts/build.sh "$preset" "$@"; then
+        units "$preset" "$prefix" "$label"
     else
-        printf 'not ok\tbuild: the preset %s builds\n' "$1" >>"$BRAID_RESULTS"
+        printf 'not ok\tbuild: the preset %s builds\n' "$preset" >>"$BRAID_RESULTS"
     fi
 }
 
-build_and_test dev "unit: "
-build_and_test asan "unit under the sanitizers: "
+build_and_test dev "unit: " ''
+build_and_test asan "unit, with sanitizers: " ''
+build_and_test fuzz "" fuzz -DBRAID_FUZZ_SECONDS=4
 for script in tests/system/*.sh tests/interop/*.sh; do
     sh "$script" || true
 done
