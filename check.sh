@@ -18,6 +18,7 @@ units() {
     CMOCKA_MESSAGE_OUTPUT=tap ctest --test-dir "build/$1" -L "$3" --verbose --timeout 120 -j "$(nproc)" \
         >"build/check/units-$1.log" 2>&1 </dev/null || true
     awk -v prefix="$2" -f scripts/unit_results.awk "build/check/units-$1.log" >"build/check/units-$1"
+    [ -s "build/check/units-$1" ] || printf 'not ok\tbuild: the preset %s has tests\n' "$1" >"build/check/units-$1"
     cat "build/check/units-$1" >>"$BRAID_RESULTS"
     awk -F '\t' '{ n[$1]++ } $1 == "not ok" { print "not ok", $2 }
         END { printf "       %d passed, %d failed, %d skipped\n", n["ok"], n["not ok"], n["skip"] }' "build/check/units-$1"
@@ -27,8 +28,8 @@ count() {
     awk -F '\t' -v what="$1" '$1 == what { n++ } END { print n + 0 }' "$BRAID_RESULTS"
 }
 
-# build_and_test PRESET PREFIX LABEL [CMAKE ARGUMENT]: builds a preset and runs its tests; a build that fails is a
-# failed test, and so are no tests at all.
+# build_and_test PRESET PREFIX LABEL [CMAKE ARGUMENT]: builds a preset and runs its tests. A build that fails is a
+# failed test, and so is a preset without tests.
 build_and_test() {
     preset=$1 prefix=$2 label=$3
     shift 3

@@ -24,9 +24,8 @@ promise() {
 }
 
 keep_promises() {
-    if [ "${1-}" = --only ]; then
+    if [ "${1-}" = --here ]; then
         set -eu
-        cd "$root/build/check/$suite/$2"
         "$2"
         exit 0
     fi
@@ -47,7 +46,8 @@ keep_promise() {
     rm -rf "$scratch"
     mkdir -p "$scratch"
     began=$(date +%s)
-    timeout -k 5 "$1" sh "$script" --only "$2" >"$scratch.log" 2>&1 </dev/null && status=0 || status=$?
+    (cd "$scratch" && exec timeout -k 5 "$1" sh "$script" --here "$2") >"$scratch.log" 2>&1 </dev/null && status=0 ||
+        status=$?
     took=$(($(date +%s) - began))
     case $status in
     0) report ok "$3" ;;

@@ -1,0 +1,142 @@
+#!/bin/sh
+# Networks that come and go under a connection to the kernel's MPTCP.
+. "${0%/*}/../lib.sh"
+. "${0%/*}/hosts/network.sh"
+
+# What a machine has that a lab, or a run, might leave: namespaces, interfaces, addresses, routes, rules, processes.
+machine_state() {
+    ls /run/netns 2>/dev/null || true
+    ip -o link | sed 's/^[0-9]*: //; s/ qlen .*//'
+    ip -o address | awk '{ print $2, $4 }'
+    ip -4 route show table all
+    ip rule
+    nft list ruleset 2>/dev/null || true
+    ps -e -o comm= | sort | grep -E -v '^(ps|sort|grep|sh|timeout|kworker.*)$' || true
+}
+
+# Runs a function of this script in namespaces of its own, so that what it leaves can be told from what others do.
+in_a_machine_of_its_own() {
+    [ "$(id -u)" = 0 ] || skip "it takes root to see all that might be left"
+    unshare --net --pid --fork --mount --mount-proc sh -c '
+        mount -t tmpfs tmpfs /run
+        ip link set lo up
+        exec sh "$0" --here "$1"' "$script" "$1"
+}
+
+# 60 s of a download that WiFi leaves and rejoins ten times: 3 s away, 3 s there.
+ten_times_inside() {
+    machine_state >before
+    wifi=$home_wifi cellular=$home_cellular
+    events='{at: 2s, every: 6s, times: 10, down: wifi}, {at: 5s, every: 6s, times: 10, up: wifi}'
+    network
+    # At 20 to 70 Mb/s this is more than a minute's worth; the rate limit makes it last the minute.
+    pattern served/www/file 120000000
+    on phone "$braid" run --uplink wlan0 --uplink wwan0 --trace trace.json -- \
+        curl -sf --limit-rate 1900k --max-time 110 -o got http://10.0.9.1/file
+    expect_same_bytes got served/www/file
+    [ "$(jq -r 'select(.event == "subflow_opened") | .subflow' trace.json | wc -l)" -ge 11 ] ||
+        fail "WiFi was not joined again each time"
+    sleep 0.5
+    machine_state >after
+    diff before after || fail "something is left (see above)"
+}
+ten_times() { in_a_machine_of_its_own ten_times_inside; }
+promise 150 ten_times "WiFi goes and comes ten times in a minute's download: byte-exact, and nothing is left"
+
+upload_ten_times() {
+    wifi=$home_wifi cellular=$home_cellular
+    events='{at: 1s, every: 2s, times: 10, down: wifi}, {at: 2s, every: 2s, times: 10, up: wifi}'
+    network
+    pattern file 50000000
+    on phone "$braid" run --uplink wlan0 --uplink wwan0 --trace trace.json -- \
+        curl -sf --max-time 80 -T file http://10.0.9.1/up
+    expect_same_bytes file served/www/up
+}
+promise 100 upload_ten_times "WiFi goes and comes ten times during an upload: byte-exact"
+
+both_gone() {
+    wifi=$home_wifi cellular=$home_cellular
+    events='{at: 1s, down: wifi}, {at: 1500ms, down: cellular}, {at: 4s, up: wifi}'
+    network
+    pattern served/www/file 20000000
+    on_braid curl -sf --max-time 50 -o got http://10.0.9.1/file
+    expect_same_bytes got served/www/file
+}
+promise 60 both_gone "with no network at all for seconds the connection waits, and goes on"
+
+blackhole() {
+    wifi=$home_wifi cellular=$home_cellular
+    events='{at: 2s, blackhole: wifi}, {at: 12s, up: wifi}'
+    network
+    pattern served/www/file 40000000
+    on_braid curl -sf --max-time 50 -o got http://10.0.9.1/file
+    expect_same_bytes got served/www/file
+}
+promise 60 blackhole "a WiFi that falls silent without a word does not stop a download"
+
+backup_is_spared() {
+    wifi=$home_wifi cellular=$home_cellular
+    network
+    pattern served/www/file 20000000
+    on phone sh -c "
+        before=\$(cat /sys/class/net/wwan0/statistics/rx_bytes)
+        '$braid' run --uplink wlan0 --uplink wwan0:backup -- curl -sf --max-time 50 -o got http://10.0.9.1/file
+        echo \$((\$(cat /sys/class/net/wwan0/statistics/rx_bytes) - before)) >by_backup"
+    expect_same_bytes got served/www/file
+    expect_between "$(cat by_backup)" 0 100000 "bytes by the backup"
+}
+promise 60 backup_is_spared "a backup carries no data while the other works"
+
+backup_takes_over() {
+    wifi=$home_wifi cellular=$home_cellular
+    events='{at: 1s, down: wifi}'
+    network
+    pattern served/www/file 20000000
+    on phone "$braid" run --uplink wlan0 --uplink wwan0:backup -- curl -sf --max-time 50 -o got http://10.0.9.1/file
+    expect_same_bytes got served/www/file
+}
+promise 60 backup_takes_over "a backup takes over when WiFi goes"
+
+# The connection begins on cellular alone; WiFi comes later and is joined.
+late_uplink() {
+    wifi=$home_wifi cellular=$home_cellular
+    events='{at: 10ms, down: wifi}, {at: 3s, up: wifi}'
+    network
+    pattern served/www/file 40000000
+    on phone sh -c "sleep 0.5; exec '$braid' run --uplink wlan0 --uplink wwan0 --trace trace.json -- \
+        curl -sf --max-time 50 -o got http://10.0.9.1/file"
+    expect_same_bytes got served/www/file
+    [ "$(jq -r 'select(.event == "subflow_opened") | .subflow' trace.json | wc -l)" -ge 2 ] || fail "WiFi was not joined"
+}
+promise 60 late_uplink "an uplink that is down at first is joined when it comes up"
+
+killed_inside() {
+    network
+    pattern served/www/file 1000000
+    cat >kill.sh <<EOF
+set -e
+"$braid" run --uplink wlan0 -- sh -c ': >started; sleep 30' &
+until [ -e started ]; do sleep 0.05; done
+kill -KILL \$!
+wait \$! || true
+# What runs under a braid that is gone has lost its network, and goes too.
+sleep 0.5
+ip -o link >after_kill
+nft list ruleset >rules_after_kill
+"$braid" run --uplink wlan0 -- curl -sf --max-time 20 -o got http://10.0.9.1/file
+nft list ruleset >rules_after
+curl -sf --max-time 20 -o got_plain http://10.0.9.1/file
+EOF
+    machine_state >before
+    on phone sh kill.sh
+    expect_same_bytes got served/www/file
+    expect_same_bytes got_plain served/www/file
+    [ ! -s rules_after ] || fail "rules are left: $(cat rules_after)"
+    sleep 0.5
+    machine_state >after
+    diff before after || fail "something is left (see above)"
+}
+killed() { in_a_machine_of_its_own killed_inside; }
+promise 60 killed "after a braid that was killed, the next one works and nothing is left"
+
+keep_promises "$@"
