@@ -9,15 +9,19 @@
 #     wifi, cellular      YAML of a link's shape; default: a wire
 #     server_sysctls      YAML, such as 'net.mptcp.checksum_enabled: 1'; likewise phone_sysctls
 #     events              YAML of a timeline, since the command started
-#     more_services       YAML of further services
+#     services            YAML of the services, instead of serve.sh on the server
 wire='direct: yes'
-wifi=$wire cellular=$wire server_sysctls= phone_sysctls= events= more_services=
+wifi=$wire cellular=$wire server_sysctls= phone_sysctls= events= services=
 home_wifi='rate: 50Mbit, delay: 15ms, queue: 100ms'
 home_cellular='rate: 20Mbit, delay: 35ms, queue: 100ms'
 
 # Writes lab.yaml and makes the served folder.
 network() {
     mkdir -p served/www
+    servers="  servers:
+    host: server
+    command: 'sh $root/tests/interop/hosts/serve.sh $PWD/served'
+    ready: {command: 'test -e $PWD/served/serving'}"
     cat >lab.yaml <<EOF
 hosts:
   phone: {nameserver: 10.0.9.1, sysctls: {$phone_sysctls}}
@@ -37,11 +41,7 @@ links:
     to: {host: router, interface: backbone, address: [10.0.9.254/24, 'fd00:9::254/64']}
     direct: yes
 services:
-  servers:
-    host: server
-    command: 'sh $root/tests/interop/hosts/serve.sh $PWD/served'
-    ready: {command: 'test -e $PWD/served/serving'}
-$more_services
+${services:-$servers}
 events: [$events]
 EOF
 }
