@@ -30,7 +30,8 @@ struct congestion_ack {
     bool application_limited;    /* that rate was bounded by the application, not by the path */
     bool cwnd_limited;           /* the window was what held the sender back */
     bool round_start;            /* first acknowledgement of a new round trip */
-    bool in_recovery;            /* fast recovery or RTO recovery: cwnd must not grow */
+    bool in_recovery;            /* fast recovery: proportional rate reduction decides, cwnd must not grow. After a
+                                    timeout it is false: the window comes back by slow start */
 };
 
 struct congestion_ops {

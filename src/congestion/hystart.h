@@ -1,0 +1,22 @@
+/* HyStart++ (RFC 9406): leaving slow start when round-trip times rise, before the queue overflows. */
+#ifndef CONGESTION_HYSTART_H
+#define CONGESTION_HYSTART_H
+
+#include <congestion/congestion.h>
+
+enum hystart_phase { HYSTART_SLOW_START, HYSTART_CONSERVATIVE, HYSTART_DONE };
+
+struct hystart {
+    enum hystart_phase phase;
+    uint32_t samples;       /* round-trip times taken this round */
+    uint32_t rounds_left;   /* of conservative slow start */
+    braid_time last_min_rtt_ns, current_min_rtt_ns; /* BRAID_NEVER: none */
+    braid_time baseline_min_rtt_ns;
+};
+
+void hystart_init(struct hystart *h);
+/* Looks at one acknowledgement in slow start; returns how much of `acked_bytes` the window may grow by. When phase
+ * becomes HYSTART_DONE, slow start is over. */
+uint32_t hystart_on_ack(struct hystart *h, const struct congestion_ack *ack, uint32_t acked_bytes);
+
+#endif

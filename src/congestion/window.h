@@ -1,0 +1,36 @@
+/* What the window-based algorithms share. */
+#ifndef CONGESTION_WINDOW_H
+#define CONGESTION_WINDOW_H
+
+#include <congestion/congestion.h>
+
+/* No window ever exceeds what 32-bit sequence numbers can keep apart. */
+#define WINDOW_MAX_BYTES (UINT32_C(1) << 30)
+
+/* RFC 6928 §2: min(10 MSS, max(2 MSS, 14600)). */
+static inline uint32_t window_initial(uint32_t mss_bytes) {
+    uint32_t bound = 2 * mss_bytes > 14600 ? 2 * mss_bytes : 14600;
+    return 10 * mss_bytes < bound ? 10 * mss_bytes : bound;
+}
+
+static inline uint32_t window_bounded(uint64_t bytes) {
+    return bytes < WINDOW_MAX_BYTES ? (uint32_t)bytes : WINDOW_MAX_BYTES;
+}
+
+static inline uint32_t window_at_least(uint64_t bytes, uint32_t minimum) {
+    return bytes > minimum ? window_bounded(bytes) : minimum;
+}
+
+static inline bool window_in_slow_start(const struct congestion *c) { return c->cwnd_bytes < c->ssthresh_bytes; }
+
+/* RFC 5681 §4.1: after idling longer than a retransmission timeout nothing is known of the path but what it once
+ * carried, which ssthresh keeps. */
+static inline void window_restart(struct congestion *c) {
+    uint32_t initial = window_initial(c->mss_bytes);
+    if (c->cwnd_bytes <= initial) return;
+    uint32_t remembered = c->cwnd_bytes - c->cwnd_bytes / 4;
+    if (c->ssthresh_bytes < remembered) c->ssthresh_bytes = remembered;
+    c->cwnd_bytes = initial;
+}
+
+#endif

@@ -1,0 +1,213 @@
+/* What an acknowledgement says: cumulatively, by SACK, by DSACK; and who has to know. */
+#include "tcp_internal.h"
+
+/* --- is it a duplicate? (RFC 5681 §2) --- */
+
+/* RFC 8684 §3: one that carries an MPTCP option other than DSS tells of something else than congestion. */
+static bool only_dss(const struct tcp_segment *s) {
+    for (unsigned i = 0; i < s->options.mptcp_count; i++) {
+        const struct tcp_raw_option *option = &s->options.mptcp[i];
+        if (option->length < 3 || option->bytes[2] >> 4 != 2) return false;
+    }
+    return true;
+}
+
+static bool is_duplicate(const struct tcp *t, const struct tcp_segment *s) {
+    uint32_t window = (uint32_t)s->window << t->send_scale;
+    return seq32_eq(s->ack, t->snd_una) && tcp_segment_length(s) == 0 && window == t->snd_wnd &&
+           !scoreboard_empty(&t->board) && only_dss(s);
+}
+
+/* --- the scoreboard --- */
+
+/* The part of `record` up to `end` reached the peer, and we did not know. */
+static void deliver(struct tcp *t, const struct send_record *record, seq32 end, struct acknowledgement *a) {
+    rack_delivered(t, record, end, a);
+    rate_delivered(t, record, (uint32_t)seq32_diff(end, record->start), a);
+}
+
+static void take_cumulative(struct tcp *t, struct acknowledgement *a) {
+    seq32 ack = a->segment->ack;
+    a->acked_bytes = (uint32_t)seq32_diff(ack, t->snd_una);
+    struct send_record *record;
+    while ((record = scoreboard_first(&t->board)) != NULL && seq32_lt(record->start, ack)) {
+        seq32 end = seq32_min(record->end, ack);
+        a->retransmitted_acked |= record->retransmitted;
+        if (record->state != RECORD_SACKED) deliver(t, record, end, a);
+        if (seq32_lt(end, record->end)) {
+            scoreboard_trim(&t->board, record, end);
+        } else {
+            scoreboard_drop(&t->board, record);
+        }
+    }
+    t->snd_una = ack;
+}
+
+static uint32_t pieces_of(const struct send_record *record) {
+    uint32_t piece = record->piece_bytes > 0 ? record->piece_bytes : 1;
+    return (record_length(record) + piece - 1) / piece;
+}
+
+/* Marks [start, end), which lies within what is outstanding. Splitting was provided for. */
+static void take_sack_block(struct tcp *t, seq32 start, seq32 end, struct acknowledgement *a) {
+    struct send_record *record = scoreboard_find(&t->board, start);
+    while (record != NULL && seq32_lt(record->start, end)) {
+        if (record->state == RECORD_SACKED) {
+            record = scoreboard_next(&t->board, record);
+            continue;
+        }
+        if (seq32_lt(record->start, start)) record = scoreboard_split(&t->board, record, start);
+        if (seq32_gt(record->end, end)) (void)scoreboard_split(&t->board, record, end);
+        deliver(t, record, record->end, a);
+        scoreboard_sack(&t->board, record, pieces_of(record));
+        record = scoreboard_next(&t->board, t->board.touched);
+    }
+}
+
+/* RFC 2883 §4: the first block reports a duplicate if it lies below the ACK or within the second block. */
+static bool first_block_is_dsack(const struct tcp_segment *s) {
+    const struct sack_block *block = s->options.sack;
+    if (seq32_lt(block[0].start, s->ack)) return seq32_le(block[0].end, s->ack);
+    return s->options.sack_count > 1 && seq32_ge(block[0].start, block[1].start) &&
+           seq32_le(block[0].end, block[1].end);
+}
+
+static bool block_is_usable(const struct tcp *t, const struct sack_block *block) {
+    return seq32_lt(block->start, block->end) && seq32_ge(block->start, t->snd_una) &&
+           seq32_le(block->end, t->snd_nxt);
+}
+
+/* Copies the usable blocks in ascending order, so that what arrived in order is seen to. Returns how many. */
+static unsigned sorted_blocks(const struct tcp *t, const struct tcp_segment *s, unsigned from,
+                              struct sack_block *out) {
+    unsigned count = 0;
+    for (unsigned i = from; i < s->options.sack_count; i++) {
+        if (!block_is_usable(t, &s->options.sack[i])) continue;
+        unsigned at = count++;
+        for (; at > 0 && seq32_gt(out[at - 1].start, s->options.sack[i].start); at--) out[at] = out[at - 1];
+        out[at] = s->options.sack[i];
+    }
+    return count;
+}
+
+static void take_sack(struct tcp *t, struct acknowledgement *a) {
+    const struct tcp_segment *s = a->segment;
+    if (!t->sack_permitted || s->options.sack_count == 0) return;
+    unsigned from = 0;
+    if (seq32_lt(s->options.sack[0].start, s->options.sack[0].end) && first_block_is_dsack(s)) {
+        /* Of something we never sent, or long ago: not to be believed. */
+        uint32_t reach = t->snd_wnd_max > 65535 ? t->snd_wnd_max : 65535;
+        a->dsack = seq32_ge(s->options.sack[0].start, seq32_back(t->snd_una, reach)) &&
+                   seq32_gt(s->options.sack[0].start, t->iss);
+        a->dsack_block = s->options.sack[0];
+        from = 1;
+    }
+    struct sack_block blocks[TCP_SACK_BLOCKS_MAX];
+    unsigned count = sorted_blocks(t, s, from, blocks);
+    /* No memory to split records: as if this ACK's blocks had not come. */
+    if (!scoreboard_reserve(&t->board, 2 * count)) return;
+    for (unsigned i = 0; i < count; i++) take_sack_block(t, blocks[i].start, blocks[i].end, a);
+}
+
+/* --- what it teaches --- */
+
+static void take_rtt(struct tcp *t, struct acknowledgement *a) {
+    if (!a->rate_valid) return;
+    bool ambiguous = a->rate_retransmitted || (!t->sack_permitted && a->retransmitted_acked);
+    if (!ambiguous) {
+        a->rtt_ns = a->now - a->rate_sent_at;
+        if (a->rtt_ns == 0) a->rtt_ns = 1;
+    } else if (a->acked_bytes > 0) {
+        a->rtt_ns = timestamps_echo_rtt(t, a->segment, a->now);
+    }
+    if (a->rtt_ns > 0) rtt_sample(t, a->rtt_ns, a->now);
+}
+
+static bool window_was_limit(const struct tcp *t) {
+    if (t->window_limits[0] || t->window_limits[1]) return true;
+    /* In slow start the window may run ahead of what is in flight by a factor of two. */
+    uint32_t max = t->in_flight_max_bytes[0] > t->in_flight_max_bytes[1] ? t->in_flight_max_bytes[0]
+                                                                         : t->in_flight_max_bytes[1];
+    return t->congestion.cwnd_bytes < t->congestion.ssthresh_bytes && t->congestion.cwnd_bytes / 2 < max;
+}
+
+static void begin_round(struct tcp *t, braid_time now) {
+    t->window_limits[1] = t->window_limits[0];
+    t->in_flight_max_bytes[1] = t->in_flight_max_bytes[0];
+    t->window_limits[0] = false;
+    t->in_flight_max_bytes[0] = t->board.in_flight_bytes;
+    TRACE(t->env, now, congestion, .connection = t->config.connection_number,
+          .subflow = t->config.subflow_number, .cwnd_bytes = recovery_cwnd(t),
+          .ssthresh_bytes = t->congestion.ssthresh_bytes, .in_flight_bytes = t->board.in_flight_bytes,
+          .srtt_us = t->rtt.srtt_ns / BRAID_NS_PER_US);
+}
+
+static void inform_congestion(struct tcp *t, const struct acknowledgement *a) {
+    const struct congestion_ack ack = {
+        .now = a->now,
+        .acked_bytes = a->delivered_bytes,
+        .in_flight_bytes = a->prior_in_flight_bytes,
+        .lost_bytes = a->lost_bytes,
+        .rtt_ns = a->rtt_ns,
+        .srtt_ns = t->rtt.srtt_ns,
+        .min_rtt_ns = rtt_min(t),
+        .delivery_bytes_per_s = t->rate.newest_bytes_per_s,
+        .application_limited = a->rate_limited,
+        .cwnd_limited = window_was_limit(t),
+        .round_start = a->round_start,
+        .in_recovery = t->recovery.phase == RECOVERY_FAST,
+    };
+    t->congestion.ops->on_ack(&t->congestion, &ack);
+    if (a->round_start) begin_round(t, a->now);
+    pacing_update(t);
+}
+
+/* --- who has to know --- */
+
+static void progress(struct tcp *t, braid_time now) {
+    t->progress_at = now;
+    t->alive_at = now;
+    t->timeouts = 0;
+    t->persist_backoff = 0;
+    if (t->small_outstanding && seq32_ge(t->snd_una, t->small_end)) t->small_outstanding = false;
+}
+
+static void release_acknowledged(struct tcp *t, const struct acknowledgement *a) {
+    bool fin_acknowledged = t->fin_sent && seq32_gt(t->snd_una, t->fin_seq);
+    uint32_t bytes = a->acked_bytes;
+    if (fin_acknowledged && a->acked_bytes > 0) bytes--;
+    slice_queue_drop(&t->queue, bytes);
+    t->queue_start = seq32_add(t->queue_start, bytes);
+    t->counts.bytes_acknowledged += bytes;
+    if (bytes > 0) owner_acknowledged(t, bytes, a->now);
+    if (fin_acknowledged && a->acked_bytes > 0 && t->state != TCP_STATE_CLOSED) {
+        close_fin_acknowledged(t, a->now);
+    }
+}
+
+void ack_process(struct tcp *t, const struct tcp_segment *s, braid_time now) {
+    struct acknowledgement a = {
+        .now = now,
+        .segment = s,
+        .prior_in_flight_bytes = t->board.in_flight_bytes,
+        .duplicate = is_duplicate(t, s),
+    };
+    if (t->snd_wnd == 0) t->alive_at = now; /* it answers: zero windows are probed for ever */
+    if (seq32_lt(s->ack, t->snd_una)) return;
+    window_take(t, s, now);
+    take_cumulative(t, &a);
+    take_sack(t, &a);
+    if (a.acked_bytes > 0) progress(t, now);
+    if (a.delivered_bytes > 0) t->probe.due = false; /* the answer came after all */
+    if (a.delivered_bytes > 0 || a.dsack || a.duplicate) {
+        take_rtt(t, &a);
+        rack_update_window(t, &a);
+        rate_update(t, &a);
+        probe_on_ack(t, &a);
+        recovery_on_ack(t, &a);
+        if (a.delivered_bytes > 0) inform_congestion(t, &a);
+    }
+    bool recovered = t->suspected && a.delivered_bytes > 0;
+    if (a.acked_bytes > 0) release_acknowledged(t, &a);
+    if (recovered && t->state != TCP_STATE_CLOSED) owner_recovered(t, now);
+}

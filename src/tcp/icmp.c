@@ -1,0 +1,52 @@
+/* ICMP errors about our segments. Believed only when they quote what is in flight (RFC 5927 §4.1), and then only a
+ * connection that is not established yet dies of one (RFC 5461). */
+#include "tcp_internal.h"
+
+#define MTU_MIN_V4 552 /* smaller claims are attacks or mistakes: what fits goes out as it is */
+#define MTU_MIN_V6 1280
+
+static bool in_flight(const struct tcp *t, seq32 seq) {
+    if (t->state == TCP_STATE_SYN_SENT || t->state == TCP_STATE_SYN_RECEIVED) return seq32_eq(seq, t->iss);
+    return seq32_ge(seq, t->snd_una) && seq32_lt(seq, t->snd_nxt);
+}
+
+static void take_mtu(struct tcp *t, uint32_t mtu, braid_time now) {
+    uint32_t least = t->config.flow.local.family == IP_V6 ? MTU_MIN_V6 : MTU_MIN_V4;
+    if (mtu < least) mtu = least;
+    if (mtu >= t->mtu_bytes) return;
+    if (state_is_synchronized(t->state)) {
+        tcp_set_mtu(t, mtu);
+        timers_rearm(t, now);
+    } else {
+        t->mtu_bytes = mtu;
+    }
+}
+
+static bool is_hard(enum icmp_error_kind kind) {
+    switch (kind) {
+    case ICMP_PORT_UNREACHABLE:
+    case ICMP_PROHIBITED: return true;
+    case ICMP_NET_UNREACHABLE:
+    case ICMP_HOST_UNREACHABLE:
+    case ICMP_PACKET_TOO_BIG:
+    case ICMP_TIME_EXCEEDED:
+    case ICMP_OTHER: return false;
+    }
+    return false;
+}
+
+void tcp_icmp(struct tcp *t, const struct icmp_error *error, braid_time now) {
+    saw_time(t, now);
+    if (t->state == TCP_STATE_CLOSED || t->state == TCP_STATE_TIME_WAIT) return;
+    if (!in_flight(t, error->seq)) {
+        COUNT_DROP(t, now, icmp_not_in_flight);
+        return;
+    }
+    if (error->kind == ICMP_PACKET_TOO_BIG) {
+        take_mtu(t, error->mtu, now);
+        return;
+    }
+    t->icmp_seen = true;
+    t->last_icmp = error->kind;
+    if (is_hard(error->kind) && !state_is_synchronized(t->state)) state_close(t, TCP_CLOSED_UNREACHABLE, now);
+}

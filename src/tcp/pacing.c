@@ -1,0 +1,49 @@
+/* Pacing keeps bursts small without costing rate. The inequality it keeps: over any interval d, new data leaves at
+ * most at bytes_per_s * d + burst, where burst is about a millisecond's worth, two segments at least and a
+ * super-segment at most. The rate is a fifth above cwnd/srtt (twice that in slow start), so that the window, not the
+ * pace, is what limits on a path whose queue is empty. */
+#include "tcp_internal.h"
+
+#define UNPACED_BELOW_RTT_NS BRAID_NS_PER_MS
+#define BURST_NS BRAID_NS_PER_MS
+
+void pacing_update(struct tcp *t) {
+    if (t->rtt.srtt_ns < UNPACED_BELOW_RTT_NS) {
+        t->pacing.bytes_per_s = 0;
+        return;
+    }
+    if (t->congestion.pacing_bytes_per_s > 0) {
+        t->pacing.bytes_per_s = t->congestion.pacing_bytes_per_s;
+        return;
+    }
+    bool slow_start = t->congestion.cwnd_bytes < t->congestion.ssthresh_bytes / 2;
+    uint64_t percent = slow_start ? 200 : 120;
+    uint32_t cwnd = recovery_cwnd(t);
+    /* 2^30 * 200 * 10^9 / 100 < 2^62 */
+    t->pacing.bytes_per_s = (uint64_t)cwnd * percent / 100 * BRAID_NS_PER_S / t->rtt.srtt_ns;
+    if (t->pacing.bytes_per_s == 0) t->pacing.bytes_per_s = 1;
+}
+
+/* The first window leaves at once: there is nothing to go by yet. */
+static bool paced(const struct tcp *t) {
+    return t->pacing.bytes_per_s > 0 && t->counts.bytes_sent >= 10 * (uint64_t)t->mss_bytes;
+}
+
+uint32_t pacing_burst(const struct tcp *t) {
+    if (!paced(t)) return UINT32_MAX;
+    uint64_t burst = t->pacing.bytes_per_s * BURST_NS / BRAID_NS_PER_S;
+    uint64_t most = t->config.super_segment_bytes;
+    if (burst > most) burst = most;
+    uint64_t least = 2 * (uint64_t)t->piece_bytes;
+    return (uint32_t)(burst > least ? burst : least);
+}
+
+bool pacing_holds(const struct tcp *t, braid_time now) { return paced(t) && now < t->pacing.next_at; }
+
+void pacing_sent(struct tcp *t, uint32_t bytes, braid_time now) {
+    if (!paced(t)) return;
+    /* Time lost to a late wake-up counts, up to a burst. */
+    braid_time credit = now > BURST_NS ? now - BURST_NS : 0;
+    if (t->pacing.next_at < credit) t->pacing.next_at = credit;
+    t->pacing.next_at += (uint64_t)bytes * BRAID_NS_PER_S / t->pacing.bytes_per_s;
+}

@@ -1,0 +1,76 @@
+/* RST: received (RFC 5961 §3), sent in refusal (RFC 9293 §3.10.7.1), and the challenge ACK (RFC 5961 §7). */
+#include "tcp_internal.h"
+
+/* One allowance per subflow, not one for all of them: a shared one tells an attacker who else is there. */
+static bool may_challenge(struct tcp *t, braid_time now) {
+    if (now - t->challenges_since >= TCP_CHALLENGE_PERIOD_NS || t->challenges_since == 0) {
+        t->challenges_since = now > 0 ? now : 1;
+        t->challenges = 0;
+    }
+    return t->challenges++ < TCP_CHALLENGES_MAX;
+}
+
+void reset_challenge(struct tcp *t, braid_time now) {
+    if (may_challenge(t, now)) t->acks.now = true;
+}
+
+/* True if the segment is dealt with, which a RST always is. */
+bool reset_input(struct tcp *t, const struct tcp_segment *s, braid_time now) {
+    if (seq32_lt(s->seq, t->rcv_nxt) || seq32_gt(s->seq, t->rcv_adv)) {
+        COUNT_DROP(t, now, rst_out_of_window);
+    } else if (!seq32_eq(s->seq, t->rcv_nxt)) {
+        COUNT_DROP(t, now, rst_challenged);
+        reset_challenge(t, now);
+    } else if (owner_segment_arrived(t, s, now) == TCP_VERDICT_DROP) {
+        COUNT_DROP(t, now, refused_by_owner);
+    } else if (t->state == TCP_STATE_SYN_RECEIVED && !t->handshake.passive) {
+        state_close(t, TCP_CLOSED_REFUSED, now);
+    } else if (t->state == TCP_STATE_TIME_WAIT) {
+        state_close(t, TCP_CLOSED_NORMALLY, now); /* both FINs were acknowledged */
+    } else {
+        state_close(t, TCP_CLOSED_RESET, now);
+    }
+    return true;
+}
+
+/* Sequence number, acknowledgement and flags of the RST that answers `s`. */
+static void answer_of(const struct tcp_segment *s, seq32 *seq, seq32 *ack, uint8_t *flags) {
+    if (s->flags & TCP_ACK) {
+        *seq = s->ack;
+        *ack = seq32_of(0);
+        *flags = TCP_RST;
+    } else {
+        *seq = seq32_of(0);
+        *ack = seq32_add(s->seq, tcp_segment_length(s));
+        *flags = TCP_RST | TCP_ACK;
+    }
+}
+
+void reset_reply(struct tcp *t, const struct tcp_segment *s, braid_time now) {
+    if (t->config.reset_silently || !may_challenge(t, now)) return;
+    t->reply_reset_due = true;
+    answer_of(s, &t->reply_reset.seq, &t->reply_reset.ack, &t->reply_reset.flags);
+}
+
+bool tcp_reset_for(const struct tcp_segment *s, const struct ip_address *source, const struct ip_address *destination,
+                   uint16_t link, bool checksum_offload, const uint8_t *mptcp_option, size_t option_length,
+                   struct braid_packet_out *out) {
+    if (s->flags & TCP_RST) return false;
+    struct tcp_segment reset = {.source_port = s->destination_port, .destination_port = s->source_port};
+    answer_of(s, &reset.seq, &reset.ack, &reset.flags);
+    if (mptcp_option != NULL && option_length > 0) {
+        reset.options.mptcp_count = 1;
+        reset.options.mptcp[0] = (struct tcp_raw_option){mptcp_option, (uint8_t)option_length};
+    }
+    const struct flow flow = {
+        .local = *destination,
+        .remote = *source,
+        .local_port = s->destination_port,
+        .remote_port = s->source_port,
+    };
+    out->link = link;
+    out->slice_count = 0;
+    out->payload_length = 0;
+    out->segment_bytes = 0;
+    return packet_headers(&flow, checksum_offload, &reset, out);
+}

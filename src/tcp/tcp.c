@@ -1,0 +1,139 @@
+#include "tcp_internal.h"
+
+#include <string.h>
+
+/* --- life --- */
+
+static uint8_t scale_for(uint32_t window_bytes) {
+    uint8_t scale = 0;
+    while (scale < TCP_WINDOW_SCALE_MAX && (window_bytes >> scale) > UINT16_MAX) scale++;
+    return scale;
+}
+
+/* RFC 6528 wants initial numbers nobody can guess; random ones are. */
+static bool draw_secrets(struct tcp *t) {
+    uint32_t secrets[2];
+    if (!t->env->random_secret(t->env->context, secrets, sizeof(secrets))) return false;
+    t->iss = seq32_of(secrets[0]);
+    t->timestamps.offset = secrets[1];
+    return true;
+}
+
+struct tcp *tcp_create(const struct braid_env *env, const struct tcp_config *config) {
+    struct tcp *t = env->allocate(env->context, sizeof(*t));
+    if (t == NULL) return NULL;
+    memset(t, 0, sizeof(*t));
+    t->env = env;
+    t->config = *config;
+    if (t->config.congestion == NULL) t->config.congestion = &congestion_cubic;
+    if (!draw_secrets(t)) {
+        env->release(env->context, t, sizeof(*t));
+        return NULL;
+    }
+    timers_init(t);
+    rtt_init(t);
+    slice_queue_init(&t->queue, env);
+    scoreboard_init(&t->board, env);
+    reassembly_init(&t->reassembly, env);
+    t->snd_una = t->snd_nxt = t->iss;
+    t->queue_start = seq32_add(t->iss, 1);
+    t->sack_permitted = t->timestamps.enabled = t->scaling = true;
+    t->receive_scale = scale_for(config->receive_window_max_bytes);
+    t->mtu_bytes = config->mtu_bytes;
+    t->peer_mss_bytes = UINT16_MAX;
+    t->last_icmp = ICMP_OTHER;
+    t->acks.quick_left = TCP_QUICK_ACKS;
+    t->rack.deadline = BRAID_NEVER;
+    mss_update(t);
+    return t;
+}
+
+void tcp_destroy(struct tcp *t) {
+    if (t == NULL) return;
+    const struct braid_env *env = t->env;
+    slice_queue_deinit(&t->queue);
+    scoreboard_deinit(&t->board);
+    reassembly_deinit(&t->reassembly);
+    env->release(env->context, t, sizeof(*t));
+}
+
+/* --- data --- */
+
+bool tcp_send(struct tcp *t, struct braid_slice data) {
+    if (t->closed_for_good || t->shutdown) return false;
+    if (!slice_queue_append(&t->queue, data)) return false;
+    timers_rearm(t, t->seen_at);
+    return true;
+}
+
+seq32 tcp_send_queue_end(const struct tcp *t) { return seq32_add(t->queue_start, (uint32_t)t->queue.length); }
+
+uint32_t tcp_unsent(const struct tcp *t) {
+    if (t->fin_sent) return 0;
+    seq32 from = seq32_max(t->snd_nxt, t->queue_start);
+    return (uint32_t)seq32_diff(tcp_send_queue_end(t), from);
+}
+
+uint32_t tcp_unacknowledged(const struct tcp *t) { return (uint32_t)t->queue.length; }
+
+/* Whole segments only: a window opened by a few bytes is no reason to cut a small one. */
+static uint32_t congestion_room(const struct tcp *t) {
+    uint64_t claimed = (uint64_t)recovery_in_flight(t) + t->board.lost_bytes + tcp_unsent(t);
+    if (claimed == 0 && recovery_cwnd(t) < t->piece_bytes) return t->piece_bytes;
+    if (claimed >= recovery_cwnd(t)) return 0;
+    uint32_t room = recovery_cwnd(t) - (uint32_t)claimed;
+    return room - room % t->piece_bytes;
+}
+
+uint32_t tcp_room(const struct tcp *t) {
+    if (!state_may_send_data(t->state) || t->shutdown) return 0;
+    uint32_t unsent = tcp_unsent(t), usable = window_usable(t);
+    if (usable <= unsent) return 0;
+    uint32_t peer = usable - unsent;
+    if (peer < t->piece_bytes && peer < t->snd_wnd_max / 2) return 0; /* it would wait for more window */
+    uint32_t room = congestion_room(t);
+    return room < peer ? room : peer;
+}
+
+void tcp_probe(struct tcp *t) {
+    if (state_is_synchronized(t->state)) t->probe_ack_due = true;
+}
+
+/* --- facts --- */
+
+enum tcp_state tcp_state(const struct tcp *t) { return t->state; }
+const struct flow *tcp_flow(const struct tcp *t) { return &t->config.flow; }
+uint16_t tcp_link(const struct tcp *t) { return t->config.link; }
+void *tcp_owner(const struct tcp *t) { return t->config.owner; }
+seq32 tcp_iss(const struct tcp *t) { return t->iss; }
+seq32 tcp_irs(const struct tcp *t) { return t->irs; }
+seq32 tcp_snd_una(const struct tcp *t) { return t->snd_una; }
+seq32 tcp_snd_nxt(const struct tcp *t) { return t->snd_nxt; }
+seq32 tcp_rcv_nxt(const struct tcp *t) { return t->rcv_nxt; }
+uint32_t tcp_peer_window(const struct tcp *t) { return t->snd_wnd; }
+enum icmp_error_kind tcp_last_icmp(const struct tcp *t) { return t->last_icmp; }
+
+bool tcp_all_acknowledged(const struct tcp *t) {
+    if (t->queue.length > 0) return false;
+    return !t->shutdown || (t->fin_sent && seq32_gt(t->snd_una, t->fin_seq));
+}
+
+void tcp_set_drop_counters(struct tcp *t, struct tcp_drop_counters *counters) { t->drops = counters; }
+
+void tcp_info(const struct tcp *t, struct tcp_info *out) {
+    *out = t->counts;
+    out->state = t->state;
+    out->mss_bytes = t->mss_bytes;
+    out->cwnd_bytes = recovery_cwnd(t);
+    out->ssthresh_bytes = t->congestion.ssthresh_bytes;
+    out->in_flight_bytes = t->board.in_flight_bytes;
+    out->peer_window_bytes = t->snd_wnd;
+    out->srtt_ns = t->rtt.srtt_ns;
+    out->rttvar_ns = t->rtt.rttvar_ns;
+    out->min_rtt_ns = rtt_min(t);
+    out->rto_ns = timers_rto(t);
+    out->receive_rtt_ns = t->receive_rtt_ns;
+    out->delivery_bytes_per_s = t->rate.newest_bytes_per_s;
+    out->max_delivery_bytes_per_s = rate_max(t);
+    out->timeouts_in_a_row = t->timeouts;
+}

@@ -1,0 +1,60 @@
+/* Both windows: what we advertise, and what the peer does. */
+#include "tcp_internal.h"
+
+uint32_t window_left(const struct tcp *t) {
+    int32_t left = seq32_diff(t->rcv_adv, t->rcv_nxt);
+    return left > 0 ? (uint32_t)left : 0;
+}
+
+/* RFC 9293 §3.8.6.2.2: the edge moves only by a full segment or half the buffer, so that nobody sends crumbs. */
+static uint32_t worth_advertising(const struct tcp *t, uint32_t window) {
+    uint32_t left = window_left(t);
+    uint32_t step = t->config.receive_window_max_bytes / 2;
+    if (step > t->mss_bytes) step = t->mss_bytes;
+    if (window > left && window - left < step) return left;
+    return window;
+}
+
+uint16_t window_field(struct tcp *t, bool syn) {
+    uint32_t window = owner_receive_window(t);
+    uint32_t scale = syn ? 0 : t->receive_scale;
+    if (!syn) window = worth_advertising(t, window);
+    uint32_t field = window >> scale;
+    if (field > UINT16_MAX) field = UINT16_MAX;
+    /* Rounding takes the edge back by less than one unit. Rounding up instead would let it creep ahead of the
+     * buffer with every small segment. */
+    t->rcv_adv = seq32_max(t->rcv_adv, seq32_add(t->rcv_nxt, field << scale));
+    return (uint16_t)field;
+}
+
+void tcp_window_opened(struct tcp *t, braid_time now) {
+    saw_time(t, now);
+    if (!state_may_receive_data(t->state)) return;
+    uint32_t window = owner_receive_window(t), left = window_left(t);
+    if (window <= left) return;
+    /* The peer may be stuck below two segments; otherwise the ACKs of data tell it in time. */
+    uint32_t full = 2 * t->mss_bytes, half = t->config.receive_window_max_bytes / 2;
+    uint32_t least = full < half ? full : half;
+    uint32_t worth = left < least ? t->mss_bytes : window / 2;
+    if (worth > half) worth = half;
+    if (window - left >= worth) t->acks.now = true;
+}
+
+uint32_t window_usable(const struct tcp *t) {
+    int32_t usable = seq32_diff(seq32_add(t->snd_una, t->snd_wnd), t->snd_nxt);
+    return usable > 0 ? (uint32_t)usable : 0;
+}
+
+/* RFC 9293 §3.10.7.4, step five: only from the newest segment. */
+void window_take(struct tcp *t, const struct tcp_segment *s, braid_time now) {
+    bool newer = seq32_lt(t->snd_wl1, s->seq) || (seq32_eq(t->snd_wl1, s->seq) && seq32_le(t->snd_wl2, s->ack));
+    if (!newer) return;
+    uint32_t scale = (s->flags & TCP_SYN) ? 0 : t->send_scale;
+    uint32_t window = (uint32_t)s->window << scale;
+    if (t->snd_wnd == 0 && window > 0) t->persist_backoff = 0;
+    t->snd_wnd = window;
+    t->snd_wl1 = s->seq;
+    t->snd_wl2 = s->ack;
+    if (window > t->snd_wnd_max) t->snd_wnd_max = window;
+    (void)now;
+}
