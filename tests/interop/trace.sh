@@ -1,0 +1,107 @@
+#!/bin/sh
+# What `braid run --trace` writes: events as JSON lines and packets as pcapng, judged by jq and tshark.
+. "${0%/*}/../lib.sh"
+. "${0%/*}/hosts/network.sh"
+
+# A download that loses WiFi and gets it back, traced; made once, for all tests here.
+traced=$root/build/check/trace/traced
+make_trace() {
+    rm -rf "$traced"
+    mkdir -p "$traced"
+    cd "$traced"
+    wifi=$home_wifi cellular=$home_cellular
+    server_sysctls=${1-}
+    events='{at: 1s, down: wifi}, {at: 2s, up: wifi}'
+    network
+    pattern served/www/file 20000000
+    on phone "$braid" run --uplink wlan0 --uplink wwan0 --trace trace.json -- \
+        curl -sf --max-time 50 -o got http://10.0.9.1/file
+    expect_same_bytes got served/www/file
+    ls
+}
+
+# packets FILTER FIELD...: the fields of the packets that match, one packet a line.
+packets() {
+    filter=$1
+    shift
+    fields=
+    for field in "$@"; do fields="$fields -e $field"; done
+    # shellcheck disable=SC2086
+    tshark -r "$traced/trace.pcapng" --disable-protocol http -Y "$filter" -T fields $fields 2>tshark.err || {
+        cat tshark.err >&2
+        exit 1
+    }
+}
+mptcp=tcp.options.mptcp
+
+traces() {
+    make_trace
+    jq -e . "$traced/trace.json" >/dev/null || fail "a line is no JSON"
+    [ "$(wc -l <"$traced/trace.json")" = "$(jq -c . "$traced/trace.json" | wc -l)" ] || fail "not one object a line"
+    jq -es 'all(.[]; (.time | type) == "number" and (.event | type) == "string") and .[0].event == "trace_start"
+        and ([.[].time] | . == sort)' "$traced/trace.json" || fail "events lack time or name, or are out of order"
+    for event in connection_state subflow_opened subflow_state subflow_closed; do
+        jq -es "any(.[]; .event == \"$event\")" "$traced/trace.json" >/dev/null || fail "there is no $event"
+    done
+}
+promise 60 traces "each line of a trace is one event, in order of time"
+
+well_formed() {
+    [ "$(packets frame frame.number | wc -l)" -gt 1000 ] || fail "there are hardly any packets"
+    packets _ws.malformed frame.number >bad
+    [ ! -s bad ] || fail "malformed packets: $(head -n 5 bad)"
+    tshark -r "$traced/trace.pcapng" -o tcp.check_checksum:TRUE -o ip.check_checksum:TRUE -Y \
+        'tcp.checksum.status == "Bad" || ip.checksum.status == "Bad"' >bad 2>/dev/null
+    [ ! -s bad ] || fail "bad checksums: $(head -n 5 bad)"
+}
+promise 60 well_formed "tshark finds no malformed packet and no bad checksum"
+
+capable() {
+    packets "$mptcp.subtype == 0 && tcp.flags.syn == 1 && tcp.flags.ack == 0" $mptcp.version $mptcp.sha256.flag >syn
+    sort -u syn | grep -qx '1.1' || fail "MP_CAPABLE of the SYN: $(cat syn)"
+    packets "$mptcp.subtype == 0 && tcp.flags.syn == 1 && tcp.flags.ack == 1" $mptcp.sendkey >theirs
+    packets "$mptcp.subtype == 0 && tcp.flags.syn == 0" $mptcp.recvkey | sort -u >echoed
+    [ -s theirs ] || fail "there is no MP_CAPABLE in a SYN/ACK"
+    sort -u theirs | cmp - echoed || fail "the key is not echoed as the server sent it"
+}
+promise 60 capable "MP_CAPABLE is version 1, SHA-256, and echoes the server's key"
+
+joins() {
+    packets "$mptcp.subtype == 1 && tcp.flags.syn == 1 && tcp.flags.ack == 0" $mptcp.recvtok | sort -u >asked
+    packets "$mptcp.subtype == 0 && tcp.flags.syn == 1 && tcp.flags.ack == 1" mptcp.expected_token | sort -u >token
+    [ -s asked ] || fail "there is no MP_JOIN"
+    cmp asked token || fail "the token is not that of the server's key"
+    packets "$mptcp.subtype == 1 && tcp.flags.syn == 0" $mptcp.sendhmac >third
+    [ "$(wc -c <third)" -ge 40 ] || fail "there is no HMAC in a third ACK"
+}
+promise 60 joins "MP_JOIN bears the token of the server's key, and its third ACK the HMAC"
+
+mappings() {
+    packets 'mptcp.dss.missing_mapping || mptcp.dss.infinite_mapping || mptcp.connection.echoed_key_mismatch' \
+        frame.number >bad
+    [ ! -s bad ] || fail "packets without a mapping: $(head -n 5 bad)"
+    packets "$mptcp.subtype == 2 && $mptcp.dataackpresent.flag == 1 && $mptcp.dseqnpresent.flag == 0" frame.number >acks
+    [ "$(wc -l <acks)" -gt 100 ] || fail "hardly any DATA_ACK"
+    packets "$mptcp.datafin.flag == 1" frame.number >fins
+    [ "$(wc -l <fins)" -ge 2 ] || fail "not both sides sent a DATA_FIN"
+}
+promise 60 mappings "all data is mapped, acknowledged at the data level, and ended by a DATA_FIN each way"
+
+# WiFi was the first subflow's, whose address ID is 0 (RFC 8684 §3.2).
+removes() {
+    packets "$mptcp.subtype == 4" $mptcp.addrid >removed
+    [ -s removed ] || fail "there is no REMOVE_ADDR"
+    sort -u removed | grep -qx 0 || fail "REMOVE_ADDR of: $(cat removed)"
+}
+promise 60 removes "REMOVE_ADDR names the address that WiFi took with it"
+
+checksums() {
+    make_trace 'net.mptcp.checksum_enabled: 1'
+    packets "$mptcp.subtype == 2 && $mptcp.dseqnpresent.flag == 1 && !$mptcp.checksum" frame.number >bare
+    [ ! -s bare ] || fail "mappings without a checksum: $(head -n 5 bare)"
+    packets "$mptcp.subtype == 2 && $mptcp.checksum" frame.number >with
+    [ "$(wc -l <with)" -gt 100 ] || fail "hardly any checksum"
+}
+promise 60 checksums "with a server that wants it, every mapping bears the DSS checksum"
+
+keep_promises "$@"
