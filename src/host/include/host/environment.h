@@ -1,0 +1,23 @@
+/* What the host gives to the core: memory, secret randomness, a jitter seed, and a place for trace events. */
+#ifndef HOST_ENVIRONMENT_H
+#define HOST_ENVIRONMENT_H
+
+#include <braid/env.h>
+#include <link/trace_json.h>
+
+struct environment {
+    struct braid_env env;
+    struct trace_json *trace; /* NULL: trace events go nowhere */
+};
+
+void environment_init(struct environment *environment);
+/* From now on trace events are written to `path`. 0 or -errno. */
+int environment_trace_to(struct environment *environment, const char *path) MUST_USE;
+/* Ends the trace. Returns the first error met in writing it, as -errno. */
+int environment_trace_end(struct environment *environment);
+
+/* The time that drives everything: CLOCK_MONOTONIC. */
+braid_time host_now(void);
+uint64_t host_unix_ns(void);
+
+#endif
