@@ -111,14 +111,19 @@ static void take_sack(struct tcp *t, struct acknowledgement *a) {
 
 /* --- what it teaches --- */
 
+/* No sample with a DSACK: that ACK answers a duplicate, and the time since the data was first sent is mostly that of
+ * the timeout behind which an earlier ACK got lost. Otherwise the echoed timestamp says which transmission is answered
+ * after a retransmission; an echo of the first one is a sample too, of a path that became slow. */
 static void take_rtt(struct tcp *t, struct acknowledgement *a) {
-    if (!a->rate_valid) return;
+    if (!a->rate_valid || a->dsack) return;
     bool ambiguous = a->rate_retransmitted || (!t->sack_permitted && a->retransmitted_acked);
+    braid_time since_sent = a->now > a->rate_sent_at ? a->now - a->rate_sent_at : 1;
     if (!ambiguous) {
-        a->rtt_ns = a->now - a->rate_sent_at;
-        if (a->rtt_ns == 0) a->rtt_ns = 1;
+        a->rtt_ns = since_sent;
     } else if (a->acked_bytes > 0) {
-        a->rtt_ns = timestamps_echo_rtt(t, a->segment, a->now);
+        braid_time echo = timestamps_echo_rtt(t, a->segment, a->now);
+        bool of_the_last = echo > 0 && echo <= since_sent + TCP_TICK_NS;
+        a->rtt_ns = of_the_last ? since_sent : echo;
     }
     if (a->rtt_ns > 0) rtt_sample(t, a->rtt_ns, a->now);
 }

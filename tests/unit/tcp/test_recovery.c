@@ -1,0 +1,349 @@
+/* Losses are found fast, repaired once, and not seen where there are none. */
+#include "tcp_pair.h"
+
+static struct pair p;
+
+static void begin(uint64_t seed, uint32_t super_segment_bytes) {
+    pair_init(&p, seed);
+    for (int i = 0; i < 2; i++) {
+        p.ends[i].config.super_segment_bytes = super_segment_bytes;
+        p.ends[i].config.checksum_offload = super_segment_bytes > 0;
+    }
+    pair_establish(&p);
+    pair_run(&p, SECOND);
+}
+
+/* Writes `bytes` at once and forgets the statistics of what came before. */
+static void write_at_once(struct end *e, uint64_t bytes) {
+    e->to_send += bytes;
+    e->write_bytes = (uint32_t)bytes;
+}
+
+static bool nth_data_segments[64];
+static unsigned data_segments_seen;
+
+/* Drops the data segments marked above, counted from the first after drop_begin(). */
+static bool drop_marked(struct end *from, const struct tcp_segment *s, uint32_t nth) {
+    (void)from, (void)nth;
+    if (s->payload_length == 0) return false;
+    unsigned n = data_segments_seen++;
+    return n < 64 && nth_data_segments[n];
+}
+
+static void drop_begin(void) {
+    memset(nth_data_segments, 0, sizeof(nth_data_segments));
+    data_segments_seen = 0;
+    p.ends[0].drop = drop_marked;
+}
+
+static void a_lost_tail_is_repaired_by_a_probe_within_three_round_trips(void **state) {
+    (void)state;
+    begin(1, 0);
+    drop_begin();
+    nth_data_segments[4] = true; /* the last of five */
+    write_at_once(&p.ends[0], 5 * 1448);
+    braid_time start = p.now;
+    assert_true(pair_run_until(&p, all_received, 10 * SECOND));
+    /* The ACK of the fourth restarts the probe's timer: one round trip, then two and the peer's delay of an ACK. */
+    assert_true(p.now - start < 30 * MS + 60 * MS + 45 * MS + 16 * MS);
+    pair_run(&p, SECOND);
+    struct tcp_info info = info_of(&p.ends[0]);
+    assert_int_equal(info.probes, 1);
+    assert_int_equal(info.timeouts, 0);
+    assert_int_equal(info.segments_retransmitted, 1);
+    assert_true(info.ssthresh_bytes < UINT32_MAX); /* a loss all the same */
+    pair_destroy(&p);
+}
+
+static void a_longer_lost_tail_costs_one_round_trip_more(void **state) {
+    (void)state;
+    begin(1, 0);
+    drop_begin();
+    for (int i = 6; i < 10; i++) nth_data_segments[i] = true;
+    write_at_once(&p.ends[0], 10 * 1448);
+    braid_time start = p.now;
+    assert_true(pair_run_until(&p, all_received, 10 * SECOND));
+    assert_true(p.now - start < 5 * 30 * MS);
+    assert_int_equal(info_of(&p.ends[0]).timeouts, 0);
+    assert_int_equal(info_of(&p.ends[0]).segments_retransmitted, 4);
+    pair_destroy(&p);
+}
+
+static void a_hole_is_filled_in_one_round_trip(void **state) {
+    (void)state;
+    begin(1, 0);
+    drop_begin();
+    nth_data_segments[3] = nth_data_segments[5] = true;
+    write_at_once(&p.ends[0], 10 * 1448);
+    braid_time start = p.now;
+    assert_true(pair_run_until(&p, all_received, 10 * SECOND));
+    assert_true(p.now - start < 50 * MS);
+    pair_run(&p, SECOND);
+    struct tcp_info info = info_of(&p.ends[0]);
+    assert_int_equal(info.segments_retransmitted, 2);
+    assert_int_equal(info.fast_recoveries, 1);
+    assert_int_equal(info.timeouts + info.probes, 0);
+    pair_destroy(&p);
+}
+
+static void a_lost_retransmission_is_sent_again_without_a_timeout(void **state) {
+    (void)state;
+    begin(1, 0);
+    p.ends[0].to_send = 3000000;
+    pair_run(&p, 300 * MS);
+    drop_begin();
+    nth_data_segments[0] = true;
+    pair_run(&p, 16 * MS);
+    /* The retransmission of the first one: the first data segment whose number is not new. */
+    pair_run(&p, 200 * MS);
+    uint64_t before = info_of(&p.ends[0]).segments_retransmitted;
+    assert_true(before >= 1);
+    p.ends[0].drop = NULL;
+    assert_true(pair_run_until(&p, all_received, 10 * SECOND));
+    assert_int_equal(info_of(&p.ends[0]).timeouts, 0);
+    pair_destroy(&p);
+}
+
+static seq32 victim;
+static unsigned victim_left;
+
+/* Drops the first `victim_left` transmissions of the segment that starts at `victim`. */
+static bool drop_victim(struct end *from, const struct tcp_segment *s, uint32_t nth) {
+    (void)from, (void)nth;
+    if (s->payload_length == 0 || !seq32_eq(s->seq, victim) || victim_left == 0) return false;
+    victim_left--;
+    return true;
+}
+
+static void a_segment_lost_three_times_needs_no_timeout_while_others_arrive(void **state) {
+    (void)state;
+    begin(1, 0);
+    victim = seq32_add(tcp_snd_nxt(p.ends[0].t), 100 * 1448);
+    victim_left = 3;
+    p.ends[0].drop = drop_victim;
+    p.ends[0].to_send = 5000000;
+    assert_true(pair_run_until(&p, all_received, 10 * SECOND));
+    assert_int_equal(victim_left, 0);
+    assert_int_equal(info_of(&p.ends[0]).timeouts, 0);
+    pair_destroy(&p);
+}
+
+/* A retransmitted super-segment counts as what it is: bytes; and the ACKs of its pieces start nothing new. */
+static void a_lost_super_segment_is_sent_again_once(void **state) {
+    (void)state;
+    begin(1, 65536);
+    p.ends[0].to_send = 2000000;
+    pair_run(&p, 300 * MS);
+    uint64_t packets = p.ends[0].packets;
+    drop_begin();
+    for (int i = 0; i < 24; i++) nth_data_segments[i] = true;
+    assert_true(pair_run_until(&p, all_received, 20 * SECOND));
+    pair_run(&p, SECOND);
+    struct tcp_info info = info_of(&p.ends[0]);
+    assert_int_equal(info.segments_retransmitted, 24);
+    assert_int_equal(info.bytes_retransmitted, 24 * 1448);
+    assert_int_equal(info.fast_recoveries, 1);
+    assert_int_equal(info.timeouts, 0);
+    assert_true(p.ends[0].packets - packets < 1200);
+    assert_int_equal(p.ends[1].data_wrong, 0);
+    pair_destroy(&p);
+}
+
+static void part_of_a_super_segment_lost_means_that_part_sent_again(void **state) {
+    (void)state;
+    begin(3, 65536);
+    p.ends[0].to_send = 2000000;
+    pair_run(&p, 300 * MS);
+    drop_begin();
+    nth_data_segments[3] = nth_data_segments[7] = nth_data_segments[8] = true;
+    assert_true(pair_run_until(&p, all_received, 20 * SECOND));
+    pair_run(&p, SECOND);
+    assert_int_equal(info_of(&p.ends[0]).bytes_retransmitted, 3 * 1448);
+    pair_destroy(&p);
+}
+
+/* Reordering by a few milliseconds: spurious at first, then RACK has learnt. */
+static void reordering_is_learnt(void **state) {
+    (void)state;
+    pair_init(&p, 5);
+    p.ends[0].wire.reorder = 0.05;
+    p.ends[0].wire.reorder_delay = 6 * MS;
+    pair_establish(&p);
+    p.ends[0].to_send = 10000000;
+    assert_true(pair_run_until(&p, all_received, 60 * SECOND));
+    struct tcp_info first = info_of(&p.ends[0]);
+    p.ends[0].to_send += 10000000;
+    assert_true(pair_run_until(&p, all_received, 60 * SECOND));
+    struct tcp_info second = info_of(&p.ends[0]);
+    uint64_t spurious = second.segments_retransmitted - first.segments_retransmitted - p.ends[0].queue_drops;
+    assert_true(first.segments_retransmitted < 60);
+    assert_true(spurious < 20 || second.segments_retransmitted < first.segments_retransmitted + 20);
+    pair_destroy(&p);
+}
+
+/* A delay spike makes a timeout fire for nothing: the window comes back. */
+static void a_spurious_timeout_is_undone(void **state) {
+    (void)state;
+    begin(1, 0);
+    p.ends[0].to_send = 20000000;
+    pair_run(&p, 400 * MS);
+    uint32_t cwnd = info_of(&p.ends[0]).cwnd_bytes;
+    p.ends[1].wire.delay += 600 * MS;
+    pair_run(&p, 500 * MS);
+    assert_true(info_of(&p.ends[0]).timeouts >= 1);
+    p.ends[1].wire.delay -= 600 * MS;
+    pair_run(&p, 400 * MS);
+    assert_true(info_of(&p.ends[0]).spurious_recoveries >= 1);
+    assert_true(info_of(&p.ends[0]).cwnd_bytes >= cwnd / 2);
+    assert_true(pair_run_until(&p, all_received, 20 * SECOND));
+    pair_destroy(&p);
+}
+
+static void silence_is_suspected_after_two_round_trips_and_recovery_told(void **state) {
+    (void)state;
+    begin(1, 0);
+    p.ends[0].to_send = 50000000;
+    pair_run(&p, 500 * MS);
+    p.ends[0].wire.loss = 1.0;
+    braid_time gone = p.now;
+    braid_time srtt = info_of(&p.ends[0]).srtt_ns;
+    pair_run(&p, SECOND);
+    assert_true(p.ends[0].suspected >= 1);
+    /* ACKs of what was under way keep coming for up to a round trip. */
+    assert_true(p.ends[0].suspected_at - gone <= 3 * srtt + 20 * MS);
+    pair_run(&p, 2 * SECOND);
+    assert_true(p.ends[0].last_timeouts >= 1);
+    assert_int_equal(p.ends[0].recovered, 0);
+    p.ends[0].wire.loss = 0;
+    pair_run(&p, 10 * SECOND);
+    assert_int_equal(p.ends[0].recovered, 1);
+    pair_destroy(&p);
+}
+
+/* Small messages into a path that just died: noticed although each of them restarts nothing. */
+static void silence_is_suspected_though_messages_keep_being_sent(void **state) {
+    (void)state;
+    begin(1, 0);
+    for (int i = 0; i < 50; i++) {
+        p.ends[0].to_send += 100;
+        pair_run(&p, 20 * MS);
+    }
+    p.ends[0].wire.loss = 1.0;
+    braid_time gone = p.now;
+    unsigned before = p.ends[0].suspected;
+    for (int i = 0; i < 10; i++) {
+        p.ends[0].to_send += 100;
+        pair_run(&p, 20 * MS);
+    }
+    assert_int_equal(before, 0);
+    assert_true(p.ends[0].suspected >= 1);
+    assert_true(p.ends[0].suspected_at - gone < 150 * MS);
+    pair_destroy(&p);
+}
+
+static void timeouts_back_off_and_the_user_timeout_ends_it(void **state) {
+    (void)state;
+    pair_init(&p, 1);
+    p.ends[0].config.user_timeout_ns = 20 * SECOND;
+    pair_establish(&p);
+    p.ends[0].to_send = 100000;
+    p.ends[0].wire.loss = 1.0;
+    pair_run(&p, 60 * SECOND);
+    assert_true(p.ends[0].closed);
+    assert_int_equal(p.ends[0].reason, TCP_CLOSED_TIMEOUT);
+    assert_in_range(info_of(&p.ends[0]).timeouts, 4, 9);
+    pair_destroy(&p);
+}
+
+/* Without SACK: duplicate ACKs are counted (RFC 5681, 6582). */
+static void strip_sack(struct end *from, const struct tcp_segment *s) {
+    (void)from;
+    struct tcp_segment *writable = (struct tcp_segment *)(uintptr_t)s;
+    (void)writable;
+}
+
+static struct pair *stripping;
+static enum tcp_verdict verdict_never(void *owner, struct tcp *t, const struct tcp_segment *s, braid_time now) {
+    (void)owner, (void)t, (void)now;
+    if (s->flags & TCP_SYN) ((struct tcp_segment *)(uintptr_t)s)->options.sack_permitted = false;
+    return TCP_VERDICT_ACCEPT;
+}
+
+static void losses_without_sack_are_repaired(void **state) {
+    (void)state;
+    (void)strip_sack, (void)stripping;
+    struct tcp_owner_ops ops = end_ops;
+    ops.segment_arrived = verdict_never; /* takes SACK-permitted out of what TCP sees of the SYNs */
+    for (uint64_t seed = 1; seed < 10; seed++) {
+        pair_init(&p, seed);
+        for (int i = 0; i < 2; i++) {
+            p.ends[i].config.ops = &ops;
+            p.ends[i].wire.loss = 0.01;
+        }
+        pair_establish(&p);
+        p.ends[0].to_send = 1000000;
+        assert_true(pair_run_until(&p, all_received, 60 * SECOND));
+        assert_int_equal(p.ends[1].data_wrong, 0);
+        assert_true(info_of(&p.ends[0]).fast_recoveries > 0);
+        pair_destroy(&p);
+    }
+}
+
+/* --- goodput --- */
+
+static double goodput(uint64_t seed, double loss, uint64_t bytes, uint32_t super_segment_bytes,
+                      const struct congestion_ops *congestion) {
+    pair_init(&p, seed);
+    for (int i = 0; i < 2; i++) {
+        p.ends[i].config.super_segment_bytes = super_segment_bytes;
+        p.ends[i].config.checksum_offload = super_segment_bytes > 0;
+        p.ends[i].config.congestion = congestion;
+    }
+    p.ends[0].wire.loss = loss;
+    p.unchecked = true;
+    pair_establish(&p);
+    p.ends[0].to_send = bytes;
+    braid_time start = p.now;
+    assert_true(pair_run_until(&p, all_received, 600 * SECOND));
+    double result = mbps(bytes, p.now - start);
+    pair_destroy(&p);
+    return result;
+}
+
+static void a_clean_path_is_filled(void **state) {
+    (void)state;
+    double most = 50.0 * 1448 / 1500;
+    for (uint64_t seed = 1; seed <= 3; seed++) {
+        assert_true(goodput(seed, 0, 40 << 20, 0, &congestion_cubic) > 0.95 * most);
+        assert_true(goodput(seed, 0, 40 << 20, 65536, &congestion_cubic) > 0.95 * most);
+        assert_true(goodput(seed, 0, 40 << 20, 65536, &congestion_newreno) > 0.95 * most);
+    }
+}
+
+/* One segment in a hundred lost: what Reno's formula allows, 1.22 MSS / (RTT sqrt(p)), is 4.7 Mb/s. */
+static void one_percent_loss_leaves_what_the_formula_allows(void **state) {
+    (void)state;
+    assert_true(goodput(1, 0.01, 10 << 20, 0, &congestion_cubic) > 4.0);
+    assert_true(goodput(2, 0.01, 10 << 20, 65536, &congestion_cubic) > 4.0);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_lost_tail_is_repaired_by_a_probe_within_three_round_trips),
+        cmocka_unit_test(a_longer_lost_tail_costs_one_round_trip_more),
+        cmocka_unit_test(a_hole_is_filled_in_one_round_trip),
+        cmocka_unit_test(a_lost_retransmission_is_sent_again_without_a_timeout),
+        cmocka_unit_test(a_segment_lost_three_times_needs_no_timeout_while_others_arrive),
+        cmocka_unit_test(a_lost_super_segment_is_sent_again_once),
+        cmocka_unit_test(part_of_a_super_segment_lost_means_that_part_sent_again),
+        cmocka_unit_test(reordering_is_learnt),
+        cmocka_unit_test(a_spurious_timeout_is_undone),
+        cmocka_unit_test(silence_is_suspected_after_two_round_trips_and_recovery_told),
+        cmocka_unit_test(silence_is_suspected_though_messages_keep_being_sent),
+        cmocka_unit_test(timeouts_back_off_and_the_user_timeout_ends_it),
+        cmocka_unit_test(losses_without_sack_are_repaired),
+        cmocka_unit_test(a_clean_path_is_filled),
+        cmocka_unit_test(one_percent_loss_leaves_what_the_formula_allows),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
