@@ -3,56 +3,34 @@
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <libmnl/libmnl.h>
-#include <linux/netfilter/nf_tables.h>
-#include <linux/netfilter/nfnetlink.h>
 #include <net/if.h>
-#include <nftables/libnftables.h>
-#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "firewall_message.h"
 
 #define TABLE_PREFIX "braid_"
 #define TABLE_NAME_MAX 96
 #define CHAIN_NAME_MAX (4 * IF_NAMESIZE)
-#define MESSAGE_MAX 512
-#define COMMAND_MAX 1024
+/* More than this many tables left behind go over several starts. */
+#define LEFTOVERS_MAX 32
 
 struct firewall {
-    struct nft_ctx *nft; /* its netlink socket is what owns the table */
+    struct mnl_socket *socket; /* what owns the table */
     uint16_t port_first, port_last;
     bool match_local_only; /* the kernel can tell what is addressed to this host (nft_fib_netdev) */
     char table[TABLE_NAME_MAX];
-    char message[MESSAGE_MAX];
 };
 
-/* ---- commands ---- */
-
-/* libnftables gives its reasons as text only. What it prints of an error number is strerror()'s. */
-static int error_of(const char *message) {
-    static const int known[] = {EPERM, EEXIST, EBUSY, EOPNOTSUPP, ENOENT, ENODEV, ENOMEM, EINVAL,
-                                EPROTONOSUPPORT, EAFNOSUPPORT, ENOBUFS};
-    for (size_t i = 0; i < ARRAY_COUNT(known); i++)
-        if (strstr(message, strerror(known[i])) != NULL) return -known[i];
-    return -EIO;
-}
-
-static int run(struct firewall *firewall, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static int run(struct firewall *firewall, const char *format, ...) {
-    char command[COMMAND_MAX];
-    va_list arguments;
-    va_start(arguments, format);
-    int length = vsnprintf(command, sizeof(command), format, arguments);
-    va_end(arguments);
-    if (length < 0 || (size_t)length >= sizeof(command)) return -EINVAL;
-    firewall->message[0] = 0;
-    if (nft_run_cmd_from_buffer(firewall->nft, command) == 0) return 0;
-    snprintf(firewall->message, sizeof(firewall->message), "%s", nft_ctx_get_error_buffer(firewall->nft));
-    return error_of(firewall->message);
+static int open_socket(struct mnl_socket **socket) {
+    *socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
+    if (*socket == NULL) return -errno;
+    return mnl_socket_bind(*socket, 0, MNL_SOCKET_AUTOPID) < 0 ? -errno : 0;
 }
 
 /* ---- names that say whose a table is ---- */
@@ -95,19 +73,34 @@ static bool left_by_a_dead_process(const char *table) {
     return table[end] == 0 && namespace == process_namespace() && start_of_process(pid) != start;
 }
 
-/* Removes tables of processes that are gone. Those with a living owner are refused by the kernel anyway. */
+struct leftovers {
+    size_t count;
+    char tables[LEFTOVERS_MAX][TABLE_NAME_MAX];
+};
+
+static void note_leftover(void *context, const char *table) {
+    struct leftovers *leftovers = context;
+    if (leftovers->count == LEFTOVERS_MAX || strlen(table) >= TABLE_NAME_MAX || !left_by_a_dead_process(table)) return;
+    strcpy(leftovers->tables[leftovers->count++], table);
+}
+
+static int delete_table(struct firewall *firewall, const char *table) {
+    struct firewall_batch batch;
+    firewall_batch_begin(&batch);
+    firewall_batch_delete_table(&batch, table);
+    return firewall_batch_commit(&batch, firewall->socket);
+}
+
+/* Removes tables of processes that are gone. */
 static int remove_leftovers(struct firewall *firewall) {
-    int error = run(firewall, "list tables netdev");
-    if (error != 0) return error;
-    char *list = strdup(nft_ctx_get_output_buffer(firewall->nft)), *rest = NULL;
-    if (list == NULL) return -ENOMEM;
-    for (char *line = strtok_r(list, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
-        char table[TABLE_NAME_MAX];
-        if (sscanf(line, "table netdev %95s", table) == 1 && left_by_a_dead_process(table))
-            (void)!run(firewall, "delete table netdev %s", table); /* another braid may be quicker */
-    }
-    free(list);
-    return 0;
+    struct leftovers leftovers = {0};
+    struct mnl_socket *socket; /* for one dump: what is left of it, should it fail half-way, goes with the socket */
+    int error = open_socket(&socket);
+    if (error == 0) error = firewall_each_table(socket, note_leftover, &leftovers);
+    if (socket != NULL) mnl_socket_close(socket);
+    /* Another braid may be quicker. */
+    for (size_t i = 0; i < leftovers.count; i++) (void)!delete_table(firewall, leftovers.tables[i]);
+    return error == -EINTR ? 0 : error; /* the tables changed while they were listed: the next start will look again */
 }
 
 /* ---- chains ---- */
@@ -120,24 +113,28 @@ static void chain_name(const char *interface, char name[CHAIN_NAME_MAX]) {
                                isalnum((unsigned char)*interface) ? "%c" : "_%02x", (unsigned char)*interface);
 }
 
-static int add_chain(struct firewall *firewall, const char *interface, const char *chain) {
-    return run(firewall,
-               "add chain netdev %s %s { type filter hook ingress device \"%s\" priority -500; "
-               "policy accept; }; add rule netdev %s %s tcp dport %u-%u %sdrop",
-               firewall->table, chain, interface, firewall->table, chain, firewall->port_first,
-               firewall->port_last, firewall->match_local_only ? "fib daddr type local " : "");
+static int add_chain(struct firewall *firewall, const char *interface) {
+    char chain[CHAIN_NAME_MAX];
+    struct firewall_batch batch;
+    chain_name(interface, chain);
+    firewall_batch_begin(&batch);
+    firewall_batch_add_chain(&batch, firewall->table, chain, interface);
+    firewall_batch_add_drop_rule(&batch, firewall->table, chain, firewall->port_first, firewall->port_last,
+                                 firewall->match_local_only);
+    return firewall_batch_commit(&batch, firewall->socket);
 }
 
 int firewall_guard(struct firewall *firewall, const char *interface) {
-    if (strchr(interface, '"') != NULL || strlen(interface) >= IF_NAMESIZE) return -EINVAL;
+    if (strlen(interface) >= IF_NAMESIZE) return -EINVAL;
     if (if_nametoindex(interface) == 0) return -ENODEV;
-    char chain[CHAIN_NAME_MAX];
-    chain_name(interface, chain);
-    firewall_unguard(firewall, interface);
-    int error = add_chain(firewall, interface, chain);
+    int error = add_chain(firewall, interface);
+    if (error == -EEXIST) { /* left from before the interface was removed: newer kernels keep it */
+        firewall_unguard(firewall, interface);
+        error = add_chain(firewall, interface);
+    }
     if (error != 0 && error != -EPERM && firewall->match_local_only) {
         firewall->match_local_only = false;
-        error = add_chain(firewall, interface, chain);
+        error = add_chain(firewall, interface);
     }
     /* The interface is there, so what does not exist is the hook. */
     return error == -ENOENT ? -EOPNOTSUPP : error;
@@ -145,42 +142,21 @@ int firewall_guard(struct firewall *firewall, const char *interface) {
 
 void firewall_unguard(struct firewall *firewall, const char *interface) {
     char chain[CHAIN_NAME_MAX];
+    struct firewall_batch batch;
     chain_name(interface, chain);
+    firewall_batch_begin(&batch);
+    firewall_batch_delete_chain(&batch, firewall->table, chain);
     /* It may be gone together with its interface, or never have been. */
-    (void)!run(firewall, "delete chain netdev %s %s", firewall->table, chain);
+    (void)!firewall_batch_commit(&batch, firewall->socket);
 }
 
 /* ---- the table ---- */
 
-static int add_table(struct firewall *firewall, bool without_owner) {
-    int error = -EOPNOTSUPP;
-    if (!without_owner) error = run(firewall, "add table netdev %s { flags owner; }", firewall->table);
-    if (error != 0 && error != -EPERM) error = run(firewall, "add table netdev %s", firewall->table);
-    return error;
-}
-
-/* Asks the kernel's nftables for its generation: libnftables, when that is refused, prints to stderr by itself. 0 or
- * -errno. */
-static int check_nftables(void) {
-    char buffer[512] __attribute__((aligned(8)));
-    struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
-    request->nlmsg_type = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETGEN;
-    request->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
-    struct nfgenmsg *header = mnl_nlmsg_put_extra_header(request, sizeof(*header));
-    *header = (struct nfgenmsg){.nfgen_family = AF_UNSPEC, .version = NFNETLINK_V0};
-    struct mnl_socket *socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
-    if (socket == NULL) return -errno;
-    int result = mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) < 0 ||
-                         mnl_socket_sendto(socket, request, request->nlmsg_len) < 0
-                     ? -errno
-                     : 0;
-    for (int state = MNL_CB_OK; result == 0 && state > MNL_CB_STOP;) {
-        ssize_t length = mnl_socket_recvfrom(socket, buffer, sizeof(buffer));
-        state = length < 0 ? -1 : mnl_cb_run(buffer, (size_t)length, 0, mnl_socket_get_portid(socket), NULL, NULL);
-        if (state < 0) result = -errno;
-    }
-    mnl_socket_close(socket);
-    return result;
+static int add_table(struct firewall *firewall, bool owned) {
+    struct firewall_batch batch;
+    firewall_batch_begin(&batch);
+    firewall_batch_add_table(&batch, firewall->table, owned);
+    return firewall_batch_commit(&batch, firewall->socket);
 }
 
 static bool means_no_nftables(int error) {
@@ -189,22 +165,20 @@ static bool means_no_nftables(int error) {
 }
 
 int firewall_create(const struct firewall_options *options, struct firewall **out) {
-    int error = check_nftables();
-    if (error != 0) return means_no_nftables(error) ? -EOPNOTSUPP : error;
     struct firewall *firewall = calloc(1, sizeof(*firewall));
     if (firewall == NULL) return -ENOMEM;
     firewall->port_first = options->port_first;
     firewall->port_last = options->port_last;
     firewall->match_local_only = true;
     name_table(firewall->table);
-    firewall->nft = nft_ctx_new(NFT_CTX_DEFAULT);
-    if (firewall->nft == NULL) error = -ENOMEM;
-    if (error == 0 && (nft_ctx_buffer_output(firewall->nft) != 0 || nft_ctx_buffer_error(firewall->nft) != 0))
-        error = -ENOMEM;
+    int error = open_socket(&firewall->socket);
     if (error == 0) error = remove_leftovers(firewall);
-    if (error == 0) error = add_table(firewall, options->without_owner);
+    if (error == 0) {
+        error = options->without_owner ? -EOPNOTSUPP : add_table(firewall, true);
+        if (error != 0 && error != -EPERM) error = add_table(firewall, false);
+    }
     if (error != 0) {
-        if (firewall->nft != NULL) nft_ctx_free(firewall->nft);
+        if (firewall->socket != NULL) mnl_socket_close(firewall->socket);
         free(firewall);
         return means_no_nftables(error) ? -EOPNOTSUPP : error;
     }
@@ -214,11 +188,9 @@ int firewall_create(const struct firewall_options *options, struct firewall **ou
 
 void firewall_destroy(struct firewall *firewall) {
     if (firewall == NULL) return;
-    (void)!run(firewall, "delete table netdev %s", firewall->table);
-    nft_ctx_free(firewall->nft);
+    (void)!delete_table(firewall, firewall->table);
+    mnl_socket_close(firewall->socket);
     free(firewall);
 }
 
 const char *firewall_table(const struct firewall *firewall) { return firewall->table; }
-
-const char *firewall_last_message(const struct firewall *firewall) { return firewall->message; }

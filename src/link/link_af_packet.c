@@ -14,8 +14,10 @@
 #define ARPHRD_RAWIP 519
 #endif
 
-#define SEND_BUFFER_BYTES_DEFAULT (2u << 20)
-#define RECEIVE_BUFFER_BYTES_DEFAULT (8u << 20)
+/* The kernel doubles both, for its own overhead. What waits in a slow device's queue cannot be recalled when a better
+ * path appears, so there is room for a few super-segments, no more; a burst that arrives must not be lost. */
+#define SEND_BUFFER_BYTES_DEFAULT (256u << 10)
+#define RECEIVE_BUFFER_BYTES_DEFAULT (4u << 20)
 
 static uint32_t prefix_bytes(const struct link_af_packet *self) {
     return (self->virtio_headers ? (uint32_t)sizeof(struct virtio_net_hdr) : 0) +

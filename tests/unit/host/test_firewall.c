@@ -16,7 +16,7 @@ static const struct firewall_options named = {PORT_FIRST, PORT_LAST, true};
 static struct firewall *guard(const struct firewall_options *options) {
     struct firewall *firewall = NULL;
     assert_int_equal(firewall_create(options, &firewall), 0);
-    if (firewall_guard(firewall, "wan0") != 0) fail_msg("%s", firewall_last_message(firewall));
+    assert_int_equal(firewall_guard(firewall, "wan0"), 0);
     return firewall;
 }
 
@@ -147,7 +147,7 @@ static void errors_say_what_is_wrong(void **state) {
     struct firewall *firewall = NULL;
     assert_int_equal(firewall_create(&owned, &firewall), 0);
     assert_int_equal(firewall_guard(firewall, "wan7"), -ENODEV);
-    assert_int_equal(firewall_guard(firewall, "a\"; b"), -EINVAL);
+    assert_int_equal(firewall_guard(firewall, "a-name-of-16-chr"), -EINVAL);
     firewall_destroy(firewall);
     pid_t child = fork();
     if (child == 0) {

@@ -466,7 +466,7 @@ static void errors_say_what_is_wrong(void **state) {
 }
 
 int main(void) {
-    if (!test_become_root()) return 0;
+    if (!test_become_root() || !test_can_make_tun()) return 0;
 #define TEST(name) cmocka_unit_test_setup_teardown(name, test_fresh_network, test_nothing_leaked)
     const struct CMUnitTest tests[] = {
         TEST(tcp_to_its_ports_and_to_no_others),

@@ -72,6 +72,17 @@ static inline bool test_become_root(void) {
     return test_write_file("/proc/self/setgroups", "deny") && test_write_file("/proc/self/uid_map", map);
 }
 
+/* Whether TUN devices can be made. False, with the reason printed, where the system forbids it. */
+static inline bool test_can_make_tun(void) {
+    int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+    if (fd >= 0) {
+        close(fd);
+        return true;
+    }
+    printf("skipped: this system gives no TUN devices to this user (/dev/net/tun: %s)\n", strerror(errno));
+    return false;
+}
+
 /* A fresh network namespace for this process. Leaves the one before, which vanishes with its last user. */
 static inline int test_fresh_network(void **state) {
     (void)state;
@@ -125,7 +136,7 @@ static inline void test_address_v4(const char *interface, const char *address) {
     test_control(SIOCSIFNETMASK, &request);
 }
 
-/* Gives the interface an IPv6 address with a /64, usable at once (no duplicate-address detection). */
+/* Gives an interface that is up an IPv6 address with a /64, and waits until it is usable. */
 static inline void test_address_v6(const char *interface, const char *address) {
     char path[128];
     snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/accept_dad", interface);
@@ -136,6 +147,15 @@ static inline void test_address_v6(const char *interface, const char *address) {
     assert_true(fd >= 0);
     if (ioctl(fd, SIOCSIFADDR, &request) != 0) fail_msg("%s: %s", address, strerror(errno));
     close(fd);
+    struct sockaddr_in6 at = {.sin6_family = AF_INET6, .sin6_addr = request.ifr6_addr};
+    for (int i = 0; i < WAIT_MS; i++) {
+        fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        bool usable = bind(fd, (struct sockaddr *)&at, sizeof(at)) == 0;
+        close(fd);
+        if (usable) return;
+        poll(NULL, 0, 1);
+    }
+    fail_msg("%s does not become usable", address);
 }
 
 /* The wire's end of an interface: frames written to the descriptor arrive at the interface, frames sent out of the

@@ -29,8 +29,6 @@ void firewall_destroy(struct firewall *firewall);
 int firewall_guard(struct firewall *firewall, const char *interface) MUST_USE;
 void firewall_unguard(struct firewall *firewall, const char *interface);
 
-/* The table's name, and what libnftables said of the last call that failed (one or more lines; empty if none). */
-const char *firewall_table(const struct firewall *firewall);
-const char *firewall_last_message(const struct firewall *firewall);
+const char *firewall_table(const struct firewall *firewall); /* its name */
 
 #endif

@@ -43,7 +43,8 @@ uint16_t uplinks_port_last(const struct uplinks *uplinks);
 struct uplink;
 
 /* Sets the interface up as an uplink. It may be down. An uplink outlives its interface going down and up; when the
- * interface is removed, close it, and open it again when it is back. */
+ * interface is removed, close it, and open it again when it is back. Opening and closing take some 10 to 50 ms, in which
+ * the kernel waits for all of its processors: first do what is urgent. */
 struct uplink_result uplink_open(struct uplinks *uplinks, const char *interface, struct uplink **out) MUST_USE;
 void uplink_close(struct uplink *uplink); /* NULL is fine */
 
