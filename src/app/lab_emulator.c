@@ -1,0 +1,404 @@
+#define _GNU_SOURCE
+#include "lab_emulator.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/if_packet.h>
+#include <net/ethernet.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define BATCH 32
+#define FRAME_OVERHEAD 18 /* Ethernet header and a VLAN tag */
+#define SOCKET_BUFFER_BYTES (8 << 20)
+#define LATE_STEP_US 10
+#define LATE_STEPS 500
+#define READS_IN_A_ROW 4 /* batches of one interface before the others get their turn */
+
+struct frame {
+    uint32_t bytes;
+    uint8_t data[];
+};
+
+/* One way of one link. */
+struct direction {
+    struct link_model model;
+    int in, out; /* sockets */
+    uint32_t frame_max;
+};
+
+struct link_emulation {
+    struct direction directions[2];
+    int sockets[2];
+};
+
+struct emulator {
+    pthread_mutex_t mutex; /* guards all below while the thread runs */
+    pthread_t thread;
+    bool running, stop;
+    int epoll, wake;
+    struct link_emulation **links;
+    size_t link_count;
+    struct frame *spare[BATCH]; /* to be received into */
+    uint32_t spare_bytes;
+    uint64_t frames, refused, overruns, late[LATE_STEPS], late_max_us;
+};
+
+static void *allocate(void *context, size_t size) {
+    (void)context;
+    return malloc(size);
+}
+
+static void release(void *context, void *memory, size_t size) {
+    (void)context;
+    (void)size;
+    free(memory);
+}
+
+static const struct braid_env model_env = {.allocate = allocate, .release = release};
+
+braid_time emulator_now(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (braid_time)now.tv_sec * BRAID_NS_PER_S + (braid_time)now.tv_nsec;
+}
+
+/* ---- set-up ---- */
+
+struct emulator *emulator_create(void) {
+    struct emulator *emulator = calloc(1, sizeof(*emulator));
+    if (emulator == NULL) return NULL;
+    pthread_mutex_init(&emulator->mutex, NULL);
+    emulator->epoll = epoll_create1(EPOLL_CLOEXEC);
+    emulator->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
+    if (emulator->epoll >= 0 && emulator->wake >= 0 &&
+        epoll_ctl(emulator->epoll, EPOLL_CTL_ADD, emulator->wake, &event) == 0)
+        return emulator;
+    emulator_destroy(emulator);
+    return NULL;
+}
+
+static void close_link(struct link_emulation *link) {
+    if (link == NULL) return;
+    for (unsigned way = 0; way < 2; way++) {
+        struct link_model_packet packet;
+        link_model_set_state(&link->directions[way].model, LINK_MODEL_DOWN, 0);
+        while (link_model_take(&link->directions[way].model, 0, &packet))
+            free((void *)(uintptr_t)packet.tag);
+        link_model_deinit(&link->directions[way].model);
+        if (link->sockets[way] >= 0) close(link->sockets[way]);
+    }
+    free(link);
+}
+
+static void poke(struct emulator *emulator) {
+    uint64_t one = 1;
+    if (write(emulator->wake, &one, sizeof(one)) < 0) return; /* it is full of pokes already */
+}
+
+void emulator_destroy(struct emulator *emulator) {
+    if (emulator == NULL) return;
+    if (emulator->running) {
+        pthread_mutex_lock(&emulator->mutex);
+        emulator->stop = true;
+        pthread_mutex_unlock(&emulator->mutex);
+        poke(emulator);
+        pthread_join(emulator->thread, NULL);
+    }
+    for (size_t i = 0; i < emulator->link_count; i++)
+        close_link(emulator->links[i]);
+    free(emulator->links);
+    for (size_t i = 0; i < BATCH; i++)
+        free(emulator->spare[i]);
+    if (emulator->epoll >= 0) close(emulator->epoll);
+    if (emulator->wake >= 0) close(emulator->wake);
+    pthread_mutex_destroy(&emulator->mutex);
+    free(emulator);
+}
+
+/* A raw socket for the frames of one interface. Binding comes last, so that no other interface's frames get
+ * in. */
+static int open_interface(unsigned interface) {
+    int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) return -errno;
+    int yes = 1, bytes = SOCKET_BUFFER_BYTES;
+    struct sockaddr_ll address = {
+        .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL), .sll_ifindex = (int)interface};
+    struct packet_mreq promiscuous = {.mr_ifindex = (int)interface, .mr_type = PACKET_MR_PROMISC};
+    if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes)) != 0)
+        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
+    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+    setsockopt(fd, SOL_PACKET, PACKET_QDISC_BYPASS, &yes, sizeof(yes));
+    if (setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &yes, sizeof(yes)) == 0 &&
+        setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &promiscuous, sizeof(promiscuous)) == 0 &&
+        bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
+        return fd;
+    int error = errno;
+    close(fd);
+    return -error;
+}
+
+static int watch(struct emulator *emulator, struct direction *direction) {
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = direction};
+    return epoll_ctl(emulator->epoll, EPOLL_CTL_ADD, direction->in, &event) == 0 ? 0 : -errno;
+}
+
+int emulator_add_link(struct emulator *emulator, unsigned interface_a, unsigned interface_b, uint32_t mtu,
+                      const struct link_model_config *shape, uint64_t seed) {
+    struct link_emulation **links = realloc(emulator->links, (emulator->link_count + 1) * sizeof(*links));
+    if (links == NULL) return -ENOMEM;
+    emulator->links = links;
+    struct link_emulation *link = calloc(1, sizeof(*link));
+    if (link == NULL) return -ENOMEM;
+    link->sockets[0] = open_interface(interface_a);
+    link->sockets[1] = open_interface(interface_b);
+    int error = link->sockets[0] < 0 ? link->sockets[0] : link->sockets[1] < 0 ? link->sockets[1] : 0;
+    for (unsigned way = 0; way < 2; way++) {
+        struct direction *direction = &link->directions[way];
+        link_model_init(&direction->model, &model_env, &shape[way], seed * 2 + way);
+        direction->in = link->sockets[way];
+        direction->out = link->sockets[1 - way];
+        direction->frame_max = mtu + FRAME_OVERHEAD;
+        if (error == 0) error = watch(emulator, direction);
+    }
+    if (error != 0) {
+        close_link(link);
+        return error;
+    }
+    if (mtu + FRAME_OVERHEAD > emulator->spare_bytes) emulator->spare_bytes = mtu + FRAME_OVERHEAD;
+    emulator->links[emulator->link_count] = link;
+    return (int)emulator->link_count++;
+}
+
+/* ---- sending ---- */
+
+static void count_late(struct emulator *emulator, braid_time late_ns) {
+    uint64_t late_us = late_ns / BRAID_NS_PER_US, step = late_us / LATE_STEP_US;
+    emulator->late[step < LATE_STEPS ? step : LATE_STEPS - 1]++;
+    if (late_us > emulator->late_max_us) emulator->late_max_us = late_us;
+    emulator->frames++;
+}
+
+static void send_frames(struct emulator *emulator, int fd, struct frame **frames, unsigned count) {
+    struct mmsghdr messages[BATCH];
+    struct iovec parts[BATCH];
+    for (unsigned i = 0; i < count; i++) {
+        parts[i] = (struct iovec){frames[i]->data, frames[i]->bytes};
+        messages[i] = (struct mmsghdr){.msg_hdr = {.msg_iov = &parts[i], .msg_iovlen = 1}};
+    }
+    for (unsigned sent = 0; sent < count;) {
+        int result = sendmmsg(fd, messages + sent, count - sent, MSG_DONTWAIT);
+        if (result <= 0) emulator->refused++; /* the interface is down: this frame goes nowhere */
+        sent += result > 0 ? (unsigned)result : 1;
+    }
+    for (unsigned i = 0; i < count; i++)
+        free(frames[i]);
+}
+
+/* Sends what is due, and says when the next will be. */
+static braid_time deliver(struct emulator *emulator, struct direction *direction, braid_time now) {
+    struct frame *frames[BATCH];
+    struct link_model_packet packet;
+    unsigned count = 0;
+    while (link_model_take(&direction->model, now, &packet)) {
+        struct frame *frame = (struct frame *)(uintptr_t)packet.tag;
+        if (packet.fate != LINK_PASSED) {
+            free(frame);
+            continue;
+        }
+        count_late(emulator, now - packet.due_ns);
+        frames[count++] = frame;
+        if (count < BATCH) continue;
+        send_frames(emulator, direction->out, frames, count);
+        count = 0;
+    }
+    if (count > 0) send_frames(emulator, direction->out, frames, count);
+    return link_model_deadline(&direction->model);
+}
+
+/* ---- receiving ---- */
+
+static bool is_address_resolution(const struct frame *frame) {
+    const uint8_t *d = frame->data;
+    if (frame->bytes < 14 + 28) return false;
+    if (d[12] == 0x08 && d[13] == 0x06) return true;
+    bool icmp6 = d[12] == 0x86 && d[13] == 0xdd && d[14 + 6] == 58 && frame->bytes > 14 + 40;
+    return icmp6 && d[14 + 40] >= 133 && d[14 + 40] <= 137;
+}
+
+static void take_frame(struct emulator *emulator, struct direction *direction, struct frame *frame,
+                       braid_time now) {
+    if (is_address_resolution(frame) && direction->model.state == LINK_MODEL_UP) {
+        send_frames(emulator, direction->out, &frame, 1);
+        return;
+    }
+    if (link_model_offer(&direction->model, frame->bytes, (uintptr_t)frame, now) != LINK_PASSED) free(frame);
+}
+
+static bool fill_spares(struct emulator *emulator) {
+    for (unsigned i = 0; i < BATCH; i++) {
+        if (emulator->spare[i] == NULL)
+            emulator->spare[i] = malloc(sizeof(struct frame) + emulator->spare_bytes);
+        if (emulator->spare[i] == NULL) return false;
+    }
+    return true;
+}
+
+/* Takes in one batch. Returns whether there may be more. */
+static bool receive_batch(struct emulator *emulator, struct direction *direction) {
+    struct mmsghdr messages[BATCH];
+    struct iovec parts[BATCH];
+    if (!fill_spares(emulator)) return false;
+    for (unsigned i = 0; i < BATCH; i++) {
+        parts[i] = (struct iovec){emulator->spare[i]->data, emulator->spare_bytes};
+        messages[i] = (struct mmsghdr){.msg_hdr = {.msg_iov = &parts[i], .msg_iovlen = 1}};
+    }
+    /* An error is that of an interface that went down; the socket works again when it is up. */
+    int count = recvmmsg(direction->in, messages, BATCH, MSG_DONTWAIT | MSG_TRUNC, NULL);
+    braid_time now = emulator_now();
+    for (int i = 0; i < count; i++) {
+        struct frame *frame = emulator->spare[i];
+        frame->bytes = messages[i].msg_len;
+        if (frame->bytes < ETH_HLEN || frame->bytes > direction->frame_max) continue; /* no host sends such */
+        emulator->spare[i] = NULL;
+        take_frame(emulator, direction, frame, now);
+    }
+    return count == BATCH;
+}
+
+/* ---- the thread ---- */
+
+static braid_time deliver_all(struct emulator *emulator) {
+    braid_time now = emulator_now(), deadline = BRAID_NEVER;
+    for (size_t i = 0; i < emulator->link_count; i++) {
+        for (unsigned way = 0; way < 2; way++) {
+            braid_time next = deliver(emulator, &emulator->links[i]->directions[way], now);
+            if (next < deadline) deadline = next;
+        }
+    }
+    return deadline;
+}
+
+/* Sleeps until frames arrive, somebody pokes, or the deadline. */
+static int sleep_until(struct emulator *emulator, braid_time deadline, struct epoll_event *events) {
+    struct timespec timeout, *limit = NULL;
+    if (deadline != BRAID_NEVER) {
+        braid_time now = emulator_now();
+        braid_time left = deadline > now ? deadline - now : 0;
+        timeout = (struct timespec){(time_t)(left / BRAID_NS_PER_S), (long)(left % BRAID_NS_PER_S)};
+        limit = &timeout;
+    }
+    return epoll_pwait2(emulator->epoll, events, BATCH, limit, NULL);
+}
+
+static void *run(void *argument) {
+    struct emulator *emulator = argument;
+    /* As exact as the system lets us be. */
+    prctl(PR_SET_TIMERSLACK, 1UL);
+    struct sched_param priority = {.sched_priority = 1};
+    if (pthread_setschedparam(pthread_self(), SCHED_FIFO, &priority) != 0) setpriority(PRIO_PROCESS, 0, -10);
+
+    pthread_mutex_lock(&emulator->mutex);
+    while (!emulator->stop) {
+        struct epoll_event events[BATCH];
+        braid_time deadline = deliver_all(emulator);
+        pthread_mutex_unlock(&emulator->mutex);
+        int count = sleep_until(emulator, deadline, events);
+        pthread_mutex_lock(&emulator->mutex);
+        for (int i = 0; i < count; i++) {
+            struct direction *direction = events[i].data.ptr;
+            if (direction == NULL) {
+                uint64_t pokes;
+                if (read(emulator->wake, &pokes, sizeof(pokes)) < 0) continue;
+            } else {
+                for (unsigned k = 0; k < READS_IN_A_ROW && receive_batch(emulator, direction); k++)
+                    continue;
+            }
+        }
+    }
+    pthread_mutex_unlock(&emulator->mutex);
+    return NULL;
+}
+
+int emulator_start(struct emulator *emulator) {
+    int error = pthread_create(&emulator->thread, NULL, run, emulator);
+    emulator->running = error == 0;
+    return -error;
+}
+
+/* ---- from other threads ---- */
+
+void emulator_configure(struct emulator *emulator, int link, const struct link_model_config *shape) {
+    pthread_mutex_lock(&emulator->mutex);
+    for (unsigned way = 0; way < 2; way++)
+        link_model_configure(&emulator->links[link]->directions[way].model, &shape[way], emulator_now());
+    pthread_mutex_unlock(&emulator->mutex);
+    poke(emulator);
+}
+
+void emulator_set_state(struct emulator *emulator, int link, enum link_model_state state) {
+    pthread_mutex_lock(&emulator->mutex);
+    for (unsigned way = 0; way < 2; way++)
+        link_model_set_state(&emulator->links[link]->directions[way].model, state, emulator_now());
+    pthread_mutex_unlock(&emulator->mutex);
+    poke(emulator);
+}
+
+void emulator_sample(struct emulator *emulator, int link, struct emulator_sample out[2]) {
+    pthread_mutex_lock(&emulator->mutex);
+    for (unsigned way = 0; way < 2; way++) {
+        const struct link_model *model = &emulator->links[link]->directions[way].model;
+        out[way] =
+            (struct emulator_sample){model->counters, link_model_queue_delay_ns(model, emulator_now())};
+    }
+    pthread_mutex_unlock(&emulator->mutex);
+}
+
+static uint64_t percentile_us(const struct emulator *emulator, double share) {
+    uint64_t wanted = (uint64_t)(share * (double)emulator->frames), seen = 0;
+    for (unsigned i = 0; i < LATE_STEPS; i++) {
+        seen += emulator->late[i];
+        if (seen > wanted) return (i + 1) * LATE_STEP_US;
+    }
+    return 0;
+}
+
+static uint64_t count_overruns(struct emulator *emulator) {
+    for (size_t i = 0; i < emulator->link_count; i++) {
+        for (unsigned way = 0; way < 2; way++) {
+            struct tpacket_stats statistics; /* reading them sets them to 0 */
+            socklen_t length = sizeof(statistics);
+            if (getsockopt(emulator->links[i]->sockets[way], SOL_PACKET, PACKET_STATISTICS, &statistics,
+                           &length) == 0)
+                emulator->overruns += statistics.tp_drops;
+        }
+    }
+    return emulator->overruns;
+}
+
+void emulator_timing(struct emulator *emulator, struct emulator_timing *out) {
+    clockid_t clock;
+    struct timespec cpu = {0};
+    if (emulator->running && pthread_getcpuclockid(emulator->thread, &clock) == 0) clock_gettime(clock, &cpu);
+    pthread_mutex_lock(&emulator->mutex);
+    *out = (struct emulator_timing){
+        .frames = emulator->frames,
+        .late_p50_us = percentile_us(emulator, 0.5),
+        .late_p99_us = percentile_us(emulator, 0.99),
+        .late_max_us = emulator->late_max_us,
+        .overruns = count_overruns(emulator),
+        .refused = emulator->refused,
+        .cpu_seconds = (double)cpu.tv_sec + (double)cpu.tv_nsec / 1e9,
+    };
+    pthread_mutex_unlock(&emulator->mutex);
+}

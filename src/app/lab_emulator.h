@@ -1,0 +1,49 @@
+/* The lab's link emulator: one thread that carries Ethernet frames between pairs of interfaces, through a
+ * link model each way, in real time.
+ *
+ * Each emulated link has two interfaces in the emulator's network namespace, one towards each host. A frame
+ * that arrives by one is offered to the model of that direction and leaves by the other when the model says
+ * so. Address resolution (ARP and its IPv6 kin) skips queue and delay, because the neighbour of a real host
+ * is its access point, not the far end of the path; it does not skip a link that carries nothing.
+ *
+ * All calls but create and destroy may come while the thread runs. */
+#ifndef APP_LAB_EMULATOR_H
+#define APP_LAB_EMULATOR_H
+
+#include <sim/link_model.h>
+
+struct emulator;
+
+/* NULL: no memory, or no descriptors left. */
+struct emulator *emulator_create(void);
+/* Ends the thread. */
+void emulator_destroy(struct emulator *emulator);
+
+/* Adds a link between two interfaces of the calling thread's network namespace. shape[0] is the way from a to
+ * b. Returns its number, or -errno. */
+int emulator_add_link(struct emulator *emulator, unsigned interface_a, unsigned interface_b, uint32_t mtu,
+                      const struct link_model_config *shape, uint64_t seed) MUST_USE;
+int emulator_start(struct emulator *emulator) MUST_USE; /* 0 or -errno */
+
+void emulator_configure(struct emulator *emulator, int link, const struct link_model_config *shape);
+void emulator_set_state(struct emulator *emulator, int link, enum link_model_state state);
+
+struct emulator_sample {
+    struct link_model_counters counters;
+    braid_time queue_delay_ns;
+};
+void emulator_sample(struct emulator *emulator, int link, struct emulator_sample out[2]);
+
+/* How well the emulator kept time since it started. */
+struct emulator_timing {
+    uint64_t frames;
+    uint64_t late_p50_us, late_p99_us, late_max_us; /* a frame left so long after it was due */
+    uint64_t overruns;                              /* frames lost before the emulator saw them */
+    uint64_t refused;                               /* frames an interface did not take, because it is down */
+    double cpu_seconds;
+};
+void emulator_timing(struct emulator *emulator, struct emulator_timing *out);
+
+braid_time emulator_now(void); /* the clock all of the lab goes by: CLOCK_MONOTONIC */
+
+#endif
