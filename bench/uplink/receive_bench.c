@@ -1,6 +1,7 @@
-/* Two ways to receive from a packet socket: recvmmsg into our own buffers (what the link does), or a memory-mapped ring
- * (TPACKET_V2) that packets must be copied out of, since the stack keeps them. A second process floods the interface.
- * Prints one line a run: packets and bytes a second, and the receiver's CPU time for each packet.
+/* Two ways to receive from a packet socket: recvmmsg into our own buffers (what the link does), or a
+ * memory-mapped ring (TPACKET_V2) that packets must be copied out of, since the stack keeps them. A second
+ * process floods the interface. Prints one line a run: packets and bytes a second, and the receiver's CPU
+ * time for each packet.
  *
  *   bench_uplink_receive recvmmsg|ring PAYLOAD_BYTES SECONDS      (payload over 1448: a super-segment) */
 #define _GNU_SOURCE
@@ -77,11 +78,16 @@ static enum link_next_hop_state resolve(void *context, const struct ip_address *
 static struct braid_packet_out flood_packet(struct braid_buf *payload, uint32_t length) {
     struct braid_packet_out packet = {.checksum_partial = true, .checksum_start = 20, .checksum_offset = 16};
     const uint8_t from[4] = {10, 0, 0, 2}, to[4] = {10, 0, 0, 1};
-    struct ip_header ip = {.source = ip_address_v4(from), .destination = ip_address_v4(to), .protocol = IP_PROTOCOL_TCP,
-                           .ttl = 64, .dont_fragment = true, .payload_length = 20 + length};
+    struct ip_header ip = {.source = ip_address_v4(from),
+                           .destination = ip_address_v4(to),
+                           .protocol = IP_PROTOCOL_TCP,
+                           .ttl = 64,
+                           .dont_fragment = true,
+                           .payload_length = 20 + length};
     struct tcp_segment tcp = {.source_port = 80, .destination_port = PORT, .flags = TCP_ACK};
     packet.header_length = (uint16_t)ip_encode(&ip, packet.header, sizeof(packet.header));
-    packet.header_length += (uint16_t)tcp_segment_encode(&tcp, packet.header + 20, sizeof(packet.header) - 20);
+    packet.header_length +=
+        (uint16_t)tcp_segment_encode(&tcp, packet.header + 20, sizeof(packet.header) - 20);
     packet.payload_length = length;
     packet.segment_bytes = length > 1448 ? 1448 : 0;
     packet.slices[packet.slice_count++] = slice_of(payload, payload->bytes, length);
@@ -89,15 +95,18 @@ static struct braid_packet_out flood_packet(struct braid_buf *payload, uint32_t 
 }
 
 static void flood(uint32_t length) {
-    struct link_af_packet_options options = {.interface = "peer0", .port_first = 1, .port_last = 1, {NULL, resolve}};
+    struct link_af_packet_options options = {
+        .interface = "peer0", .port_first = 1, .port_last = 1, {NULL, resolve}};
     struct link *link;
     check(link_af_packet_open(&env, &options, &link) == 0, "flood");
     struct braid_buf *payload = buf_create(&env, 65536);
     static struct braid_packet_out packets[LINK_BATCH_MAX];
     for (;;) {
-        for (size_t i = 0; i < LINK_BATCH_MAX; i++) packets[i] = flood_packet(payload, length);
+        for (size_t i = 0; i < LINK_BATCH_MAX; i++)
+            packets[i] = flood_packet(payload, length);
         int taken = link_send(link, packets, LINK_BATCH_MAX);
-        for (int i = taken < 0 ? 0 : taken; i < LINK_BATCH_MAX; i++) braid_packet_out_release(&packets[i]);
+        for (int i = taken < 0 ? 0 : taken; i < LINK_BATCH_MAX; i++)
+            braid_packet_out_release(&packets[i]);
     }
 }
 
@@ -193,14 +202,15 @@ int main(int argument_count, char **arguments) {
     memcpy(to_mac, request.ifr_hwaddr.sa_data, 6);
     pid_t flooder = fork();
     if (flooder == 0) flood(length);
-    double start = seconds(CLOCK_MONOTONIC), cpu = seconds(CLOCK_PROCESS_CPUTIME_ID), end = start + atof(arguments[3]);
+    double start = seconds(CLOCK_MONOTONIC), cpu = seconds(CLOCK_PROCESS_CPUTIME_ID),
+           end = start + atof(arguments[3]);
     struct count count = strcmp(arguments[1], "ring") == 0 ? receive_by_ring(end) : receive_by_recvmmsg(end);
     cpu = seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu;
     double took = seconds(CLOCK_MONOTONIC) - start;
     kill(flooder, SIGKILL);
     waitpid(flooder, NULL, 0);
-    printf("%-8s %5u bytes: %7.0f kpps %6.2f Gb/s, %6.0f ns a packet, receiver at %3.0f %%\n", arguments[1], length,
-           (double)count.packets / took / 1e3, (double)count.bytes * 8 / took / 1e9,
+    printf("%-8s %5u bytes: %7.0f kpps %6.2f Gb/s, %6.0f ns a packet, receiver at %3.0f %%\n", arguments[1],
+           length, (double)count.packets / took / 1e3, (double)count.bytes * 8 / took / 1e9,
            count.packets ? cpu * 1e9 / (double)count.packets : 0, cpu / took * 100);
     return 0;
 }

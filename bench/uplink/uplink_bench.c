@@ -6,10 +6,11 @@
  *   kernel TCP -- TUN =======> forwarder ==af_packet=============> wan0 ----- peer0 -- kernel TCP
  *                              forwarder => TUN => kernel, NAT ==> wan0
  *
- * The forwarder only moves super-segments from one link to the other, so what is measured is the way out itself. Each
- * run is a fresh set of namespaces. Prints one line a run.
+ * The forwarder only moves super-segments from one link to the other, so what is measured is the way out
+ * itself. Each run is a fresh set of namespaces. Prints one line a run.
  *
- *   bench_uplink af_packet|masquerade up|down SECONDS [drop]     (drop: FORWARD has policy drop, as Docker leaves it) */
+ *   bench_uplink af_packet|masquerade up|down SECONDS [drop]     (drop: FORWARD has policy drop, as Docker
+ * leaves it) */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <base/buf.h>
@@ -79,7 +80,9 @@ static double seconds(clockid_t clock) {
 static int namespaces[3];
 enum { MACHINE, PROGRAM, SERVER };
 
-static void enter(int which) { check(setns(namespaces[which], CLONE_NEWNET) == 0, "setns"); }
+static void enter(int which) {
+    check(setns(namespaces[which], CLONE_NEWNET) == 0, "setns");
+}
 
 static void make_namespaces(void) {
     for (int i = 0; i < 3; i++) {
@@ -95,7 +98,8 @@ static struct ip_address ip(const char *text) {
     return address;
 }
 
-static void configure(int which, const char *interface, const char *address, const char *gateway, bool default_route) {
+static void configure(int which, const char *interface, const char *address, const char *gateway,
+                      bool default_route) {
     enter(which);
     struct netlink *netlink;
     check(netlink_open(&netlink) == 0, "netlink");
@@ -178,7 +182,7 @@ static struct shared {
     volatile uint64_t bytes;
     volatile bool connected;
     char port_range[32];
-} *shared;
+} * shared;
 
 static void set_congestion_control(int fd) {
     (void)!setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "cubic", 5); /* else what the system has */
@@ -238,7 +242,8 @@ static void forward_by_masquerade(void) {
     configure(PROGRAM, "tun0", PROGRAM_ADDRESS, NULL, true);
     configure(MACHINE, "up0", TUN_ADDRESS, NULL, false);
     write_file("/proc/sys/net/ipv4/ip_forward", "1");
-    run_nft("table ip nat { chain post { type nat hook postrouting priority 100; oif \"wan0\" masquerade; }; }");
+    run_nft(
+        "table ip nat { chain post { type nat hook postrouting priority 100; oif \"wan0\" masquerade; }; }");
     snprintf(shared->port_range, sizeof(shared->port_range), "any");
     forward(program, out, NULL);
 }
@@ -256,12 +261,14 @@ static double cpu_seconds_of(pid_t pid) {
 }
 
 int main(int count, char **arguments) {
-    bool good = count >= 4 && (strcmp(arguments[1], "af_packet") == 0 || strcmp(arguments[1], "masquerade") == 0);
+    bool good =
+        count >= 4 && (strcmp(arguments[1], "af_packet") == 0 || strcmp(arguments[1], "masquerade") == 0);
     if (!good) {
         fprintf(stderr, "usage: %s af_packet|masquerade up|down SECONDS [drop]\n", arguments[0]);
         return 2;
     }
-    bool af_packet = strcmp(arguments[1], "af_packet") == 0, up = strcmp(arguments[2], "up") == 0, drop = count > 4;
+    bool af_packet = strcmp(arguments[1], "af_packet") == 0, up = strcmp(arguments[2], "up") == 0,
+         drop = count > 4;
     shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     make_namespaces();
     enter(MACHINE);
@@ -277,7 +284,8 @@ int main(int count, char **arguments) {
     if (server == 0) serve(!up);
     pid_t forwarder = child();
     if (forwarder == 0) af_packet ? forward_by_af_packet() : forward_by_masquerade();
-    while (shared->port_range[0] == 0 && waitpid(forwarder, NULL, WNOHANG) == 0) usleep(1000);
+    while (shared->port_range[0] == 0 && waitpid(forwarder, NULL, WNOHANG) == 0)
+        usleep(1000);
     pid_t program = child();
     if (program == 0) use(up);
     sleep(1); /* the start is not measured */
@@ -289,7 +297,8 @@ int main(int count, char **arguments) {
            drop ? "drop" : "", shared->connected ? "connected    " : "NOT CONNECTED",
            (double)(shared->bytes - bytes) * 8 / took / 1e9, (cpu_seconds_of(forwarder) - cpu) / took * 100);
     const pid_t children[] = {program, forwarder, server};
-    for (size_t i = 0; i < 3; i++) kill(children[i], SIGKILL), waitpid(children[i], NULL, 0);
+    for (size_t i = 0; i < 3; i++)
+        kill(children[i], SIGKILL), waitpid(children[i], NULL, 0);
 
     /* What a killed forwarder leaves behind on the machine. */
     enter(MACHINE);

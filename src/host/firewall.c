@@ -46,7 +46,8 @@ static uint64_t start_of_process(long pid) {
     text[length] = 0;
     /* The name, in parentheses, may hold anything: fields are counted after it. The start is number 22. */
     const char *at = strrchr(text, ')');
-    for (int field = 2; at != NULL && field < 22; field++) at = strchr(at + 1, ' ');
+    for (int field = 2; at != NULL && field < 22; field++)
+        at = strchr(at + 1, ' ');
     return at == NULL ? 0 : strtoull(at + 1, NULL, 10);
 }
 
@@ -68,7 +69,8 @@ static bool left_by_a_dead_process(const char *table) {
     uint64_t start, namespace;
     unsigned number;
     int end = 0;
-    if (sscanf(table, TABLE_PREFIX "%ld_%" SCNu64 "_%" SCNu64 "_%u%n", &pid, &start, &namespace, &number, &end) != 4)
+    if (sscanf(table, TABLE_PREFIX "%ld_%" SCNu64 "_%" SCNu64 "_%u%n", &pid, &start, &namespace, &number,
+               &end) != 4)
         return false;
     return table[end] == 0 && namespace == process_namespace() && start_of_process(pid) != start;
 }
@@ -80,7 +82,9 @@ struct leftovers {
 
 static void note_leftover(void *context, const char *table) {
     struct leftovers *leftovers = context;
-    if (leftovers->count == LEFTOVERS_MAX || strlen(table) >= TABLE_NAME_MAX || !left_by_a_dead_process(table)) return;
+    if (leftovers->count == LEFTOVERS_MAX || strlen(table) >= TABLE_NAME_MAX ||
+        !left_by_a_dead_process(table))
+        return;
     strcpy(leftovers->tables[leftovers->count++], table);
 }
 
@@ -94,13 +98,17 @@ static int delete_table(struct firewall *firewall, const char *table) {
 /* Removes tables of processes that are gone. */
 static int remove_leftovers(struct firewall *firewall) {
     struct leftovers leftovers = {0};
-    struct mnl_socket *socket; /* for one dump: what is left of it, should it fail half-way, goes with the socket */
+    struct mnl_socket
+        *socket; /* for one dump: what is left of it, should it fail half-way, goes with the socket */
     int error = open_socket(&socket);
     if (error == 0) error = firewall_each_table(socket, note_leftover, &leftovers);
     if (socket != NULL) mnl_socket_close(socket);
     /* Another braid may be quicker. */
-    for (size_t i = 0; i < leftovers.count; i++) (void)!delete_table(firewall, leftovers.tables[i]);
-    return error == -EINTR ? 0 : error; /* the tables changed while they were listed: the next start will look again */
+    for (size_t i = 0; i < leftovers.count; i++)
+        (void)!delete_table(firewall, leftovers.tables[i]);
+    return error == -EINTR
+               ? 0
+               : error; /* the tables changed while they were listed: the next start will look again */
 }
 
 /* ---- chains ---- */
@@ -109,8 +117,9 @@ static int remove_leftovers(struct firewall *firewall) {
 static void chain_name(const char *interface, char name[CHAIN_NAME_MAX]) {
     size_t at = (size_t)snprintf(name, CHAIN_NAME_MAX, "in_");
     for (; *interface != 0 && at < CHAIN_NAME_MAX - 4; interface++)
-        at += (size_t)snprintf(name + at, CHAIN_NAME_MAX - at,
-                               isalnum((unsigned char)*interface) ? "%c" : "_%02x", (unsigned char)*interface);
+        at +=
+            (size_t)snprintf(name + at, CHAIN_NAME_MAX - at,
+                             isalnum((unsigned char)*interface) ? "%c" : "_%02x", (unsigned char)*interface);
 }
 
 static int add_chain(struct firewall *firewall, const char *interface) {
@@ -193,4 +202,6 @@ void firewall_destroy(struct firewall *firewall) {
     free(firewall);
 }
 
-const char *firewall_table(const struct firewall *firewall) { return firewall->table; }
+const char *firewall_table(const struct firewall *firewall) {
+    return firewall->table;
+}

@@ -12,8 +12,8 @@
 #define INGRESS_PRIORITY (-500) /* before whatever else may be there: flow offloading is at 0 */
 #define TCP_DESTINATION_PORT_OFFSET 2
 
-static struct nlmsghdr *put_header(void *buffer, uint16_t type, uint16_t flags, uint32_t sequence, uint8_t family,
-                                   uint16_t resource) {
+static struct nlmsghdr *put_header(void *buffer, uint16_t type, uint16_t flags, uint32_t sequence,
+                                   uint8_t family, uint16_t resource) {
     struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
     message->nlmsg_type = type;
     message->nlmsg_flags = (uint16_t)(NLM_F_REQUEST | flags);
@@ -29,14 +29,16 @@ static struct nlmsghdr *begin(struct firewall_batch *batch, uint8_t type, uint16
 }
 
 /* What we put into one batch fits its buffer by far. */
-static void end(struct firewall_batch *batch) { ENSURE(mnl_nlmsg_batch_next(batch->messages)); }
+static void end(struct firewall_batch *batch) {
+    ENSURE(mnl_nlmsg_batch_next(batch->messages));
+}
 
 void firewall_batch_begin(struct firewall_batch *batch) {
     batch->sequence = 1;
     batch->messages = mnl_nlmsg_batch_start(batch->buffer, FIREWALL_BATCH_BYTES);
     if (batch->messages == NULL) return; /* no memory: told when it is committed */
-    put_header(mnl_nlmsg_batch_current(batch->messages), NFNL_MSG_BATCH_BEGIN, 0, batch->sequence++, AF_UNSPEC,
-               NFNL_SUBSYS_NFTABLES);
+    put_header(mnl_nlmsg_batch_current(batch->messages), NFNL_MSG_BATCH_BEGIN, 0, batch->sequence++,
+               AF_UNSPEC, NFNL_SUBSYS_NFTABLES);
     end(batch);
 }
 
@@ -98,7 +100,8 @@ static void expression_end(struct nlmsghdr *message, struct expression expressio
     mnl_attr_nest_end(message, expression.element);
 }
 
-static void put_compare(struct nlmsghdr *message, enum nft_cmp_ops operation, const void *value, size_t length) {
+static void put_compare(struct nlmsghdr *message, enum nft_cmp_ops operation, const void *value,
+                        size_t length) {
     struct expression compare = expression_begin(message, "cmp");
     mnl_attr_put_u32(message, NFTA_CMP_SREG, htonl(NFT_REG_1));
     mnl_attr_put_u32(message, NFTA_CMP_OP, htonl(operation));
@@ -167,8 +170,8 @@ void firewall_batch_add_drop_rule(struct firewall_batch *batch, const char *tabl
 
 /* ---- talking to the kernel ---- */
 
-/* The kernel has answered by the time the batch is sent: an acknowledgement or an error for each message. 0, or the
- * first error. */
+/* The kernel has answered by the time the batch is sent: an acknowledgement or an error for each message. 0,
+ * or the first error. */
 static int read_answers(struct mnl_socket *socket) {
     char answer[8192] __attribute__((aligned(8)));
     bool answered = false;

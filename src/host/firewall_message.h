@@ -1,6 +1,7 @@
-/* Inside of the firewall: nf_tables messages of the netdev family, a batch at a time, over a socket of its own. Spoken
- * to directly, and not through libnftables, because that aborts the process when its socket's number is 1024 or more
- * (it uses select), exits or prints to stderr when netlink fails, and gives its reasons as text only. */
+/* Inside of the firewall: nf_tables messages of the netdev family, a batch at a time, over a socket of its
+ * own. Spoken to directly, and not through libnftables, because that aborts the process when its socket's
+ * number is 1024 or more (it uses select), exits or prints to stderr when netlink fails, and gives its
+ * reasons as text only. */
 #ifndef HOST_FIREWALL_MESSAGE_H
 #define HOST_FIREWALL_MESSAGE_H
 

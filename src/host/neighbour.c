@@ -86,7 +86,8 @@ static int take_attribute(const struct nlattr *attribute, void *context) {
 
 static void hop_told(struct neighbours *self, struct hop *hop, uint16_t kernel_state, const uint8_t *mac) {
     enum hop_state before = hop->state;
-    if ((kernel_state & (NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE | NUD_PERMANENT | NUD_NOARP)) != 0) {
+    if ((kernel_state & (NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE | NUD_PERMANENT | NUD_NOARP)) !=
+        0) {
         if (mac == NULL) return;
         if (!hop->has_mac || memcmp(hop->mac, mac, sizeof(hop->mac)) != 0) self->changed = true;
         memcpy(hop->mac, mac, sizeof(hop->mac));
@@ -105,7 +106,8 @@ static void hop_told(struct neighbours *self, struct hop *hop, uint16_t kernel_s
 
 static void take_neighbour(struct neighbours *self, const struct nlmsghdr *message) {
     const struct ndmsg *header = mnl_nlmsg_get_payload(message);
-    if ((uint32_t)header->ndm_ifindex != self->interface_index || (header->ndm_flags & NTF_PROXY) != 0) return;
+    if ((uint32_t)header->ndm_ifindex != self->interface_index || (header->ndm_flags & NTF_PROXY) != 0)
+        return;
     struct neighbour_message taken = {.address.family = IP_NONE};
     mnl_attr_parse(message, sizeof(*header), take_attribute, &taken);
     struct hop *hop = find_hop(self, &taken.address);
@@ -120,7 +122,8 @@ static void take_neighbour(struct neighbours *self, const struct nlmsghdr *messa
 
 static void forget_destinations(struct neighbours *self);
 
-/* The link, its addresses or its routes changed: what did not answer may answer now, what had no route may have one. */
+/* The link, its addresses or its routes changed: what did not answer may answer now, what had no route may
+ * have one. */
 static void hope_again(struct neighbours *self) {
     LIST_EACH(&self->hops, node, following) {
         struct hop *hop = LIST_ENTRY(node, struct hop, node);
@@ -138,7 +141,9 @@ static int take_message(const struct nlmsghdr *message, void *context) {
     struct neighbours *self = context;
     switch (message->nlmsg_type) {
     case RTM_NEWNEIGH:
-    case RTM_DELNEIGH: take_neighbour(self, message); break;
+    case RTM_DELNEIGH:
+        take_neighbour(self, message);
+        break;
     case RTM_NEWROUTE:
     case RTM_DELROUTE:
     case RTM_NEWRULE:
@@ -151,7 +156,8 @@ static int take_message(const struct nlmsghdr *message, void *context) {
     case RTM_NEWLINK:
         if (is_about_our_link(self, message)) hope_again(self);
         break;
-    default: break;
+    default:
+        break;
     }
     return MNL_CB_OK;
 }
@@ -168,7 +174,8 @@ static int read_neighbours(struct neighbours *self, enum ip_family family) {
 static void ask_kernel(struct neighbours *self, struct hop *hop, braid_time now) {
     hop->asked_at = now;
     if (hop->state != HOP_VALID) hop->state = HOP_RESOLVING;
-    if (netlink_neighbour_probe(self->netlink, self->interface_index, &hop->address) != 0) hop->state = HOP_FAILED;
+    if (netlink_neighbour_probe(self->netlink, self->interface_index, &hop->address) != 0)
+        hop->state = HOP_FAILED;
 }
 
 /* ---- from destinations to hops ---- */
@@ -194,11 +201,13 @@ static uint64_t destination_hash(const struct neighbours *self, const struct ip_
 }
 
 static struct destination *find_destination(const struct neighbours *self, uint64_t hash,
-                                            const struct ip_address *source, const struct ip_address *address) {
+                                            const struct ip_address *source,
+                                            const struct ip_address *address) {
     for (struct hash_node *node = hash_table_first(&self->destinations, hash); node != NULL;
          node = hash_table_next(node)) {
         struct destination *destination = CONTAINER_OF(node, struct destination, node);
-        if (ip_address_equal(&destination->address, address) && ip_address_equal(&destination->source, source))
+        if (ip_address_equal(&destination->address, address) &&
+            ip_address_equal(&destination->source, source))
             return destination;
     }
     return NULL;
@@ -271,7 +280,8 @@ enum link_next_hop_state neighbours_resolve(void *neighbours, const struct ip_ad
 
 /* ---- news ---- */
 
-/* News were lost: what is known of hops may be old. Their addresses are read again, their routes looked up again. */
+/* News were lost: what is known of hops may be old. Their addresses are read again, their routes looked up
+ * again. */
 static void start_afresh(struct neighbours *self) {
     forget_destinations(self);
     LIST_EACH(&self->hops, node, following) {
@@ -300,7 +310,9 @@ void neighbours_dispatch(struct neighbours *self) {
     if (changed && self->on_change != NULL) self->on_change(self->context);
 }
 
-int neighbours_fd(const struct neighbours *neighbours) { return mnl_socket_get_fd(neighbours->news); }
+int neighbours_fd(const struct neighbours *neighbours) {
+    return mnl_socket_get_fd(neighbours->news);
+}
 
 static int open_news(struct neighbours *self) {
     self->news = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK);

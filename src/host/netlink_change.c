@@ -50,7 +50,8 @@ int netlink_link_delete(struct netlink *netlink, uint32_t interface_index) {
     return netlink_request(netlink, request, NULL, NULL);
 }
 
-int netlink_veth_create(struct netlink *netlink, const char *name, const char *peer_name, int peer_namespace) {
+int netlink_veth_create(struct netlink *netlink, const char *name, const char *peer_name,
+                        int peer_namespace) {
     if (strlen(name) >= IFNAMSIZ || strlen(peer_name) >= IFNAMSIZ) return -EINVAL;
     char buffer[NETLINK_REQUEST_BYTES];
     struct nlmsghdr *request;
@@ -88,17 +89,19 @@ static int change_address(struct netlink *netlink, uint16_t type, uint16_t flags
 
 int netlink_address_add(struct netlink *netlink, uint32_t interface_index, const struct ip_address *address,
                         uint8_t prefix_length) {
-    return change_address(netlink, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, interface_index, address, prefix_length);
+    return change_address(netlink, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, interface_index, address,
+                          prefix_length);
 }
 
-int netlink_address_delete(struct netlink *netlink, uint32_t interface_index, const struct ip_address *address,
-                           uint8_t prefix_length) {
+int netlink_address_delete(struct netlink *netlink, uint32_t interface_index,
+                           const struct ip_address *address, uint8_t prefix_length) {
     return change_address(netlink, RTM_DELADDR, 0, interface_index, address, prefix_length);
 }
 
 /* ---- routes ---- */
 
-static int change_route(struct netlink *netlink, uint16_t type, uint16_t flags, const struct netlink_route *route) {
+static int change_route(struct netlink *netlink, uint16_t type, uint16_t flags,
+                        const struct netlink_route *route) {
     char buffer[NETLINK_REQUEST_BYTES];
     struct nlmsghdr *request = netlink_begin(buffer, type, (uint16_t)(NLM_F_ACK | flags));
     struct rtmsg *header = mnl_nlmsg_put_extra_header(request, sizeof(*header));

@@ -15,17 +15,26 @@ struct lookup {
 static int take_attribute(const struct nlattr *attribute, void *context) {
     struct lookup *lookup = context;
     switch (mnl_attr_get_type(attribute)) {
-    case RTA_OIF: lookup->path.interface_index = mnl_attr_get_u32(attribute); break;
-    case RTA_GATEWAY: lookup->gateway = netlink_attribute_address(attribute); break;
+    case RTA_OIF:
+        lookup->path.interface_index = mnl_attr_get_u32(attribute);
+        break;
+    case RTA_GATEWAY:
+        lookup->gateway = netlink_attribute_address(attribute);
+        break;
     case RTA_VIA: { /* RFC 5549: an IPv6 gateway of an IPv4 route */
         const struct rtvia *via = mnl_attr_get_payload(attribute);
         if (mnl_attr_get_payload_len(attribute) >= sizeof(*via) + 16 && via->rtvia_family == AF_INET6)
             lookup->gateway = ip_address_v6(via->rtvia_addr);
         break;
     }
-    case RTA_PREFSRC: lookup->path.preferred_source = netlink_attribute_address(attribute); break;
-    case RTA_TABLE: lookup->table = mnl_attr_get_u32(attribute); break;
-    default: break;
+    case RTA_PREFSRC:
+        lookup->path.preferred_source = netlink_attribute_address(attribute);
+        break;
+    case RTA_TABLE:
+        lookup->table = mnl_attr_get_u32(attribute);
+        break;
+    default:
+        break;
     }
     return MNL_CB_OK;
 }
@@ -57,7 +66,8 @@ int netlink_path_lookup(struct netlink *netlink, uint32_t interface_index, const
     struct lookup lookup = {.gateway.family = IP_NONE};
     int error = netlink_request(netlink, request, take_route, &lookup);
     if (error != 0) return error;
-    /* Asked for a certain interface, IPv4 answers "on link" when no route leads there at all; its table then is 0. */
+    /* Asked for a certain interface, IPv4 answers "on link" when no route leads there at all; its table then
+     * is 0. */
     if (lookup.table == RT_TABLE_UNSPEC) return -ENETUNREACH;
     if (lookup.type != RTN_UNICAST) return -EHOSTUNREACH;
     *out = lookup.path;
@@ -65,7 +75,8 @@ int netlink_path_lookup(struct netlink *netlink, uint32_t interface_index, const
     return 0;
 }
 
-int netlink_neighbour_probe(struct netlink *netlink, uint32_t interface_index, const struct ip_address *next_hop) {
+int netlink_neighbour_probe(struct netlink *netlink, uint32_t interface_index,
+                            const struct ip_address *next_hop) {
     char buffer[NETLINK_REQUEST_BYTES];
     struct nlmsghdr *request = netlink_begin(buffer, RTM_NEWNEIGH, NLM_F_ACK | NLM_F_CREATE);
     struct ndmsg *neighbour = mnl_nlmsg_put_extra_header(request, sizeof(*neighbour));

@@ -37,7 +37,8 @@ struct nlmsghdr *netlink_begin(void *buffer, uint16_t type, uint16_t flags) {
 /* Throws away what is left of an answer given up half-way, so that the next request does not read it. */
 static void drain(struct netlink *netlink) {
     char rest[4096];
-    while (recv(mnl_socket_get_fd(netlink->socket), rest, sizeof(rest), MSG_DONTWAIT) > 0) continue;
+    while (recv(mnl_socket_get_fd(netlink->socket), rest, sizeof(rest), MSG_DONTWAIT) > 0)
+        continue;
 }
 
 static int exchange(struct netlink *netlink, struct nlmsghdr *request, mnl_cb_t on_answer, void *context) {
@@ -64,15 +65,22 @@ int netlink_request(struct netlink *netlink, struct nlmsghdr *request, mnl_cb_t 
     return result;
 }
 
-int netlink_family(enum ip_family family) { return family == IP_V4 ? AF_INET : AF_INET6; }
+int netlink_family(enum ip_family family) {
+    return family == IP_V4 ? AF_INET : AF_INET6;
+}
 
-uint16_t netlink_address_bytes(enum ip_family family) { return family == IP_V4 ? 4 : 16; }
+uint16_t netlink_address_bytes(enum ip_family family) {
+    return family == IP_V4 ? 4 : 16;
+}
 
 struct ip_address netlink_attribute_address(const struct nlattr *attribute) {
     switch (mnl_attr_get_payload_len(attribute)) {
-    case 4: return ip_address_v4(mnl_attr_get_payload(attribute));
-    case 16: return ip_address_v6(mnl_attr_get_payload(attribute));
-    default: return (struct ip_address){.family = IP_NONE};
+    case 4:
+        return ip_address_v4(mnl_attr_get_payload(attribute));
+    case 16:
+        return ip_address_v6(mnl_attr_get_payload(attribute));
+    default:
+        return (struct ip_address){.family = IP_NONE};
     }
 }
 

@@ -18,9 +18,10 @@ struct netlink {
 
 /* Begins a request in `buffer` (of NETLINK_REQUEST_BYTES). */
 struct nlmsghdr *netlink_begin(void *buffer, uint16_t type, uint16_t flags);
-/* Sends it and hands every answer to `on_answer` (may be NULL). 0 or -errno; a dump the kernel's tables changed under
- * is asked for again, so answers may come twice. */
-int netlink_request(struct netlink *netlink, struct nlmsghdr *request, mnl_cb_t on_answer, void *context) MUST_USE;
+/* Sends it and hands every answer to `on_answer` (may be NULL). 0 or -errno; a dump the kernel's tables
+ * changed under is asked for again, so answers may come twice. */
+int netlink_request(struct netlink *netlink, struct nlmsghdr *request, mnl_cb_t on_answer,
+                    void *context) MUST_USE;
 
 int netlink_family(enum ip_family family); /* AF_INET or AF_INET6 */
 uint16_t netlink_address_bytes(enum ip_family family);

@@ -90,7 +90,8 @@ void netlink_state_link_gone(struct netlink_state *state, uint32_t interface_ind
 static void tell_address(const struct netlink_state *state, enum netlink_event_type type,
                          const struct netlink_address *address) {
     if (state->silent) return;
-    struct netlink_event event = {.type = type, .interface_index = address->interface_index, .address = *address};
+    struct netlink_event event = {
+        .type = type, .interface_index = address->interface_index, .address = *address};
     state->on_event(state->context, &event);
 }
 
@@ -152,7 +153,8 @@ bool netlink_state_route_seen(struct netlink_state *state, const struct netlink_
         state->routes[i].round = state->round;
         return true;
     }
-    struct route_entry *routes = grown(state->routes, state->route_count, &state->route_capacity, sizeof(*routes));
+    struct route_entry *routes =
+        grown(state->routes, state->route_count, &state->route_capacity, sizeof(*routes));
     if (routes == NULL) return false;
     state->routes = routes;
     routes[state->route_count++] = (struct route_entry){*route, state->round};
@@ -172,11 +174,14 @@ void netlink_state_route_gone(struct netlink_state *state, const struct netlink_
 
 /* ---- reading everything ---- */
 
-void netlink_state_round_begin(struct netlink_state *state) { state->round++; }
+void netlink_state_round_begin(struct netlink_state *state) {
+    state->round++;
+}
 
 void netlink_state_forget_unseen_links(struct netlink_state *state) {
     for (size_t i = state->link_count; i-- > 0;)
-        if (state->links[i].round != state->round) netlink_state_link_gone(state, state->links[i].interface.index);
+        if (state->links[i].round != state->round)
+            netlink_state_link_gone(state, state->links[i].interface.index);
 }
 
 void netlink_state_forget_unseen_addresses(struct netlink_state *state) {

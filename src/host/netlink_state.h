@@ -1,5 +1,5 @@
-/* Inside of the netlink watch: what is known of interfaces, addresses and default routes, and which change of it is
- * news. Knows nothing of netlink's messages. */
+/* Inside of the netlink watch: what is known of interfaces, addresses and default routes, and which change of
+ * it is news. Knows nothing of netlink's messages. */
 #ifndef HOST_NETLINK_STATE_H
 #define HOST_NETLINK_STATE_H
 
@@ -38,7 +38,8 @@ bool netlink_state_link_seen(struct netlink_state *state, const struct netlink_i
 void netlink_state_link_gone(struct netlink_state *state, uint32_t interface_index);
 bool netlink_state_address_seen(struct netlink_state *state, const struct netlink_address *address) MUST_USE;
 void netlink_state_address_gone(struct netlink_state *state, const struct netlink_address *address);
-bool netlink_state_route_seen(struct netlink_state *state, const struct netlink_default_route *route) MUST_USE;
+bool netlink_state_route_seen(struct netlink_state *state,
+                              const struct netlink_default_route *route) MUST_USE;
 void netlink_state_route_gone(struct netlink_state *state, const struct netlink_default_route *route);
 
 /* Reading everything: what is not seen between begin and forget is gone. */

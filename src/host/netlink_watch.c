@@ -23,16 +23,26 @@ struct netlink_watch {
 
 const char *netlink_event_type_name(enum netlink_event_type type) {
     switch (type) {
-    case NETLINK_LINK_ADDED: return "link added";
-    case NETLINK_LINK_UP: return "link up";
-    case NETLINK_LINK_DOWN: return "link down";
-    case NETLINK_LINK_CHANGED: return "link changed";
-    case NETLINK_LINK_REMOVED: return "link removed";
-    case NETLINK_ADDRESS_ADDED: return "address added";
-    case NETLINK_ADDRESS_REMOVED: return "address removed";
-    case NETLINK_ADDRESS_CHANGED: return "address changed";
-    case NETLINK_ROUTE_ADDED: return "route added";
-    case NETLINK_ROUTE_REMOVED: return "route removed";
+    case NETLINK_LINK_ADDED:
+        return "link added";
+    case NETLINK_LINK_UP:
+        return "link up";
+    case NETLINK_LINK_DOWN:
+        return "link down";
+    case NETLINK_LINK_CHANGED:
+        return "link changed";
+    case NETLINK_LINK_REMOVED:
+        return "link removed";
+    case NETLINK_ADDRESS_ADDED:
+        return "address added";
+    case NETLINK_ADDRESS_REMOVED:
+        return "address removed";
+    case NETLINK_ADDRESS_CHANGED:
+        return "address changed";
+    case NETLINK_ROUTE_ADDED:
+        return "route added";
+    case NETLINK_ROUTE_REMOVED:
+        return "route removed";
     }
     return "?";
 }
@@ -52,15 +62,20 @@ static int take_link_attribute(const struct nlattr *attribute, void *context) {
         if (length > 0 && length <= NETLINK_NAME_MAX)
             memcpy(link->interface.name, mnl_attr_get_str(attribute), length - 1u);
         break;
-    case IFLA_MTU: link->interface.mtu = mnl_attr_get_u32(attribute); break;
-    case IFLA_OPERSTATE: link->operstate = mnl_attr_get_u8(attribute); break;
+    case IFLA_MTU:
+        link->interface.mtu = mnl_attr_get_u32(attribute);
+        break;
+    case IFLA_OPERSTATE:
+        link->operstate = mnl_attr_get_u8(attribute);
+        break;
     case IFLA_ADDRESS:
         if (length == sizeof(link->interface.mac)) {
             memcpy(link->interface.mac, mnl_attr_get_payload(attribute), length);
             link->interface.has_mac = true;
         }
         break;
-    default: break;
+    default:
+        break;
     }
     return MNL_CB_OK;
 }
@@ -93,10 +108,17 @@ struct address_message {
 static int take_address_attribute(const struct nlattr *attribute, void *context) {
     struct address_message *address = context;
     switch (mnl_attr_get_type(attribute)) {
-    case IFA_LOCAL: address->local = netlink_attribute_address(attribute); break;
-    case IFA_ADDRESS: address->prefix = netlink_attribute_address(attribute); break;
-    case IFA_FLAGS: address->flags = mnl_attr_get_u32(attribute); break;
-    default: break;
+    case IFA_LOCAL:
+        address->local = netlink_attribute_address(attribute);
+        break;
+    case IFA_ADDRESS:
+        address->prefix = netlink_attribute_address(attribute);
+        break;
+    case IFA_FLAGS:
+        address->flags = mnl_attr_get_u32(attribute);
+        break;
+    default:
+        break;
     }
     return MNL_CB_OK;
 }
@@ -146,7 +168,8 @@ static void take_hops(struct route_message *route, const struct nlattr *attribut
         *out = (struct netlink_default_route){.interface_index = (uint32_t)hop->rtnh_ifindex};
         const struct nlattr *attr = (const void *)(hop + 1);
         int attributes_left = (int)(hop->rtnh_len - sizeof(*hop));
-        for (; mnl_attr_ok(attr, attributes_left); attributes_left -= MNL_ALIGN(attr->nla_len), attr = mnl_attr_next(attr))
+        for (; mnl_attr_ok(attr, attributes_left);
+             attributes_left -= MNL_ALIGN(attr->nla_len), attr = mnl_attr_next(attr))
             take_gateway(out, attr);
         left -= (int)RTNH_ALIGN(hop->rtnh_len);
         hop = (const void *)((const char *)hop + RTNH_ALIGN(hop->rtnh_len));
@@ -161,11 +184,20 @@ static int take_route_attribute(const struct nlattr *attribute, void *context) {
         route->hop_count = 1;
         break;
     case RTA_GATEWAY:
-    case RTA_VIA: take_gateway(&route->hops[0], attribute); break;
-    case RTA_MULTIPATH: take_hops(route, attribute); break;
-    case RTA_PRIORITY: route->metric = mnl_attr_get_u32(attribute); break;
-    case RTA_TABLE: route->table = mnl_attr_get_u32(attribute); break;
-    default: break;
+    case RTA_VIA:
+        take_gateway(&route->hops[0], attribute);
+        break;
+    case RTA_MULTIPATH:
+        take_hops(route, attribute);
+        break;
+    case RTA_PRIORITY:
+        route->metric = mnl_attr_get_u32(attribute);
+        break;
+    case RTA_TABLE:
+        route->table = mnl_attr_get_u32(attribute);
+        break;
+    default:
+        break;
     }
     return MNL_CB_OK;
 }
@@ -197,12 +229,19 @@ static void take_route(struct netlink_watch *watch, const struct nlmsghdr *messa
 static int take_message(const struct nlmsghdr *message, void *context) {
     switch (message->nlmsg_type) {
     case RTM_NEWLINK:
-    case RTM_DELLINK: take_link(context, message); break;
+    case RTM_DELLINK:
+        take_link(context, message);
+        break;
     case RTM_NEWADDR:
-    case RTM_DELADDR: take_address(context, message); break;
+    case RTM_DELADDR:
+        take_address(context, message);
+        break;
     case RTM_NEWROUTE:
-    case RTM_DELROUTE: take_route(context, message); break;
-    default: break;
+    case RTM_DELROUTE:
+        take_route(context, message);
+        break;
+    default:
+        break;
     }
     return MNL_CB_OK;
 }
@@ -264,7 +303,8 @@ int netlink_watch_dispatch(struct netlink_watch *watch) {
 static int open_news(struct netlink_watch *watch) {
     watch->news = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (watch->news == NULL) return -errno;
-    unsigned groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE;
+    unsigned groups =
+        RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE;
     if (mnl_socket_bind(watch->news, groups, MNL_SOCKET_AUTOPID) < 0) return -errno;
     int bytes = NEWS_BUFFER_BYTES; /* an overrun costs reading everything, no more: so a refusal is fine */
     (void)!setsockopt(mnl_socket_get_fd(watch->news), SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes));
@@ -298,7 +338,9 @@ void netlink_watch_destroy(struct netlink_watch *watch) {
     free(watch);
 }
 
-int netlink_watch_fd(const struct netlink_watch *watch) { return mnl_socket_get_fd(watch->news); }
+int netlink_watch_fd(const struct netlink_watch *watch) {
+    return mnl_socket_get_fd(watch->news);
+}
 
 /* ---- asking the watch ---- */
 
@@ -308,7 +350,8 @@ const struct netlink_interface *netlink_watch_interface(const struct netlink_wat
     return NULL;
 }
 
-const struct netlink_interface *netlink_watch_interface_named(const struct netlink_watch *watch, const char *name) {
+const struct netlink_interface *netlink_watch_interface_named(const struct netlink_watch *watch,
+                                                              const char *name) {
     for (size_t i = 0; i < watch->state.link_count; i++)
         if (strcmp(watch->state.links[i].interface.name, name) == 0) return &watch->state.links[i].interface;
     return NULL;

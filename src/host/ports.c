@@ -9,11 +9,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Above the ports Linux hands out by default (32768 to 60999), and within what stateless firewalls let answers reach. */
+/* Above the ports Linux hands out by default (32768 to 60999), and within what stateless firewalls let
+ * answers reach. */
 #define HIGH_FIRST 61000
 #define HIGH_LAST 65535
-/* Below the ports any system hands out by default, above most well-known services. A machine that forwards for others
- * may translate their connections to their own source ports, which other systems choose from 49152 up. */
+/* Below the ports any system hands out by default, above most well-known services. A machine that forwards
+ * for others may translate their connections to their own source ports, which other systems choose from 49152
+ * up. */
 #define LOW_FIRST 10000
 #define LOW_LAST 29999
 
@@ -43,7 +45,8 @@ static int hold(uint16_t port) {
 }
 
 static void let_go(struct port_reservation *ports, uint16_t held) {
-    for (uint16_t i = 0; i < held; i++) close(ports->sockets[i]);
+    for (uint16_t i = 0; i < held; i++)
+        close(ports->sockets[i]);
 }
 
 /* All of the range or nothing. 0 or -errno. */
@@ -97,7 +100,8 @@ int ports_reserve(uint16_t count, struct port_reservation **out) {
     bool low_first = forwards_for_others();
     error = low_first ? hold_between(ports, LOW_FIRST, LOW_LAST) : hold_between(ports, HIGH_FIRST, HIGH_LAST);
     if (error == -EADDRINUSE)
-        error = low_first ? hold_between(ports, HIGH_FIRST, HIGH_LAST) : hold_between(ports, LOW_FIRST, LOW_LAST);
+        error =
+            low_first ? hold_between(ports, HIGH_FIRST, HIGH_LAST) : hold_between(ports, LOW_FIRST, LOW_LAST);
     if (error == -EADDRINUSE) error = hold_between(ports, LOW_LAST + 1, HIGH_FIRST - 1);
     if (error != 0) {
         free(ports);
@@ -113,6 +117,10 @@ void ports_release(struct port_reservation *ports) {
     free(ports);
 }
 
-uint16_t ports_first(const struct port_reservation *ports) { return ports->first; }
+uint16_t ports_first(const struct port_reservation *ports) {
+    return ports->first;
+}
 
-uint16_t ports_last(const struct port_reservation *ports) { return (uint16_t)(ports->first + ports->count - 1); }
+uint16_t ports_last(const struct port_reservation *ports) {
+    return (uint16_t)(ports->first + ports->count - 1);
+}

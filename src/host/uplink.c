@@ -28,34 +28,55 @@ struct uplink {
 
 static enum uplink_problem problem_of(int error) {
     switch (error) {
-    case 0: return UPLINK_OK;
-    case -ENODEV: return UPLINK_NO_SUCH_INTERFACE;
+    case 0:
+        return UPLINK_OK;
+    case -ENODEV:
+        return UPLINK_NO_SUCH_INTERFACE;
     case -EPERM:
-    case -EACCES: return UPLINK_NOT_PERMITTED;
-    case -EPFNOSUPPORT: return UPLINK_KIND_UNSUPPORTED;
-    case -EOPNOTSUPP: return UPLINK_NO_NFTABLES;
-    case -EADDRINUSE: return UPLINK_NO_PORTS;
+    case -EACCES:
+        return UPLINK_NOT_PERMITTED;
+    case -EPFNOSUPPORT:
+        return UPLINK_KIND_UNSUPPORTED;
+    case -EOPNOTSUPP:
+        return UPLINK_NO_NFTABLES;
+    case -EADDRINUSE:
+        return UPLINK_NO_PORTS;
     case -EMFILE:
-    case -ENFILE: return UPLINK_NO_DESCRIPTORS;
-    case -ENOMEM: return UPLINK_NO_MEMORY;
-    default: return UPLINK_FAILED;
+    case -ENFILE:
+        return UPLINK_NO_DESCRIPTORS;
+    case -ENOMEM:
+        return UPLINK_NO_MEMORY;
+    default:
+        return UPLINK_FAILED;
     }
 }
 
-static struct uplink_result result_of(int error) { return (struct uplink_result){problem_of(error), -error}; }
+static struct uplink_result result_of(int error) {
+    return (struct uplink_result){problem_of(error), -error};
+}
 
 static const char *advice(enum uplink_problem problem) {
     switch (problem) {
-    case UPLINK_OK: return "nothing is wrong";
-    case UPLINK_NO_SUCH_INTERFACE: return "there is no such interface; \"ip link\" lists those there are";
-    case UPLINK_NONE_FOUND: return "no interface has a default route; connect one, or name one with --uplink";
-    case UPLINK_NOT_PERMITTED: return "needs CAP_NET_ADMIN and CAP_NET_RAW: run as root, or give braid these";
-    case UPLINK_KIND_UNSUPPORTED: return "is neither like Ethernet nor raw IP; use another interface";
-    case UPLINK_NO_NFTABLES: return "this kernel lacks nftables or its netdev ingress hook (CONFIG_NF_TABLES_NETDEV)";
-    case UPLINK_NO_PORTS: return "no free range of ports is left; end other braids or programs that hold many ports";
-    case UPLINK_NO_DESCRIPTORS: return "too few file descriptors: raise the hard limit (ulimit -Hn)";
-    case UPLINK_NO_MEMORY: return "out of memory";
-    case UPLINK_FAILED: return "could not be set up";
+    case UPLINK_OK:
+        return "nothing is wrong";
+    case UPLINK_NO_SUCH_INTERFACE:
+        return "there is no such interface; \"ip link\" lists those there are";
+    case UPLINK_NONE_FOUND:
+        return "no interface has a default route; connect one, or name one with --uplink";
+    case UPLINK_NOT_PERMITTED:
+        return "needs CAP_NET_ADMIN and CAP_NET_RAW: run as root, or give braid these";
+    case UPLINK_KIND_UNSUPPORTED:
+        return "is neither like Ethernet nor raw IP; use another interface";
+    case UPLINK_NO_NFTABLES:
+        return "this kernel lacks nftables or its netdev ingress hook (CONFIG_NF_TABLES_NETDEV)";
+    case UPLINK_NO_PORTS:
+        return "no free range of ports is left; end other braids or programs that hold many ports";
+    case UPLINK_NO_DESCRIPTORS:
+        return "too few file descriptors: raise the hard limit (ulimit -Hn)";
+    case UPLINK_NO_MEMORY:
+        return "out of memory";
+    case UPLINK_FAILED:
+        return "could not be set up";
     }
     return "?";
 }
@@ -95,16 +116,21 @@ void uplinks_destroy(struct uplinks *uplinks) {
     uplinks->env->release(uplinks->env->context, uplinks, sizeof(*uplinks));
 }
 
-uint16_t uplinks_port_first(const struct uplinks *uplinks) { return ports_first(uplinks->ports); }
+uint16_t uplinks_port_first(const struct uplinks *uplinks) {
+    return ports_first(uplinks->ports);
+}
 
-uint16_t uplinks_port_last(const struct uplinks *uplinks) { return ports_last(uplinks->ports); }
+uint16_t uplinks_port_last(const struct uplinks *uplinks) {
+    return ports_last(uplinks->ports);
+}
 
 /* ---- one uplink ---- */
 
 static enum link_next_hop_state resolve(void *context, const struct ip_address *source,
                                         const struct ip_address *destination, uint8_t mac[6]) {
     struct uplink *uplink = context;
-    if (uplink->neighbours == NULL) return LINK_NEXT_HOP_UNREACHABLE; /* ARP was turned on since the uplink was opened */
+    if (uplink->neighbours == NULL)
+        return LINK_NEXT_HOP_UNREACHABLE; /* ARP was turned on since the uplink was opened */
     return neighbours_resolve(uplink->neighbours, source, destination, mac);
 }
 
@@ -126,7 +152,8 @@ static int set_up(struct uplink *uplink) {
     if (error != 0) return error;
     uplink->link = uplink->af_packet;
     if (!link_af_packet_needs_next_hop(uplink->af_packet)) return 0;
-    return neighbours_create(uplinks->env, uplink->interface_index, on_neighbour_change, uplink, &uplink->neighbours);
+    return neighbours_create(uplinks->env, uplink->interface_index, on_neighbour_change, uplink,
+                             &uplink->neighbours);
 }
 
 struct uplink_result uplink_open(struct uplinks *uplinks, const char *interface, struct uplink **out) {
@@ -154,11 +181,17 @@ void uplink_close(struct uplink *uplink) {
     uplinks->env->release(uplinks->env->context, uplink, sizeof(*uplink));
 }
 
-struct link *uplink_link(const struct uplink *uplink) { return uplink->link; }
+struct link *uplink_link(const struct uplink *uplink) {
+    return uplink->link;
+}
 
-const char *uplink_interface(const struct uplink *uplink) { return uplink->interface; }
+const char *uplink_interface(const struct uplink *uplink) {
+    return uplink->interface;
+}
 
-uint32_t uplink_interface_index(const struct uplink *uplink) { return uplink->interface_index; }
+uint32_t uplink_interface_index(const struct uplink *uplink) {
+    return uplink->interface_index;
+}
 
 int uplink_capture(struct uplink *uplink, struct pcapng_file *file) {
     struct link *wrapper;
@@ -175,4 +208,6 @@ void uplink_dispatch(struct uplink *uplink) {
     if (uplink->neighbours != NULL) neighbours_dispatch(uplink->neighbours);
 }
 
-void uplink_refresh(struct uplink *uplink) { link_af_packet_refresh(uplink->af_packet); }
+void uplink_refresh(struct uplink *uplink) {
+    link_af_packet_refresh(uplink->af_packet);
+}

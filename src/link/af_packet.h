@@ -29,8 +29,8 @@ struct link_af_packet {
     const struct braid_env *env;
     int interface_index;
     bool virtio_headers;
-    bool ethernet;         /* or raw IP */
-    bool no_next_hop;      /* Ethernet without ARP: everything goes to one peer, whatever the address */
+    bool ethernet;    /* or raw IP */
+    bool no_next_hop; /* Ethernet without ARP: everything goes to one peer, whatever the address */
     uint8_t own_mac[6];
     struct link_next_hop_resolver next_hop;
     struct link_capabilities capabilities;

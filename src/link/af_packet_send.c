@@ -80,14 +80,16 @@ static int transmit(struct link_af_packet *self, const struct braid_packet_out *
     while (done < count) {
         int sent = sendmmsg(self->link.fd, self->messages + done, (unsigned)(count - done), MSG_DONTWAIT);
         if (sent > 0) {
-            for (int i = 0; i < sent; i++) count_sent(self, &packets[done + (size_t)i]);
+            for (int i = 0; i < sent; i++)
+                count_sent(self, &packets[done + (size_t)i]);
             done += (size_t)sent;
             continue;
         }
         if (errno == EINTR) continue;
         if (errno == EAGAIN) break;
         if (errno == ENXIO || errno == ENODEV) return done > 0 ? (int)done : -ENODEV;
-        /* The interface is down, its queue dropped the packet (ENOBUFS), or it does not fit: lost, as on a wire. */
+        /* The interface is down, its queue dropped the packet (ENOBUFS), or it does not fit: lost, as on a
+         * wire. */
         self->statistics.dropped_out++;
         done++;
     }
@@ -105,8 +107,8 @@ static void hold(struct link_af_packet *self, struct braid_packet_out *packet) {
     packet->payload_length = 0;
 }
 
-/* Prepares packets from the front of the list while their next hop is known. Returns how many; in `blocked` why it
- * stopped. */
+/* Prepares packets from the front of the list while their next hop is known. Returns how many; in `blocked`
+ * why it stopped. */
 static size_t prepare_run(struct link_af_packet *self, const struct braid_packet_out *packets, size_t count,
                           struct last_hop *last, enum link_next_hop_state *blocked) {
     size_t ready = 0;
@@ -118,7 +120,8 @@ static size_t prepare_run(struct link_af_packet *self, const struct braid_packet
     return ready;
 }
 
-/* Sends the list in order; what waits for a next hop is held aside. Returns how many packets were disposed of. */
+/* Sends the list in order; what waits for a next hop is held aside. Returns how many packets were disposed
+ * of. */
 static int send_list(struct link_af_packet *self, struct braid_packet_out *packets, size_t count) {
     struct last_hop last = {.destination.family = IP_NONE};
     size_t taken = 0;
@@ -128,7 +131,8 @@ static int send_list(struct link_af_packet *self, struct braid_packet_out *packe
         if (ready > 0) {
             int sent = transmit(self, packets + taken, ready);
             if (sent < 0) return taken > 0 ? (int)taken : sent;
-            for (int i = 0; i < sent; i++) braid_packet_out_release(&packets[taken + (size_t)i]);
+            for (int i = 0; i < sent; i++)
+                braid_packet_out_release(&packets[taken + (size_t)i]);
             taken += (size_t)sent;
             if ((size_t)sent < ready) break;
         } else if (blocked == LINK_NEXT_HOP_PENDING) {
@@ -160,6 +164,7 @@ void link_af_packet_next_hop_changed(struct link *link) {
 }
 
 void af_packet_release_held(struct link_af_packet *self) {
-    for (size_t i = 0; i < self->held_count; i++) braid_packet_out_release(&self->held[i]);
+    for (size_t i = 0; i < self->held_count; i++)
+        braid_packet_out_release(&self->held[i]);
     self->held_count = 0;
 }

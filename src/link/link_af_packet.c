@@ -14,8 +14,9 @@
 #define ARPHRD_RAWIP 519
 #endif
 
-/* The kernel doubles both, for its own overhead. What waits in a slow device's queue cannot be recalled when a better
- * path appears, so there is room for a few super-segments, no more; a burst that arrives must not be lost. */
+/* The kernel doubles both, for its own overhead. What waits in a slow device's queue cannot be recalled when
+ * a better path appears, so there is room for a few super-segments, no more; a burst that arrives must not be
+ * lost. */
 #define SEND_BUFFER_BYTES_DEFAULT (256u << 10)
 #define RECEIVE_BUFFER_BYTES_DEFAULT (4u << 20)
 
@@ -54,10 +55,11 @@ static int af_packet_receive(struct link *link, struct braid_packet_in *packets,
     if (room == 0) return 0;
     prepare_receive(self, room);
     int got;
-    do got = recvmmsg(self->link.fd, self->messages, (unsigned)room, MSG_DONTWAIT, NULL);
+    do
+        got = recvmmsg(self->link.fd, self->messages, (unsigned)room, MSG_DONTWAIT, NULL);
     while (got < 0 && errno == EINTR);
-    /* ENETDOWN is told once when the interface goes down or away; a socket whose interface only went down works
-     * again when it comes up. */
+    /* ENETDOWN is told once when the interface goes down or away; a socket whose interface only went down
+     * works again when it comes up. */
     if (got < 0) return errno == ENETDOWN && !interface_exists(self) ? -ENODEV : 0;
 
     int count = 0;
@@ -131,10 +133,12 @@ static int attach_filter(const struct link_af_packet *self, const struct link_af
     packet_filter_build(&filter, self->ethernet ? sizeof(struct ether_header) : 0, options->port_first,
                         options->port_last);
     struct sock_fprog program = {filter.length, filter.code};
-    return setsockopt(self->link.fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0 ? -errno : 0;
+    return setsockopt(self->link.fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0 ? -errno
+                                                                                                  : 0;
 }
 
-/* Everything is set before the socket is bound: until then it receives nothing, so nothing passes unfiltered. */
+/* Everything is set before the socket is bound: until then it receives nothing, so nothing passes unfiltered.
+ */
 static int configure(struct link_af_packet *self, const struct link_af_packet_options *options) {
     int error = read_interface(self);
     if (error != 0) return error;
@@ -154,10 +158,10 @@ static int configure(struct link_af_packet *self, const struct link_af_packet_op
     error = attach_filter(self, options);
     if (error != 0) return error;
 
-    struct sockaddr_ll address = {.sll_family = AF_PACKET,
-                                  .sll_protocol = htons(ETH_P_ALL),
-                                  .sll_ifindex = self->interface_index};
-    if (bind(self->link.fd, (struct sockaddr *)&address, sizeof(address)) < 0 && errno != ENETDOWN) return -errno;
+    struct sockaddr_ll address = {
+        .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL), .sll_ifindex = self->interface_index};
+    if (bind(self->link.fd, (struct sockaddr *)&address, sizeof(address)) < 0 && errno != ENETDOWN)
+        return -errno;
     address.sll_protocol = htons(ETH_P_IP);
     self->address_v4 = address;
     address.sll_protocol = htons(ETH_P_IPV6);

@@ -15,7 +15,9 @@ struct link_pcapng {
     uint8_t flat[LINK_PACKET_MAX]; /* an outgoing packet in one piece */
 };
 
-static struct link_pcapng *pcapng_of(struct link *link) { return CONTAINER_OF(link, struct link_pcapng, link); }
+static struct link_pcapng *pcapng_of(struct link *link) {
+    return CONTAINER_OF(link, struct link_pcapng, link);
+}
 
 static int pcapng_receive(struct link *link, struct braid_packet_in *packets, size_t max) {
     struct link_pcapng *self = pcapng_of(link);
@@ -40,12 +42,13 @@ static void write_outgoing(struct link_pcapng *self, const struct braid_packet_o
                        packet->checksum_partial);
 }
 
-/* Sending releases the payload, and only those packets that the inner link takes may stand in the file: so a second
- * reference to each is kept until that is known. */
+/* Sending releases the payload, and only those packets that the inner link takes may stand in the file: so a
+ * second reference to each is kept until that is known. */
 static void keep(struct link_pcapng *self, const struct braid_packet_out *packets, size_t count) {
     for (size_t i = 0; i < count; i++) {
         self->kept[i] = packets[i];
-        for (size_t slice = 0; slice < packets[i].slice_count; slice++) buf_ref(packets[i].slices[slice].buf);
+        for (size_t slice = 0; slice < packets[i].slice_count; slice++)
+            buf_ref(packets[i].slices[slice].buf);
     }
 }
 
@@ -70,8 +73,8 @@ static void pcapng_close(struct link *link) {
 
 static const struct link_ops pcapng_ops = {pcapng_receive, pcapng_send, pcapng_close};
 
-int link_pcapng_create(const struct braid_env *env, struct link *inner, struct pcapng_file *file, const char *name,
-                       struct link **out) {
+int link_pcapng_create(const struct braid_env *env, struct link *inner, struct pcapng_file *file,
+                       const char *name, struct link **out) {
     struct link_pcapng *self = env->allocate(env->context, sizeof(*self));
     if (self == NULL) return -ENOMEM;
     self->env = env;

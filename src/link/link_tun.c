@@ -20,16 +20,22 @@ struct link_tun {
     struct receive_buffers buffers;
 };
 
-static struct link_tun *tun_of(struct link *link) { return CONTAINER_OF(link, struct link_tun, link); }
+static struct link_tun *tun_of(struct link *link) {
+    return CONTAINER_OF(link, struct link_tun, link);
+}
 
-static bool device_gone(int error) { return error == EBADFD || error == ENODEV || error == ENXIO; }
+static bool device_gone(int error) {
+    return error == EBADFD || error == ENODEV || error == ENXIO;
+}
 
 /* 1: a packet is in buffer `index`; 0: none waits (or one came that is not for us to have); -errno. */
 static int tun_read(struct link_tun *tun, size_t index, struct braid_packet_in *packet) {
     struct virtio_net_hdr header;
-    struct iovec runs[2] = {{&header, sizeof(header)}, {tun->buffers.bufs[index]->bytes, RECEIVE_BUFFER_BYTES}};
+    struct iovec runs[2] = {{&header, sizeof(header)},
+                            {tun->buffers.bufs[index]->bytes, RECEIVE_BUFFER_BYTES}};
     ssize_t length;
-    do length = readv(tun->link.fd, runs, 2);
+    do
+        length = readv(tun->link.fd, runs, 2);
     while (length < 0 && errno == EINTR);
     if (length < 0) return device_gone(errno) ? -ENODEV : 0;
     if (length <= (ssize_t)sizeof(header)) {
@@ -66,7 +72,8 @@ static int tun_write(struct link_tun *tun, struct braid_packet_out *packet) {
     runs[0] = (struct iovec){&header, sizeof(header)};
     size_t count = 1 + packet_gather(packet, runs + 1);
     ssize_t length;
-    do length = writev(tun->link.fd, runs, (int)count);
+    do
+        length = writev(tun->link.fd, runs, (int)count);
     while (length < 0 && errno == EINTR);
     if (length < 0) {
         if (errno == EAGAIN) return 0;

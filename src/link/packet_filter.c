@@ -5,8 +5,8 @@
 #include <linux/if_packet.h>
 #include <stdbool.h>
 
-/* Jumps in classic BPF go forward by a count of instructions. The program is written down in order with jumps to
- * labels, and each label patches the jumps that wanted it when its place is known. */
+/* Jumps in classic BPF go forward by a count of instructions. The program is written down in order with jumps
+ * to labels, and each label patches the jumps that wanted it when its place is known. */
 enum label {
     NEXT, /* the instruction that follows */
     LABEL_REJECT,
@@ -30,7 +30,8 @@ static void emit(struct assembler *a, uint16_t code, uint32_t k) {
     a->out->code[a->out->length++] = (struct sock_filter){.code = code, .k = k};
 }
 
-static void emit_jump(struct assembler *a, uint16_t test, uint32_t k, enum label if_true, enum label if_false) {
+static void emit_jump(struct assembler *a, uint16_t test, uint32_t k, enum label if_true,
+                      enum label if_false) {
     emit(a, BPF_JMP | test | BPF_K, k);
     a->wanted_true[a->out->length - 1] = (uint8_t)if_true;
     a->wanted_false[a->out->length - 1] = (uint8_t)if_false;
@@ -119,7 +120,8 @@ static void ipv6(struct assembler *a) {
 void packet_filter_build(struct packet_filter *filter, uint32_t header_bytes, uint16_t port_first,
                          uint16_t port_last) {
     filter->length = 0;
-    struct assembler a = {.out = filter, .base = header_bytes, .port_first = port_first, .port_last = port_last};
+    struct assembler a = {
+        .out = filter, .base = header_bytes, .port_first = port_first, .port_last = port_last};
     to_this_host_untagged(&a);
     load_ancillary(&a, SKF_AD_PROTOCOL);
     emit_jump(&a, BPF_JEQ, ETH_P_IPV6, LABEL_IPV6, NEXT);

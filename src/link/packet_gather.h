@@ -1,4 +1,5 @@
-/* A packet to send as the list of memory runs the kernel gathers it from: header and payload, nothing copied. */
+/* A packet to send as the list of memory runs the kernel gathers it from: header and payload, nothing copied.
+ */
 #ifndef LINK_PACKET_GATHER_H
 #define LINK_PACKET_GATHER_H
 

@@ -40,8 +40,12 @@ static void put(struct pcapng_file *file, const void *bytes, size_t length) {
     file->block_length += length;
 }
 
-static void put_u16(struct pcapng_file *file, uint16_t value) { put(file, &value, sizeof(value)); }
-static void put_u32(struct pcapng_file *file, uint32_t value) { put(file, &value, sizeof(value)); }
+static void put_u16(struct pcapng_file *file, uint16_t value) {
+    put(file, &value, sizeof(value));
+}
+static void put_u32(struct pcapng_file *file, uint32_t value) {
+    put(file, &value, sizeof(value));
+}
 
 static void put_padding(struct pcapng_file *file) {
     static const uint8_t zeros[3];
@@ -132,7 +136,8 @@ uint32_t pcapng_file_add_interface(struct pcapng_file *file, const char *name) {
     return file->interface_count++;
 }
 
-/* Computes the TCP or UDP checksum of the packet at `bytes`, in place. What is not such a packet stays as it is. */
+/* Computes the TCP or UDP checksum of the packet at `bytes`, in place. What is not such a packet stays as it
+ * is. */
 static void complete(uint8_t *bytes, uint32_t length) {
     struct ip_header ip;
     if (ip_decode(bytes, length, true, &ip) != IP_OK || ip.is_fragment) return;
@@ -145,7 +150,8 @@ static void complete(uint8_t *bytes, uint32_t length) {
     uint64_t sum = checksum_pseudo_header(&ip.source, &ip.destination, ip.protocol, transport_length) +
                    checksum_sum(transport, transport_length);
     uint16_t checksum = checksum_finish(sum);
-    if (checksum == 0 && ip.protocol == IP_PROTOCOL_UDP) checksum = 0xFFFF; /* RFC 768: 0 says there is none */
+    if (checksum == 0 && ip.protocol == IP_PROTOCOL_UDP)
+        checksum = 0xFFFF; /* RFC 768: 0 says there is none */
     transport[offset] = (uint8_t)(checksum >> 8);
     transport[offset + 1] = (uint8_t)checksum;
 }

@@ -6,7 +6,8 @@
 #include <link/link.h>
 
 #define RECEIVE_BUFFER_BYTES 65536
-/* A shorter packet is offered without its buffer: a kept reference may cost at most this many times its bytes. */
+/* A shorter packet is offered without its buffer: a kept reference may cost at most this many times its
+ * bytes. */
 #define RECEIVE_BUFFER_WASTE_MAX 4
 
 struct receive_buffers {

@@ -67,8 +67,12 @@ static void write_field(FILE *file, const struct braid_trace_field *field) {
     write_string(file, field->name);
     fputc(':', file);
     switch (field->type) {
-    case BRAID_TRACE_U64: fprintf(file, "%" PRIu64, field->value.u64); return;
-    case BRAID_TRACE_I64: fprintf(file, "%" PRId64, field->value.i64); return;
+    case BRAID_TRACE_U64:
+        fprintf(file, "%" PRIu64, field->value.u64);
+        return;
+    case BRAID_TRACE_I64:
+        fprintf(file, "%" PRId64, field->value.i64);
+        return;
     case BRAID_TRACE_STRING:
         if (field->value.text == NULL)
             fputs("null", file);
@@ -111,7 +115,8 @@ void trace_json_event(struct trace_json *trace, braid_time now, const char *even
     write_seconds(file, now);
     fputs(",\"event\":", file);
     write_string(file, event);
-    for (size_t i = 0; i < count; i++) write_field(file, &fields[i]);
+    for (size_t i = 0; i < count; i++)
+        write_field(file, &fields[i]);
     fputs("}\n", file);
     if (now >= trace->flushed_at + FLUSH_INTERVAL_NS) {
         trace->flushed_at = now;
@@ -119,4 +124,6 @@ void trace_json_event(struct trace_json *trace, braid_time now, const char *even
     }
 }
 
-void trace_json_flush(struct trace_json *trace) { fflush(trace->file); }
+void trace_json_flush(struct trace_json *trace) {
+    fflush(trace->file);
+}

@@ -6,7 +6,8 @@
 static uint8_t gso_type_of(const struct braid_packet_out *packet) {
     uint8_t type = packet->header[0] >> 4 == 4 ? VIRTIO_NET_HDR_GSO_TCPV4 : VIRTIO_NET_HDR_GSO_TCPV6;
     /* RFC 3168 §6.1.2: only the first segment may carry CWR, so the device must know. */
-    if (packet->header[packet->checksum_start + TCP_FLAGS_OFFSET] & TCP_FLAG_CWR) type |= VIRTIO_NET_HDR_GSO_ECN;
+    if (packet->header[packet->checksum_start + TCP_FLAGS_OFFSET] & TCP_FLAG_CWR)
+        type |= VIRTIO_NET_HDR_GSO_ECN;
     return type;
 }
 

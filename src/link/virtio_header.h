@@ -1,4 +1,5 @@
-/* The virtio header that TUN and AF_PACKET put before a packet: checksums left to the other side, super-segments. */
+/* The virtio header that TUN and AF_PACKET put before a packet: checksums left to the other side,
+ * super-segments. */
 #ifndef LINK_VIRTIO_HEADER_H
 #define LINK_VIRTIO_HEADER_H
 

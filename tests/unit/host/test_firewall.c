@@ -98,7 +98,8 @@ static void a_killed_process_leaves_nothing(void **state) {
     assert_true(ruleset_has("braid"));
     assert_false(test_kernel_resets(&hosts, US_V4, PORT_FIRST));
     test_kill(child);
-    for (int i = 0; i < WAIT_MS && ruleset_has("braid"); i++) poll(NULL, 0, 1);
+    for (int i = 0; i < WAIT_MS && ruleset_has("braid"); i++)
+        poll(NULL, 0, 1);
     assert_false(ruleset_has("braid"));
     assert_true(test_kernel_resets(&hosts, US_V4, PORT_FIRST));
     hosts_destroy(&hosts);

@@ -1,5 +1,5 @@
-/* Two hosts on a wire for tests: ours, with the interface "wan0", and a peer with "peer0", each in its own network
- * namespace, made over netlink. */
+/* Two hosts on a wire for tests: ours, with the interface "wan0", and a peer with "peer0", each in its own
+ * network namespace, made over netlink. */
 #ifndef TEST_HOSTS_H
 #define TEST_HOSTS_H
 
@@ -29,7 +29,9 @@ static inline int test_this_namespace(void) {
     return fd;
 }
 
-static inline void test_enter(int namespace) { assert_int_equal(setns(namespace, CLONE_NEWNET), 0); }
+static inline void test_enter(int namespace) {
+    assert_int_equal(setns(namespace, CLONE_NEWNET), 0);
+}
 
 /* Waits until an interface is operational, which comes a moment after it was set up. */
 static inline void test_wait_running(const char *interface) {
@@ -53,7 +55,8 @@ static inline void hosts_wire(struct hosts *hosts, bool addresses) {
     test_enter(hosts->us);
     assert_true(hosts->wan != 0 && hosts->peer_interface != 0);
     if (addresses) {
-        struct ip_address us4 = test_ip(US_V4), us6 = test_ip(US_V6), peer4 = test_ip(PEER_V4), peer6 = test_ip(PEER_V6);
+        struct ip_address us4 = test_ip(US_V4), us6 = test_ip(US_V6), peer4 = test_ip(PEER_V4),
+                          peer6 = test_ip(PEER_V6);
         assert_int_equal(netlink_address_add(hosts->netlink, hosts->wan, &us4, 24), 0);
         assert_int_equal(netlink_address_add(hosts->netlink, hosts->wan, &us6, 64), 0);
         assert_int_equal(netlink_address_add(hosts->peer_netlink, hosts->peer_interface, &peer4, 24), 0);
@@ -89,8 +92,10 @@ static inline void hosts_destroy(struct hosts *hosts) {
     close(hosts->peer);
 }
 
-static inline struct netlink_route test_default_route(const char *gateway, uint32_t interface_index, uint32_t metric) {
-    struct netlink_route route = {.gateway = test_ip(gateway), .interface_index = interface_index, .metric = metric};
+static inline struct netlink_route test_default_route(const char *gateway, uint32_t interface_index,
+                                                      uint32_t metric) {
+    struct netlink_route route = {
+        .gateway = test_ip(gateway), .interface_index = interface_index, .metric = metric};
     route.destination.family = route.gateway.family;
     return route;
 }
@@ -113,7 +118,8 @@ static inline socklen_t test_socket_address(const char *text, uint16_t port, str
 }
 
 /* A TCP socket made in `namespace` that has begun to connect. */
-static inline int test_begin_connect(const struct hosts *hosts, int namespace, const char *address, uint16_t port) {
+static inline int test_begin_connect(const struct hosts *hosts, int namespace, const char *address,
+                                     uint16_t port) {
     struct sockaddr_storage to;
     socklen_t length = test_socket_address(address, port, &to);
     test_enter(namespace);
@@ -134,8 +140,9 @@ static inline int test_connect_result(int fd, int timeout_ms) {
     return error;
 }
 
-/* Whether our kernel answers a connection of the peer's to `port`, where nobody listens, with a reset. The wire keeps
- * the order, so once a later connection, to a port of the kernel's, was reset, no answer to the first will come. */
+/* Whether our kernel answers a connection of the peer's to `port`, where nobody listens, with a reset. The
+ * wire keeps the order, so once a later connection, to a port of the kernel's, was reset, no answer to the
+ * first will come. */
 static inline bool test_kernel_resets(const struct hosts *hosts, const char *address, uint16_t port) {
     int probe = test_begin_connect(hosts, hosts->peer, address, port);
     int later = test_begin_connect(hosts, hosts->peer, address, 9);
@@ -172,7 +179,8 @@ static inline pid_t test_child(void (*work)(const void *argument), const void *a
         close(ready[0]);
         work(argument);
         if (write(ready[1], "x", 1) != 1) _exit(1);
-        for (;;) pause();
+        for (;;)
+            pause();
     }
     close(ready[1]);
     char byte;

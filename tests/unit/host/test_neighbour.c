@@ -38,8 +38,8 @@ static enum link_next_hop_state resolve(struct neighbours *neighbours, const cha
 }
 
 /* Resolves, waiting for the kernel while it is at it. */
-static enum link_next_hop_state resolve_patiently(struct neighbours *neighbours, const char *from, const char *to,
-                                                  uint8_t mac[6]) {
+static enum link_next_hop_state resolve_patiently(struct neighbours *neighbours, const char *from,
+                                                  const char *to, uint8_t mac[6]) {
     for (;;) {
         enum link_next_hop_state state = resolve(neighbours, from, to, mac);
         if (state != LINK_NEXT_HOP_PENDING) return state;
@@ -75,10 +75,12 @@ static void a_far_destination_is_reached_through_its_gateway(void **state) {
     (void)state;
     struct hosts hosts = hosts_create(true);
     struct neighbours *neighbours = create(&hosts);
-    struct netlink_route v4 = test_default_route(PEER_V4, hosts.wan, 1), v6 = test_default_route(PEER_V6, hosts.wan, 1);
+    struct netlink_route v4 = test_default_route(PEER_V4, hosts.wan, 1),
+                         v6 = test_default_route(PEER_V6, hosts.wan, 1);
     uint8_t mac[6], expected[6];
     peer_mac(&hosts, expected);
-    assert_int_equal(resolve(neighbours, US_V4, "198.51.100.7", mac), LINK_NEXT_HOP_UNREACHABLE); /* no route yet */
+    assert_int_equal(resolve(neighbours, US_V4, "198.51.100.7", mac),
+                     LINK_NEXT_HOP_UNREACHABLE); /* no route yet */
     assert_int_equal(netlink_route_add(hosts.netlink, &v4), 0);
     assert_int_equal(netlink_route_add(hosts.netlink, &v6), 0);
     neighbours_dispatch(neighbours); /* the news of the route is there: no waiting for anything to expire */
@@ -173,7 +175,8 @@ static void many_destinations_take_bounded_memory(void **state) {
     for (uint32_t i = 0; i < 10000; i++) {
         const uint8_t bytes[4] = {198, 18, (uint8_t)(i >> 8), (uint8_t)i};
         struct ip_address destination = ip_address_v4(bytes);
-        assert_int_not_equal(neighbours_resolve(neighbours, &source, &destination, mac), LINK_NEXT_HOP_UNREACHABLE);
+        assert_int_not_equal(neighbours_resolve(neighbours, &source, &destination, mac),
+                             LINK_NEXT_HOP_UNREACHABLE);
     }
     assert_in_range(test_allocated, 1, 5000);
     neighbours_destroy(neighbours);

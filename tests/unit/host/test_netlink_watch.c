@@ -26,7 +26,8 @@ static struct netlink_watch *watch_now(void) {
     return watch;
 }
 
-/* Where the first event of `type` about `interface_index` stands among those seen; fails if it does not come. */
+/* Where the first event of `type` about `interface_index` stands among those seen; fails if it does not come.
+ */
 static size_t expect(struct netlink_watch *watch, enum netlink_event_type type, uint32_t interface_index) {
     do {
         assert_int_equal(netlink_watch_dispatch(watch), 0);
@@ -39,7 +40,8 @@ static size_t expect(struct netlink_watch *watch, enum netlink_event_type type, 
 
 static size_t count_of(enum netlink_event_type type) {
     size_t count = 0;
-    for (size_t i = 0; i < event_count; i++) count += events[i].type == type;
+    for (size_t i = 0; i < event_count; i++)
+        count += events[i].type == type;
     return count;
 }
 
@@ -66,7 +68,8 @@ static void what_is_there_can_be_asked_for(void **state) {
 
     struct netlink_address addresses[4];
     assert_int_equal(netlink_watch_addresses(watch, hosts.wan, addresses, 4), 2);
-    assert_int_equal(netlink_watch_addresses(watch, hosts.wan, addresses, 1), 2); /* says so, and writes one */
+    assert_int_equal(netlink_watch_addresses(watch, hosts.wan, addresses, 1),
+                     2); /* says so, and writes one */
 
     struct netlink_default_route routes[4];
     assert_int_equal(netlink_watch_default_routes(watch, routes, 4), 2);
@@ -164,8 +167,8 @@ static void addresses_that_come_and_go_are_told(void **state) {
     hosts_destroy(&hosts);
 }
 
-/* Adds or changes an IPv6 address as the kernel's own configuration would: with duplicate-address detection, and with
- * the preferred lifetime given. */
+/* Adds or changes an IPv6 address as the kernel's own configuration would: with duplicate-address detection,
+ * and with the preferred lifetime given. */
 static void put_address(const struct hosts *hosts, const char *text, uint32_t preferred_s) {
     char buffer[512] = {0};
     struct ip_address address = test_ip(text);
@@ -192,7 +195,8 @@ static void an_address_is_told_only_after_duplicate_address_detection(void **sta
     struct netlink_watch *watch = watch_now();
     struct netlink_address addresses[8];
     put_address(&hosts, "fd07::99", 500);
-    assert_true(test_readable(netlink_watch_fd(watch), WAIT_MS)); /* the kernel tells of it at once, as tentative */
+    assert_true(
+        test_readable(netlink_watch_fd(watch), WAIT_MS)); /* the kernel tells of it at once, as tentative */
     assert_int_equal(netlink_watch_dispatch(watch), 0);
     assert_int_equal(count_of(NETLINK_ADDRESS_ADDED), 0);
     assert_int_equal(netlink_watch_addresses(watch, hosts.wan, addresses, 8), 2);
@@ -207,8 +211,9 @@ static void a_duplicate_address_is_never_told(void **state) {
     struct hosts hosts = hosts_create(true);
     test_write_file("/proc/sys/net/ipv6/neigh/wan0/retrans_time_ms", "100");
     struct netlink_watch *watch = watch_now();
-    put_address(&hosts, PEER_V6, 500);   /* the peer has it */
-    put_address(&hosts, "fd07::98", 500); /* this one nobody has: once it is told, the other was decided too */
+    put_address(&hosts, PEER_V6, 500); /* the peer has it */
+    put_address(&hosts, "fd07::98",
+                500); /* this one nobody has: once it is told, the other was decided too */
     size_t added = expect(watch, NETLINK_ADDRESS_ADDED, hosts.wan);
     struct ip_address good = test_ip("fd07::98");
     assert_true(ip_address_equal(&events[added].address.address, &good));
@@ -310,7 +315,8 @@ static void paths_are_looked_up_as_the_kernel_would(void **state) {
     struct hosts hosts = hosts_create(true);
     struct netlink_path path;
     struct ip_address far4 = test_ip("198.51.100.7"), far6 = test_ip("2001:db8::7");
-    struct ip_address near4 = test_ip(PEER_V4), near6 = test_ip(PEER_V6), us4 = test_ip(US_V4), us6 = test_ip(US_V6);
+    struct ip_address near4 = test_ip(PEER_V4), near6 = test_ip(PEER_V6), us4 = test_ip(US_V4),
+                      us6 = test_ip(US_V6);
     assert_int_equal(netlink_path_lookup(hosts.netlink, hosts.wan, &us4, &far4, &path), -ENETUNREACH);
     assert_int_equal(netlink_path_lookup(hosts.netlink, hosts.wan, NULL, &far6, &path), -ENETUNREACH);
     assert_int_equal(netlink_path_lookup(hosts.netlink, hosts.wan, NULL, &us4, &path), -EHOSTUNREACH);

@@ -63,7 +63,8 @@ static void reserve_and_tell(const void *argument) {
 
 static void two_processes_get_ranges_apart_and_a_killed_one_frees_its_own(void **state) {
     (void)state;
-    shared_first = mmap(NULL, sizeof(*shared_first), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    shared_first =
+        mmap(NULL, sizeof(*shared_first), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     assert_true(shared_first != MAP_FAILED);
     pid_t child = test_child(reserve_and_tell, NULL);
     struct port_reservation *ports = NULL, *again = NULL;
@@ -96,7 +97,8 @@ static void they_lie_outside_what_the_kernel_hands_out_by_default(void **state) 
         assert_int_equal(ports_reserve(1024, &ports[i]), 0);
         assert_true(ports_first(ports[i]) > 60999);
     }
-    for (size_t i = 0; i < 4; i++) ports_release(ports[i]);
+    for (size_t i = 0; i < 4; i++)
+        ports_release(ports[i]);
     /* A router translates its clients' ports to these: it keeps away from where clients choose theirs. */
     assert_true(test_write_file("/proc/sys/net/ipv4/ip_forward", "1"));
     assert_int_equal(ports_reserve(1024, &ports[0]), 0);

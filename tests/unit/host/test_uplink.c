@@ -7,7 +7,8 @@
 #include <nftables/libnftables.h>
 #include <sys/syscall.h>
 
-/* As many as braid takes: with their descriptors, everything else's numbers are beyond what select() can do. */
+/* As many as braid takes: with their descriptors, everything else's numbers are beyond what select() can do.
+ */
 #define PORT_COUNT 1024
 
 static struct uplinks *create_uplinks(void) {
@@ -34,8 +35,8 @@ static struct tcp_segment receive(struct uplink *uplink, uint16_t port, struct i
         uplink_dispatch(uplink);
         struct braid_packet_in packet;
         if (link_receive(link, &packet, 1) != 1) continue;
-        struct tcp_segment segment =
-            test_decode_tcp(packet.bytes, packet.length, packet.segment_bytes != 0, packet.checksum_verified, ip);
+        struct tcp_segment segment = test_decode_tcp(packet.bytes, packet.length, packet.segment_bytes != 0,
+                                                     packet.checksum_verified, ip);
         if (segment.destination_port == port) return segment;
     }
 }
@@ -57,7 +58,8 @@ static void connection_works(const struct hosts *hosts, struct uplink *uplink, u
     static uint8_t payload[20000], got[20000];
     test_fill(payload, sizeof(payload));
     send_tcp(uplink, &(struct test_tcp){us, peer, port, 80, 1000, ack, TCP_ACK});
-    send_tcp(uplink, &(struct test_tcp){us, peer, port, 80, 1000, ack, TCP_ACK | TCP_PSH, 0, payload, sizeof(payload)});
+    send_tcp(uplink, &(struct test_tcp){us, peer, port, 80, 1000, ack, TCP_ACK | TCP_PSH, 0, payload,
+                                        sizeof(payload)});
     assert_true(test_readable(listener, WAIT_MS));
     int fd = accept(listener, NULL, NULL);
     assert_true(fd >= 0);
@@ -66,7 +68,8 @@ static void connection_works(const struct hosts *hosts, struct uplink *uplink, u
     assert_memory_equal(got, payload, sizeof(payload));
     assert_int_equal(send(fd, "back", 4, 0), 4);
     struct tcp_segment back;
-    do back = receive(uplink, port, &ip);
+    do
+        back = receive(uplink, port, &ip);
     while (back.payload_length == 0);
     assert_memory_equal(back.payload, "back", 4);
     close(fd);
@@ -103,7 +106,8 @@ static void a_firewall_that_drops_everything_is_no_hindrance(void **state) {
     (void)state;
     struct hosts hosts = hosts_create(true);
     hosts_add_link_local(&hosts);
-    run_nft("table inet f { chain i { type filter hook input priority 0; policy drop; meta l4proto ipv6-icmp accept; };"
+    run_nft("table inet f { chain i { type filter hook input priority 0; policy drop; meta l4proto ipv6-icmp "
+            "accept; };"
             " chain o { type filter hook output priority 0; policy drop; meta l4proto ipv6-icmp accept; };"
             " chain f { type filter hook forward priority 0; policy drop; }; }");
     struct uplinks *uplinks = create_uplinks();
@@ -153,7 +157,8 @@ static void it_works_again_after_down_and_up(void **state) {
         connection_works(&hosts, uplink, (uint16_t)(uplinks_port_first(uplinks) + i), US_V4, PEER_V4);
         assert_int_equal(netlink_link_set_up(hosts.netlink, hosts.wan, false), 0);
         struct braid_packet_in packet;
-        while (link_receive(uplink_link(uplink), &packet, 1) > 0) continue;
+        while (link_receive(uplink_link(uplink), &packet, 1) > 0)
+            continue;
         assert_int_equal(netlink_link_set_up(hosts.netlink, hosts.wan, true), 0);
         test_wait_running("wan0");
         uplink_refresh(uplink);
@@ -196,12 +201,14 @@ static void two_braids_work_side_by_side_and_one_that_is_killed_leaves_nothing(v
     struct hosts hosts = hosts_create(true);
     pid_t other = test_child(open_in_child, NULL);
     struct uplinks *uplinks = create_uplinks();
-    uint16_t others_first = (uint16_t)(uplinks_port_last(uplinks) + 1); /* it came first, and took the range above */
+    uint16_t others_first =
+        (uint16_t)(uplinks_port_last(uplinks) + 1); /* it came first, and took the range above */
     struct uplink *uplink = open_uplink(uplinks);
     connection_works(&hosts, uplink, uplinks_port_first(uplinks), US_V4, PEER_V4);
     assert_false(test_kernel_resets(&hosts, US_V4, others_first));
     test_kill(other);
-    for (int i = 0; i < 100 && !test_kernel_resets(&hosts, US_V4, others_first); i++) poll(NULL, 0, 10);
+    for (int i = 0; i < 100 && !test_kernel_resets(&hosts, US_V4, others_first); i++)
+        poll(NULL, 0, 10);
     assert_true(test_kernel_resets(&hosts, US_V4, others_first));
     assert_false(test_kernel_resets(&hosts, US_V4, uplinks_port_last(uplinks)));
     connection_works(&hosts, uplink, (uint16_t)(uplinks_port_first(uplinks) + 1), US_V4, PEER_V4);
@@ -257,7 +264,10 @@ static void problems_are_told_in_one_line_that_says_what_to_do(void **state) {
         if (syscall(SYS_capset, &header, none) != 0) _exit(9);
         struct uplink_result result = uplinks_create(&test_env, PORT_COUNT, &uplinks);
         uplink_explain(result, NULL, text);
-        _exit(strcmp(text, "uplink: needs CAP_NET_ADMIN and CAP_NET_RAW: run as root, or give braid these") == 0 ? 0 : 1);
+        _exit(strcmp(text, "uplink: needs CAP_NET_ADMIN and CAP_NET_RAW: run as root, or give braid these") ==
+                      0
+                  ? 0
+                  : 1);
     }
     int status = 0;
     assert_int_equal(waitpid(child, &status, 0), child);

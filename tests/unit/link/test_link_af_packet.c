@@ -1,4 +1,5 @@
-/* An AF_PACKET link on an interface whose wire is in the test's hand: a TAP for Ethernet, a TUN for raw IP. */
+/* An AF_PACKET link on an interface whose wire is in the test's hand: a TAP for Ethernet, a TUN for raw IP.
+ */
 #define _GNU_SOURCE
 #include "test_packets.h"
 
@@ -69,8 +70,8 @@ struct frame {
     uint32_t length;
 };
 
-static void put_frame(const struct wire *wire, const struct virtio_net_hdr *virtio, const uint8_t *mac, uint16_t vlan,
-                      const uint8_t *ip, uint32_t length) {
+static void put_frame(const struct wire *wire, const struct virtio_net_hdr *virtio, const uint8_t *mac,
+                      uint16_t vlan, const uint8_t *ip, uint32_t length) {
     static uint8_t frame[66000];
     uint32_t at = sizeof(*virtio);
     memcpy(frame, virtio, sizeof(*virtio));
@@ -103,7 +104,8 @@ static void put_tcp(const struct wire *wire, const struct test_tcp *tcp) {
 /* The next IP frame the interface sends that is TCP. */
 static bool get_tcp_frame(const struct wire *wire, struct frame *frame, int timeout_ms) {
     while (test_readable(wire->fd, timeout_ms)) {
-        struct iovec runs[2] = {{&frame->virtio, sizeof(frame->virtio)}, {frame->bytes, sizeof(frame->bytes)}};
+        struct iovec runs[2] = {{&frame->virtio, sizeof(frame->virtio)},
+                                {frame->bytes, sizeof(frame->bytes)}};
         ssize_t length = readv(wire->fd, runs, 2);
         if (length < 40) continue;
         frame->length = (uint32_t)length - (uint32_t)sizeof(frame->virtio);
@@ -116,14 +118,16 @@ static bool get_tcp_frame(const struct wire *wire, struct frame *frame, int time
 /* ---- what is taken ---- */
 
 /* Whether the link takes what `put` has put on the wire: a marker that is surely taken follows it. */
-static bool taken(const struct wire *wire, const uint8_t *ip, uint32_t length, uint16_t vlan, const uint8_t *mac) {
+static bool taken(const struct wire *wire, const uint8_t *ip, uint32_t length, uint16_t vlan,
+                  const uint8_t *mac) {
     put_frame(wire, &(struct virtio_net_hdr){0}, mac, vlan, ip, length);
     put_tcp(wire, &(struct test_tcp){PEER_V4, US_V4, 1, PORT_FIRST, 77, 0, TCP_RST});
     int before_marker = 0;
     while (test_readable(link_fd(wire->link), WAIT_MS)) {
         struct braid_packet_in packet;
         if (link_receive(wire->link, &packet, 1) != 1) continue;
-        if (packet.length >= 40 && packet.bytes[0] >> 4 == 4 && packet.bytes[9] == 6 && packet.bytes[27] == 77)
+        if (packet.length >= 40 && packet.bytes[0] >> 4 == 4 && packet.bytes[9] == 6 &&
+            packet.bytes[27] == 77)
             return before_marker == 1;
         before_marker++;
     }
@@ -167,8 +171,8 @@ static bool error_taken(const struct wire *wire, const char *from, const char *t
     struct test_tcp tcp = {to, from, quoted_port, 443, 1, 1, TCP_SYN};
     uint32_t quoted_length = test_tcp_packet(&tcp, quoted, sizeof(quoted));
     struct ip_address source = test_ip(from), destination = test_ip(to);
-    uint32_t length = icmp_error_encode(ICMP_HOST_UNREACHABLE, &source, &destination, quoted, quoted_length, packet,
-                                        sizeof(packet));
+    uint32_t length = icmp_error_encode(ICMP_HOST_UNREACHABLE, &source, &destination, quoted, quoted_length,
+                                        packet, sizeof(packet));
     assert_true(length > 0);
     return taken(wire, packet, length, 0, wire->our_mac);
 }
@@ -192,9 +196,10 @@ static void nothing_that_is_not_for_this_host(void **state) {
     uint32_t length = test_tcp_packet(&tcp, packet, sizeof(packet));
     assert_true(taken(&wire, packet, length, 0, wire.our_mac));
     assert_false(taken(&wire, packet, length, 0, other_mac));
-    assert_false(taken(&wire, packet, length, 7, wire.our_mac));        /* VLAN 7 */
-    assert_true(taken(&wire, packet, length, 0x6000, wire.our_mac));    /* VLAN 0 with a priority: not in a VLAN */
-    packet[6] = 0x00, packet[7] = 0x05;                                 /* a later fragment: no TCP header in it */
+    assert_false(taken(&wire, packet, length, 7, wire.our_mac)); /* VLAN 7 */
+    assert_true(
+        taken(&wire, packet, length, 0x6000, wire.our_mac)); /* VLAN 0 with a priority: not in a VLAN */
+    packet[6] = 0x00, packet[7] = 0x05;                      /* a later fragment: no TCP header in it */
     assert_false(taken(&wire, packet, length, 0, wire.our_mac));
     struct ip_address from = test_ip(PEER_V4), to = test_ip(US_V4);
     length = udp_packet_encode(&from, &to, 53, PORT_FIRST, "x", 1, packet, sizeof(packet));
@@ -265,7 +270,8 @@ static void sends_with_a_good_checksum(struct wire *wire, const char *from, cons
         offset = 14;
     }
     struct ip_header ip;
-    struct tcp_segment segment = test_decode_tcp(frame.bytes + offset, frame.length - offset, false, false, &ip);
+    struct tcp_segment segment =
+        test_decode_tcp(frame.bytes + offset, frame.length - offset, false, false, &ip);
     assert_int_equal(segment.payload_length, 5);
     assert_memory_equal(segment.payload, "hello", 5);
 }
@@ -302,7 +308,8 @@ static void super_segment_is_cut_right(struct wire *wire, const char *from, cons
         static struct frame frame;
         struct ip_header ip;
         assert_true(get_tcp_frame(wire, &frame, WAIT_MS));
-        struct tcp_segment segment = test_decode_tcp(frame.bytes + offset, frame.length - offset, false, false, &ip);
+        struct tcp_segment segment =
+            test_decode_tcp(frame.bytes + offset, frame.length - offset, false, false, &ip);
         assert_int_equal(segment.seq.value, 1000 + received);
         assert_true(segment.payload_length == 1300 || received + segment.payload_length == sizeof(payload));
         memcpy(got + received, segment.payload, segment.payload_length);
@@ -349,7 +356,8 @@ static void packets_wait_in_order_for_their_next_hop(void **state) {
     struct wire wire = open_wire(IFF_TAP, 0);
     next_hop_state = LINK_NEXT_HOP_PENDING;
     for (uint32_t i = 0; i < 3; i++)
-        send_one(wire.link, &(struct test_tcp){US_V4, PEER_V4, PORT_FIRST, 443, i, 0, TCP_SYN, 0, "xy", 2}, 0);
+        send_one(wire.link, &(struct test_tcp){US_V4, PEER_V4, PORT_FIRST, 443, i, 0, TCP_SYN, 0, "xy", 2},
+                 0);
     link_af_packet_next_hop_changed(wire.link); /* still pending */
     static struct frame frame;
     assert_false(get_tcp_frame(&wire, &frame, 0));
@@ -358,7 +366,8 @@ static void packets_wait_in_order_for_their_next_hop(void **state) {
     for (uint32_t i = 0; i < 3; i++) {
         struct ip_header ip;
         assert_true(get_tcp_frame(&wire, &frame, WAIT_MS));
-        assert_int_equal(test_decode_tcp(frame.bytes + 14, frame.length - 14, false, false, &ip).seq.value, i);
+        assert_int_equal(test_decode_tcp(frame.bytes + 14, frame.length - 14, false, false, &ip).seq.value,
+                         i);
     }
     close_wire(&wire);
 }
@@ -384,7 +393,8 @@ static void waiting_packets_are_bounded_and_freed(void **state) {
     struct wire wire = open_wire(IFF_TAP, 0);
     next_hop_state = LINK_NEXT_HOP_PENDING;
     for (int i = 0; i < 1000; i++)
-        send_one(wire.link, &(struct test_tcp){US_V4, PEER_V4, PORT_FIRST, 443, 1, 0, TCP_SYN, 0, "xy", 2}, 0);
+        send_one(wire.link, &(struct test_tcp){US_V4, PEER_V4, PORT_FIRST, 443, 1, 0, TCP_SYN, 0, "xy", 2},
+                 0);
     assert_in_range(wire.link->statistics->dropped_unresolved, 900, 999);
     close_wire(&wire); /* the teardown finds what is not freed */
 }

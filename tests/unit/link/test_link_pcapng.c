@@ -33,11 +33,14 @@ static int fake_receive(struct link *link, struct braid_packet_in *packets, size
 static int fake_send(struct link *link, struct braid_packet_out *packets, size_t count) {
     struct fake *fake = CONTAINER_OF(link, struct fake, link);
     int taken = 0;
-    while (taken < fake->takes && taken < (int)count) braid_packet_out_release(&packets[taken++]);
+    while (taken < fake->takes && taken < (int)count)
+        braid_packet_out_release(&packets[taken++]);
     return fake->takes < 0 ? fake->takes : taken;
 }
 
-static void fake_close(struct link *link) { CONTAINER_OF(link, struct fake, link)->closed = true; }
+static void fake_close(struct link *link) {
+    CONTAINER_OF(link, struct fake, link)->closed = true;
+}
 
 static const struct link_ops fake_ops = {fake_receive, fake_send, fake_close};
 
@@ -93,7 +96,9 @@ static bool next_packet(struct packet_block *out) {
     return false;
 }
 
-static uint64_t fixed_clock(void *context) { return *(uint64_t *)context; }
+static uint64_t fixed_clock(void *context) {
+    return *(uint64_t *)context;
+}
 
 static struct pcapng_file *create(uint64_t *now) {
     struct pcapng_clock clock = {now, fixed_clock};
@@ -117,7 +122,8 @@ static void packets_in_and_out_are_written_with_time_and_direction(void **state)
 
     uint8_t bytes[200];
     struct test_tcp syn = {B_V4, A_V4, 443, 20000, 1, 0, TCP_SYN, 1400};
-    cellular.incoming = (struct braid_packet_in){.bytes = bytes, .length = test_tcp_packet(&syn, bytes, sizeof(bytes))};
+    cellular.incoming =
+        (struct braid_packet_in){.bytes = bytes, .length = test_tcp_packet(&syn, bytes, sizeof(bytes))};
     struct braid_packet_in in;
     assert_int_equal(link_receive(second, &in, 1), 1);
     assert_ptr_equal(in.bytes, bytes);
@@ -138,7 +144,8 @@ static void packets_in_and_out_are_written_with_time_and_direction(void **state)
     assert_int_equal(block.flags, PCAPNG_OUTBOUND);
     assert_int_equal(block.unix_ns, now);
     struct ip_header ip;
-    struct tcp_segment segment = test_decode_tcp(block.bytes, block.length, false, false, &ip); /* checksum is complete */
+    struct tcp_segment segment =
+        test_decode_tcp(block.bytes, block.length, false, false, &ip); /* checksum is complete */
     assert_memory_equal(segment.payload, "hello", 5);
     assert_false(next_packet(&block));
 
@@ -196,7 +203,8 @@ static void a_partial_checksum_is_completed_in_the_copy_only(void **state) {
     static struct packet_block block;
     struct ip_header ip;
     assert_true(next_packet(&block));
-    assert_int_equal(test_decode_tcp(block.bytes, block.length, true, false, &ip).payload_length, sizeof(payload));
+    assert_int_equal(test_decode_tcp(block.bytes, block.length, true, false, &ip).payload_length,
+                     sizeof(payload));
     link_close(link);
     assert_int_equal(pcapng_file_close(file), 0);
 }
@@ -247,17 +255,21 @@ static void tshark_reads_it_and_finds_nothing_wrong(void **state) {
     test_fill(payload, sizeof(payload));
     struct braid_packet_out out[3] = {
         test_tcp_out(&(struct test_tcp){A_V4, B_V4, 20000, 443, 1, 0, TCP_SYN, 1400}, 0),
-        test_tcp_out(&(struct test_tcp){A_V4, B_V4, 20000, 443, 2, 7, TCP_ACK, 0, payload, sizeof(payload)}, 1400),
-        test_tcp_out(&(struct test_tcp){A_V6, B_V6, 20000, 443, 2, 7, TCP_ACK, 0, payload, sizeof(payload)}, 1400)};
+        test_tcp_out(&(struct test_tcp){A_V4, B_V4, 20000, 443, 2, 7, TCP_ACK, 0, payload, sizeof(payload)},
+                     1400),
+        test_tcp_out(&(struct test_tcp){A_V6, B_V6, 20000, 443, 2, 7, TCP_ACK, 0, payload, sizeof(payload)},
+                     1400)};
     assert_int_equal(link_send(link, out, 3), 3);
     link_close(link);
     assert_int_equal(pcapng_file_close(file), 0);
-    assert_string_equal(tshark("-o tcp.check_checksum:TRUE -o ip.check_checksum:TRUE -T fields -e frame.time_epoch "
-                               "-e frame.interface_name -e tcp.len -e tcp.checksum.status -Y tcp"),
-                        "1700000000.123456789\twifi0\t0\t1\n"
-                        "1700000000.123456789\twifi0\t60001\t1\n"
-                        "1700000000.123456789\twifi0\t60001\t1\n");
-    assert_string_equal(tshark("-Y '_ws.malformed || tcp.checksum.status == 0 || ip.checksum.status == 0'"), "");
+    assert_string_equal(
+        tshark("-o tcp.check_checksum:TRUE -o ip.check_checksum:TRUE -T fields -e frame.time_epoch "
+               "-e frame.interface_name -e tcp.len -e tcp.checksum.status -Y tcp"),
+        "1700000000.123456789\twifi0\t0\t1\n"
+        "1700000000.123456789\twifi0\t60001\t1\n"
+        "1700000000.123456789\twifi0\t60001\t1\n");
+    assert_string_equal(tshark("-Y '_ws.malformed || tcp.checksum.status == 0 || ip.checksum.status == 0'"),
+                        "");
 }
 
 int main(void) {

@@ -27,7 +27,8 @@ static struct link *open_tun(void) {
 }
 
 /* The next TCP packet the kernel sends to us; other chatter is passed over. */
-static struct tcp_segment receive_tcp(struct link *link, struct braid_packet_in *packet, struct ip_header *ip) {
+static struct tcp_segment receive_tcp(struct link *link, struct braid_packet_in *packet,
+                                      struct ip_header *ip) {
     while (test_readable(link_fd(link), WAIT_MS)) {
         if (link_receive(link, packet, 1) != 1) continue;
         if (ip_decode(packet->bytes, packet->length, packet->segment_bytes != 0, ip) != IP_OK) continue;
@@ -60,7 +61,8 @@ static socklen_t socket_address(const char *text, uint16_t port, struct sockaddr
     return sizeof(*v4);
 }
 
-/* The kernel connects to us and writes 32 KB: what comes in one piece, larger than the MTU, is a super-segment. */
+/* The kernel connects to us and writes 32 KB: what comes in one piece, larger than the MTU, is a
+ * super-segment. */
 static void kernel_sends_super_segments(const char *kernel, const char *ours) {
     struct link *link = open_tun();
     struct sockaddr_storage address;
@@ -73,7 +75,8 @@ static void kernel_sends_super_segments(const char *kernel, const char *ours) {
     struct ip_header ip;
     struct tcp_segment syn = receive_tcp(link, &packet, &ip);
     assert_int_equal(syn.flags & (TCP_SYN | TCP_ACK), TCP_SYN);
-    struct test_tcp reply = {ours, kernel, 80, syn.source_port, 1000, syn.seq.value + 1, TCP_SYN | TCP_ACK, 1400};
+    struct test_tcp reply = {ours, kernel, 80, syn.source_port, 1000, syn.seq.value + 1, TCP_SYN | TCP_ACK,
+                             1400};
     send_tcp(link, &reply, 0);
     assert_int_equal(receive_tcp(link, &packet, &ip).flags & TCP_ACK, TCP_ACK);
 
@@ -127,7 +130,8 @@ static void we_send_a_super_segment(const char *kernel, const char *ours) {
     int fd = handshake(link, kernel, ours, &kernel_seq);
     static uint8_t payload[28000], got[28000];
     test_fill(payload, sizeof(payload));
-    struct test_tcp data = {ours, kernel, OUR_PORT, 80, 1000, kernel_seq, TCP_ACK | TCP_PSH, 0, payload, sizeof(payload)};
+    struct test_tcp data = {ours, kernel,  OUR_PORT,       80, 1000, kernel_seq, TCP_ACK | TCP_PSH,
+                            0,    payload, sizeof(payload)};
     send_tcp(link, &data, 1400);
     assert_true(test_readable(fd, WAIT_MS));
     assert_int_equal(recv(fd, got, sizeof(got), MSG_WAITALL), sizeof(got));
@@ -189,7 +193,8 @@ static void a_large_packet_may_be_kept_and_a_small_one_is_not_offered(void **sta
     assert_int_equal(link_receive(link, packets, 2), 1);
     kept = packets[0];
     assert_non_null(kept.buf);
-    assert_true(kept.bytes >= kept.buf->bytes && kept.bytes + kept.length <= kept.buf->bytes + kept.buf->capacity);
+    assert_true(kept.bytes >= kept.buf->bytes &&
+                kept.bytes + kept.length <= kept.buf->bytes + kept.buf->capacity);
     buf_ref(kept.buf);
 
     sendto(fd, small, sizeof(small), 0, (struct sockaddr *)&address, length);
@@ -217,7 +222,8 @@ static void nothing_waiting_is_no_error(void **state) {
     (void)state;
     struct link *link = open_tun();
     struct braid_packet_in packets[LINK_BATCH_MAX + 1];
-    while (test_readable(link_fd(link), 0)) assert_true(link_receive(link, packets, LINK_BATCH_MAX + 1) >= 0);
+    while (test_readable(link_fd(link), 0))
+        assert_true(link_receive(link, packets, LINK_BATCH_MAX + 1) >= 0);
     assert_int_equal(link_receive(link, packets, LINK_BATCH_MAX + 1), 0);
     link_close(link);
 }

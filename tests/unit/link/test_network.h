@@ -59,8 +59,8 @@ static inline bool test_write_file(const char *path, const char *text) {
     return written;
 }
 
-/* Puts the process into a user namespace of its own, where it is root, unless it is root already. False, with the
- * reason printed, where the system forbids it. */
+/* Puts the process into a user namespace of its own, where it is root, unless it is root already. False, with
+ * the reason printed, where the system forbids it. */
 static inline bool test_become_root(void) {
     if (geteuid() == 0) return true;
     char map[64];
@@ -158,15 +158,16 @@ static inline void test_address_v6(const char *interface, const char *address) {
     fail_msg("%s does not become usable", address);
 }
 
-/* The wire's end of an interface: frames written to the descriptor arrive at the interface, frames sent out of the
- * interface can be read. `flags`: IFF_TAP for Ethernet, IFF_TUN for raw IP; with virtio headers. */
+/* The wire's end of an interface: frames written to the descriptor arrive at the interface, frames sent out
+ * of the interface can be read. `flags`: IFF_TAP for Ethernet, IFF_TUN for raw IP; with virtio headers. */
 static inline int test_wire_create(const char *name, int flags, unsigned offloads) {
     int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) fail_msg("/dev/net/tun: %s", strerror(errno));
     struct ifreq request = test_request(name);
     request.ifr_flags = (short)(flags | IFF_NO_PI | IFF_VNET_HDR);
     if (ioctl(fd, TUNSETIFF, &request) != 0) fail_msg("TUNSETIFF: %s", strerror(errno));
-    if (ioctl(fd, TUNSETOFFLOAD, (unsigned long)offloads) != 0) fail_msg("TUNSETOFFLOAD: %s", strerror(errno));
+    if (ioctl(fd, TUNSETOFFLOAD, (unsigned long)offloads) != 0)
+        fail_msg("TUNSETOFFLOAD: %s", strerror(errno));
     /* Without IPv6's own chatter, unless a test adds addresses. */
     char path[128];
     snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/addr_gen_mode", name);

@@ -64,10 +64,11 @@ static inline uint32_t test_tcp_packet(const struct test_tcp *tcp, uint8_t *out,
     return length;
 }
 
-/* The same as a packet for a link, its checksum left to the link, its payload in two slices; `segment_bytes` as in
- * struct braid_packet_out. */
+/* The same as a packet for a link, its checksum left to the link, its payload in two slices; `segment_bytes`
+ * as in struct braid_packet_out. */
 static inline struct braid_packet_out test_tcp_out(const struct test_tcp *tcp, uint16_t segment_bytes) {
-    struct braid_packet_out packet = {.checksum_partial = true, .checksum_offset = 16, .segment_bytes = segment_bytes};
+    struct braid_packet_out packet = {
+        .checksum_partial = true, .checksum_offset = 16, .segment_bytes = segment_bytes};
     uint32_t ip_length;
     packet.header_length = (uint16_t)test_tcp_header(tcp, packet.header, sizeof(packet.header), &ip_length);
     packet.checksum_start = (uint16_t)ip_length;
@@ -84,19 +85,20 @@ static inline struct braid_packet_out test_tcp_out(const struct test_tcp *tcp, u
 }
 
 /* Decodes a packet that must be good TCP. */
-static inline struct tcp_segment test_decode_tcp(const uint8_t *bytes, uint32_t length, bool coalesced, bool verified,
-                                                 struct ip_header *ip) {
+static inline struct tcp_segment test_decode_tcp(const uint8_t *bytes, uint32_t length, bool coalesced,
+                                                 bool verified, struct ip_header *ip) {
     struct tcp_segment segment;
     assert_int_equal(ip_decode(bytes, length, coalesced, ip), IP_OK);
     assert_int_equal(ip->protocol, IP_PROTOCOL_TCP);
-    assert_int_equal(tcp_segment_decode(bytes + ip->header_length, ip->payload_length, &ip->source, &ip->destination,
-                                        verified, &segment),
+    assert_int_equal(tcp_segment_decode(bytes + ip->header_length, ip->payload_length, &ip->source,
+                                        &ip->destination, verified, &segment),
                      TCP_DECODE_OK);
     return segment;
 }
 
 static inline void test_fill(uint8_t *bytes, size_t length) {
-    for (size_t i = 0; i < length; i++) bytes[i] = (uint8_t)(i * 7 + i / 251);
+    for (size_t i = 0; i < length; i++)
+        bytes[i] = (uint8_t)(i * 7 + i / 251);
 }
 
 #endif

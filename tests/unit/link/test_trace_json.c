@@ -19,7 +19,8 @@ static const char *contents(void) {
 
 static struct trace_json *create(void) {
     struct trace_json *trace = NULL;
-    assert_int_equal(trace_json_create(path, 5 * BRAID_NS_PER_S + 7, UINT64_C(1700000000000000042), &trace), 0);
+    assert_int_equal(trace_json_create(path, 5 * BRAID_NS_PER_S + 7, UINT64_C(1700000000000000042), &trace),
+                     0);
     return trace;
 }
 
@@ -35,17 +36,18 @@ static void events_become_lines_with_typed_fields(void **state) {
     (void)state;
     struct trace_json *trace = create();
     struct braid_env env = {.context = trace, .trace = sink};
-    TRACE(&env, 12 * BRAID_NS_PER_S + 345, subflow_closed, .connection = 1, .subflow = 2, .reason = "reset by peer");
+    TRACE(&env, 12 * BRAID_NS_PER_S + 345, subflow_closed, .connection = 1, .subflow = 2,
+          .reason = "reset by peer");
     const struct braid_trace_field fields[] = {{"down", BRAID_TRACE_I64, {.i64 = INT64_MIN}},
                                                {"most", BRAID_TRACE_U64, {.u64 = UINT64_MAX}},
                                                {"none", BRAID_TRACE_STRING, {.text = NULL}}};
     trace_json_event(trace, 13 * BRAID_NS_PER_S, "limits", fields, 3);
     assert_int_equal(trace_json_close(trace), 0);
-    assert_string_equal(contents(),
-                        FIRST_LINE "{\"time\":12.000000345,\"event\":\"subflow_closed\",\"connection\":1,\"subflow\":2,"
-                                   "\"reason\":\"reset by peer\"}\n"
-                                   "{\"time\":13.000000000,\"event\":\"limits\",\"down\":-9223372036854775808,"
-                                   "\"most\":18446744073709551615,\"none\":null}\n");
+    assert_string_equal(contents(), FIRST_LINE
+                        "{\"time\":12.000000345,\"event\":\"subflow_closed\",\"connection\":1,\"subflow\":2,"
+                        "\"reason\":\"reset by peer\"}\n"
+                        "{\"time\":13.000000000,\"event\":\"limits\",\"down\":-9223372036854775808,"
+                        "\"most\":18446744073709551615,\"none\":null}\n");
 }
 
 static void written_as(const char *text, const char *json) {
@@ -54,7 +56,8 @@ static void written_as(const char *text, const char *json) {
     trace_json_event(trace, 6 * BRAID_NS_PER_S, "e", &field, 1);
     assert_int_equal(trace_json_close(trace), 0);
     char expected[1024];
-    snprintf(expected, sizeof(expected), FIRST_LINE "{\"time\":6.000000000,\"event\":\"e\",\"text\":\"%s\"}\n", json);
+    snprintf(expected, sizeof(expected),
+             FIRST_LINE "{\"time\":6.000000000,\"event\":\"e\",\"text\":\"%s\"}\n", json);
     assert_string_equal(contents(), expected);
 }
 
@@ -69,11 +72,13 @@ static void text_is_escaped(void **state) {
 
 static void text_that_is_not_utf8_still_gives_json(void **state) {
     (void)state;
-    written_as("a\xFF" "b", "a" BAD "b");
-    written_as("end\xC3", "end" BAD);                          /* cut short */
-    written_as("\xC0\xAF", BAD BAD);                           /* overlong */
-    written_as("\xED\xA0\x80", BAD BAD BAD);                   /* a surrogate */
-    written_as("\xF4\x90\x80\x80", BAD BAD BAD BAD);           /* beyond Unicode */
+    written_as("a\xFF"
+               "b",
+               "a" BAD "b");
+    written_as("end\xC3", "end" BAD);                /* cut short */
+    written_as("\xC0\xAF", BAD BAD);                 /* overlong */
+    written_as("\xED\xA0\x80", BAD BAD BAD);         /* a surrogate */
+    written_as("\xF4\x90\x80\x80", BAD BAD BAD BAD); /* beyond Unicode */
 }
 
 static void little_is_lost_in_a_crash(void **state) {

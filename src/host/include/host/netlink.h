@@ -1,5 +1,6 @@
-/* The kernel's view of its networks, asked and changed over rtnetlink. A handle belongs to the network namespace it was
- * opened in. Every call is one request and its answer: short, synchronous, no waiting for the network. */
+/* The kernel's view of its networks, asked and changed over rtnetlink. A handle belongs to the network
+ * namespace it was opened in. Every call is one request and its answer: short, synchronous, no waiting for
+ * the network. */
 #ifndef HOST_NETLINK_H
 #define HOST_NETLINK_H
 
@@ -16,13 +17,14 @@ void netlink_close(struct netlink *netlink); /* NULL is fine */
 
 struct netlink_path {
     uint32_t interface_index;
-    struct ip_address next_hop;         /* whose link-layer address is wanted: the gateway, or the destination itself */
+    struct ip_address
+        next_hop; /* whose link-layer address is wanted: the gateway, or the destination itself */
     struct ip_address preferred_source; /* the kernel's choice; family IP_NONE if it made none */
 };
 
-/* How packets get from `source` (NULL: not known yet) to `destination` by the interface `interface_index` (0: by
- * whichever). 0, or -errno: -ENETUNREACH no route that way; -EHOSTUNREACH the route says unreachable, or leads to this
- * host itself. */
+/* How packets get from `source` (NULL: not known yet) to `destination` by the interface `interface_index` (0:
+ * by whichever). 0, or -errno: -ENETUNREACH no route that way; -EHOSTUNREACH the route says unreachable, or
+ * leads to this host itself. */
 int netlink_path_lookup(struct netlink *netlink, uint32_t interface_index, const struct ip_address *source,
                         const struct ip_address *destination, struct netlink_path *out) MUST_USE;
 
@@ -31,17 +33,19 @@ int netlink_path_lookup(struct netlink *netlink, uint32_t interface_index, const
 int netlink_link_set_up(struct netlink *netlink, uint32_t interface_index, bool up) MUST_USE;
 int netlink_link_set_mtu(struct netlink *netlink, uint32_t interface_index, uint32_t mtu) MUST_USE;
 /* Packets that may wait in the device's transmit queue. */
-int netlink_link_set_queue_length(struct netlink *netlink, uint32_t interface_index, uint32_t packets) MUST_USE;
+int netlink_link_set_queue_length(struct netlink *netlink, uint32_t interface_index,
+                                  uint32_t packets) MUST_USE;
 int netlink_link_delete(struct netlink *netlink, uint32_t interface_index) MUST_USE;
-/* Two new interfaces, each the other's wire. `peer_namespace`: a descriptor of the network namespace the peer is
- * created in, or -1 for this one. */
-int netlink_veth_create(struct netlink *netlink, const char *name, const char *peer_name, int peer_namespace) MUST_USE;
+/* Two new interfaces, each the other's wire. `peer_namespace`: a descriptor of the network namespace the peer
+ * is created in, or -1 for this one. */
+int netlink_veth_create(struct netlink *netlink, const char *name, const char *peer_name,
+                        int peer_namespace) MUST_USE;
 
 /* The address is usable at once: without duplicate-address detection. -EEXIST when it is there already. */
 int netlink_address_add(struct netlink *netlink, uint32_t interface_index, const struct ip_address *address,
                         uint8_t prefix_length) MUST_USE;
-int netlink_address_delete(struct netlink *netlink, uint32_t interface_index, const struct ip_address *address,
-                           uint8_t prefix_length) MUST_USE;
+int netlink_address_delete(struct netlink *netlink, uint32_t interface_index,
+                           const struct ip_address *address, uint8_t prefix_length) MUST_USE;
 
 struct netlink_route {
     struct ip_address destination; /* family must be set; all zero with prefix_length 0 for a default route */
@@ -54,8 +58,8 @@ struct netlink_route {
 int netlink_route_add(struct netlink *netlink, const struct netlink_route *route) MUST_USE;
 int netlink_route_delete(struct netlink *netlink, const struct netlink_route *route) MUST_USE;
 
-/* Has the kernel find out the link-layer address of `next_hop`, or confirm the one it has, as if it had a packet to
- * send there. */
+/* Has the kernel find out the link-layer address of `next_hop`, or confirm the one it has, as if it had a
+ * packet to send there. */
 int netlink_neighbour_probe(struct netlink *netlink, uint32_t interface_index,
                             const struct ip_address *next_hop) MUST_USE;
 
