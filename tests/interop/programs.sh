@@ -65,7 +65,7 @@ git_clones() {
     git -C work -c user.name=test -c user.email=test@lab.invalid commit -q -m "files"
     git clone -q --bare work served/www/repository.git
     git -C served/www/repository.git update-server-info
-    on_braid git -c http.sslCAInfo="$PWD/served/ca.pem" clone -q https://server.lab/repository.git clone
+    on_braid env GIT_SSL_CAINFO="$PWD/served/ca.pem" git clone -q https://server.lab/repository.git clone
     git -C clone fsck --strict
     [ "$(git -C clone rev-parse HEAD)" = "$(git -C work rev-parse HEAD)" ] || fail "not the same commit"
 }

@@ -55,11 +55,11 @@ pattern() {
         -in /dev/zero 2>/dev/null | head -c "$2" >"$1"
 }
 
-# A command on a host, in the folder of the test: on HOST COMMAND...
+# A command on a host, in the folder of the test, with the timeline: on HOST COMMAND...
 on() {
     host=$1
     shift
-    "$braid" lab lab.yaml -- "$host" "$@"
+    "$braid" lab lab.yaml --quiet --events -- "$host" env -C "$PWD" "$@"
 }
 
 # A command on the phone, by way of braid and both uplinks.
