@@ -36,6 +36,7 @@ struct pcapng_file {
 
 static void put(struct pcapng_file *file, const void *bytes, size_t length) {
     ENSURE(length <= sizeof(file->block) - file->block_length);
+    if (length == 0) return;
     memcpy(file->block + file->block_length, bytes, length);
     file->block_length += length;
 }
