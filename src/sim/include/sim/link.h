@@ -1,0 +1,85 @@
+/* A link of a simulated world: two ends, and between them a chain of boxes through which every packet goes. Everything
+ * that happens to packets on their way is a box: the wire with its rate, delay and queue; noise that loses, reorders or
+ * spoils them; routers and middleboxes.
+ *
+ * A packet going up (from the first end to the second) meets the boxes in the order they were appended, one going down
+ * in reverse. A box may keep a packet, change it, pass it on, drop it, or send others, either way. */
+#ifndef SIM_LINK_H
+#define SIM_LINK_H
+
+#include <sim/link_model.h>
+#include <sim/world.h>
+
+struct sim_box;
+struct sim_link;
+
+struct sim_box_ops {
+    const char *name;
+    /* The packet is the box's now. */
+    void (*packet)(struct sim_box *box, enum sim_direction direction, struct sim_packet *packet, braid_time now);
+    /* Gives back the packets it holds and its memory; may be NULL for neither but the box itself. */
+    void (*destroy)(struct sim_box *box);
+};
+
+/* The head of every kind of box. */
+struct sim_box {
+    const struct sim_box_ops *ops;
+    struct sim_world *world;
+    struct sim_link *link;
+    unsigned place;
+    size_t size; /* of the whole kind of box, for its memory */
+};
+
+/* Zeroed memory for a box of a kind that starts with struct sim_box. */
+void *sim_box_create(struct sim_world *world, const struct sim_box_ops *ops, size_t size);
+/* Hands the packet to the next box of the way, or to the host at its end. */
+void sim_box_pass(struct sim_box *box, enum sim_direction direction, struct sim_packet *packet, braid_time now);
+/* Lets the packet go. `reason` is counted. */
+void sim_box_drop(struct sim_box *box, enum sim_direction direction, struct sim_packet *packet, const char *reason);
+static inline enum sim_direction sim_back(enum sim_direction direction) { return direction == SIM_UP ? SIM_DOWN : SIM_UP; }
+
+#define SIM_BOXES_MAX 12
+
+struct sim_link_end {
+    struct sim_host *host;
+    int interface;
+};
+struct sim_link *sim_link_add(struct sim_world *world, const char *name, struct sim_link_end first,
+                              struct sim_link_end second);
+/* The link owns the box. */
+void sim_link_append(struct sim_link *link, struct sim_box *box);
+/* Takes out and destroys the box; packets it held are lost. */
+void sim_link_remove(struct sim_link *link, struct sim_box *box);
+const char *sim_link_name(const struct sim_link *link);
+struct sim_link_end sim_link_end(const struct sim_link *link, unsigned end);
+/* Packets dropped by its boxes, by reason; all of them for NULL. */
+uint64_t sim_link_dropped(const struct sim_link *link, const char *reason);
+
+/* --- the plain boxes --- */
+
+/* Rate, delay, queue, loss: a link model each way. */
+struct sim_box *sim_wire(struct sim_world *world, const struct link_model_config *up,
+                         const struct link_model_config *down);
+void sim_wire_configure(struct sim_box *wire, enum sim_direction direction, const struct link_model_config *config);
+void sim_wire_set_state(struct sim_box *wire, enum sim_direction direction, enum link_model_state state);
+const struct link_model *sim_wire_model(const struct sim_box *wire, enum sim_direction direction);
+
+/* What else befalls packets. Probabilities are of each packet, in either direction unless said otherwise. */
+struct sim_noise_config {
+    double reorder;            /* held back for up to reorder_ns, others overtake it */
+    braid_time reorder_ns;
+    double duplicate;          /* a copy follows, up to reorder_ns later */
+    double corrupt;            /* one to three bits flip, anywhere in the packet */
+    braid_time jitter_ns;      /* every packet waits up to that long, and keeps its place */
+    /* Bursts of loss (Gilbert and Elliott): chances a packet to fall into a burst, and in one to leave it; in one, all
+     * are lost with the given probability. */
+    double burst_begin, burst_end, burst_loss;
+};
+struct sim_box *sim_noise(struct sim_world *world, const struct sim_noise_config *config);
+void sim_noise_configure(struct sim_box *noise, const struct sim_noise_config *config);
+
+/* A hop that takes only packets of so many bytes, and answers others with ICMP from `address` (family 0: in silence, a
+ * "black hole" of path MTU discovery). */
+struct sim_box *sim_mtu(struct sim_world *world, uint32_t mtu_bytes, const struct ip_address *address);
+
+#endif
