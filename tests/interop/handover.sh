@@ -31,7 +31,7 @@ ten_times_inside() {
     network
     # At 20 to 70 Mb/s this is more than a minute's worth; the rate limit makes it last the minute.
     pattern served/www/file 120000000
-    on phone "$braid" run --uplink wlan0 --uplink wwan0 --trace trace.json -- \
+    on phone "$braid" run --policy aggregate --uplink wlan0 --uplink wwan0 --trace trace.json -- \
         curl -sf --limit-rate 1900k --max-time 110 -o got http://10.0.9.1/file
     expect_same_bytes got served/www/file
     [ "$(jq -r 'select(.event == "subflow_opened") | .subflow' trace.json | wc -l)" -ge 11 ] ||
@@ -48,11 +48,11 @@ upload_ten_times() {
     events='{at: 1s, every: 2s, times: 10, down: wifi}, {at: 2s, every: 2s, times: 10, up: wifi}'
     network
     pattern file 50000000
-    on phone "$braid" run --uplink wlan0 --uplink wwan0 --trace trace.json -- \
+    on phone "$braid" run --policy aggregate --uplink wlan0 --uplink wwan0 -- \
         curl -sf --max-time 80 -T file http://10.0.9.1/up
     expect_same_bytes file served/www/up
 }
-promise 100 upload_ten_times "WiFi goes and comes ten times during an upload: byte-exact"
+promise 100 upload_ten_times "WiFi goes and comes ten times during an upload over both: byte-exact"
 
 both_gone() {
     wifi=$home_wifi cellular=$home_cellular
@@ -80,7 +80,7 @@ backup_is_spared() {
     pattern served/www/file 20000000
     on phone sh -c "
         before=\$(cat /sys/class/net/wwan0/statistics/rx_bytes)
-        '$braid' run --uplink wlan0 --uplink wwan0:backup -- curl -sf --max-time 50 -o got http://10.0.9.1/file
+        '$braid' run --policy aggregate --uplink wlan0 --uplink wwan0:backup -- curl -sf --max-time 50 -o got http://10.0.9.1/file
         echo \$((\$(cat /sys/class/net/wwan0/statistics/rx_bytes) - before)) >by_backup"
     expect_same_bytes got served/www/file
     expect_between "$(cat by_backup)" 0 100000 "bytes by the backup"
@@ -92,7 +92,7 @@ backup_takes_over() {
     events='{at: 1s, down: wifi}'
     network
     pattern served/www/file 20000000
-    on phone "$braid" run --uplink wlan0 --uplink wwan0:backup -- curl -sf --max-time 50 -o got http://10.0.9.1/file
+    on phone "$braid" run --policy aggregate --uplink wlan0 --uplink wwan0:backup -- curl -sf --max-time 50 -o got http://10.0.9.1/file
     expect_same_bytes got served/www/file
 }
 promise 60 backup_takes_over "a backup takes over when WiFi goes"

@@ -5,7 +5,8 @@
 
 megabytes=100
 
-# both_ways ADDRESS UPLINK...: 100 MB down and 100 MB up, over the uplinks given.
+# both_ways ADDRESS UPLINK...: 100 MB down and 100 MB up, over the uplinks given, all in use at the same time.
+options=
 both_ways() {
     address=$1
     shift
@@ -18,12 +19,13 @@ set -e
 curl -sgf --max-time 100 -o got http://$address/file
 curl -sgf --max-time 100 -T served/www/file http://$address/up
 EOF
-    on phone "$braid" run $uplinks --trace trace.json -- sh transfer.sh
+    # shellcheck disable=SC2086
+    on phone "$braid" run --policy aggregate $uplinks $options --trace trace.json -- sh transfer.sh
     expect_same_bytes got served/www/file
     expect_same_bytes served/www/up served/www/file
 }
 
-# What the trace says about the connections: each asked for MPTCP; fallback N times.
+# What the trace says of the two connections.
 fallbacks() { jq -r 'select(.event == "connection_fallback") | .reason' trace.json | wc -l; }
 joins() { jq -r 'select(.event == "subflow_opened" and .subflow > 0)' -c trace.json | wc -l; }
 
@@ -58,10 +60,16 @@ checksum() {
     both_ways "$@"
     [ "$(fallbacks)" = 0 ] || fail "it fell back to TCP"
 }
+checksum_of_ours() {
+    options=--checksum
+    both_ways 10.0.9.1 wlan0 wwan0
+    [ "$(fallbacks)" = 0 ] || fail "it fell back to TCP"
+}
 checksum_ipv4() { checksum 10.0.9.1 wlan0 wwan0; }
 checksum_ipv6() { checksum '[fd00:9::1]' wlan0 wwan0; }
 promise 120 checksum_ipv4 "IPv4, two subflows, the server wants the DSS checksum: 100 MB each way, byte-exact"
 promise 120 checksum_ipv6 "IPv6, two subflows, the server wants the DSS checksum: 100 MB each way, byte-exact"
+promise 120 checksum_of_ours "IPv4, two subflows, we want the DSS checksum: 100 MB each way, byte-exact"
 
 plain_tcp() {
     server_sysctls='net.mptcp.enabled: 0'

@@ -1,5 +1,5 @@
 #!/bin/sh
-# What `braid run --trace` writes: events as JSON lines and packets as pcapng, judged by jq and tshark.
+# What `braid run` writes with --trace, events as JSON lines, and with --pcap, packets; judged by jq and tshark.
 . "${0%/*}/../lib.sh"
 . "${0%/*}/hosts/network.sh"
 
@@ -14,7 +14,7 @@ make_trace() {
     events='{at: 1s, down: wifi}, {at: 2s, up: wifi}'
     network
     pattern served/www/file 20000000
-    on phone "$braid" run --uplink wlan0 --uplink wwan0 --trace trace.json -- \
+    on phone "$braid" run --policy aggregate --uplink wlan0 --uplink wwan0 --trace trace.json --pcap trace.pcapng -- \
         curl -sf --max-time 50 -o got http://10.0.9.1/file
     expect_same_bytes got served/www/file
     ls

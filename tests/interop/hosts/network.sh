@@ -62,8 +62,13 @@ on() {
     "$braid" lab lab.yaml --quiet --events -- "$host" env -C "$PWD" "$@"
 }
 
-# A command on the phone, by way of braid and both uplinks.
+# A command on the phone, by way of braid and both uplinks, WiFi preferred.
 on_braid() {
     on phone "$braid" run --uplink wlan0 --uplink wwan0 -- "$@"
+}
+
+# The same, both uplinks in use at the same time.
+on_both() {
+    on phone "$braid" run --policy aggregate --uplink wlan0 --uplink wwan0 -- "$@"
 }
 
