@@ -69,13 +69,7 @@ bool output_window_blocks(const struct tcp *t) {
     return fin_is_due(t) && window_usable(t) == 0;
 }
 
-braid_time output_pace_release(const struct tcp *t) {
-    braid_time at = t->starved_until;
-    if (pacing_holds(t, t->seen_at) && allowed_unpaced(t) > 0 && t->pacing.next_at > at) at = t->pacing.next_at;
-    return at > t->seen_at ? at : BRAID_NEVER;
-}
-
-/* The first lost record may go again, so much of it; 0: not now. */
+/* The first lost record may go again, so much of it, by everyone's word but the pace's; 0: not now. */
 static uint32_t allowed_again(const struct tcp *t) {
     const struct send_record *lost = scoreboard_first_lost(&t->board);
     if (lost == NULL) return 0;
@@ -86,14 +80,23 @@ static uint32_t allowed_again(const struct tcp *t) {
     return room < least(record_length(lost), t->piece_bytes) ? 0 : room;
 }
 
+braid_time output_pace_release(const struct tcp *t) {
+    braid_time at = t->starved_until;
+    bool ready = allowed_again(t) > 0 || allowed_unpaced(t) > 0;
+    if (ready && pacing_holds(t, t->seen_at) && t->pacing.next_at > at) at = t->pacing.next_at;
+    return at > t->seen_at ? at : BRAID_NEVER;
+}
+
 /* --- deciding --- */
 
 static struct step data_step(const struct tcp *t, braid_time now) {
     if (now < t->starved_until) return (struct step){STEP_NONE, 0};
     if (t->probe.due) return (struct step){STEP_TAIL_PROBE, t->piece_bytes};
-    uint32_t allow = allowed_again(t);
-    if (allow > 0) return (struct step){STEP_RETRANSMIT, allow};
-    allow = pacing_holds(t, now) ? 0 : allowed_unpaced(t);
+    /* Recovery begins at once, whatever the pace. */
+    bool held = pacing_holds(t, now), first = t->recovery.phase != RECOVERY_NONE && t->recovery.out_bytes == 0;
+    uint32_t allow = held && !first ? 0 : allowed_again(t);
+    if (allow > 0) return (struct step){STEP_RETRANSMIT, least(allow, pacing_burst(t))};
+    allow = held ? 0 : allowed_unpaced(t);
     if (allow > 0) return (struct step){STEP_DATA, least(allow, pacing_burst(t))};
     if (fin_is_due(t) && window_usable(t) > 0) return (struct step){STEP_FIN, 0};
     return (struct step){STEP_NONE, 0};
@@ -278,6 +281,7 @@ static bool send_again(struct tcp *t, struct send_record *record, uint32_t allow
     recovery_retransmitted(t, length, now);
     note_in_flight(t, length);
     count_sent(t, &o, now);
+    pacing_sent(t, o.payload_bytes, now);
     return true;
 }
 
@@ -321,7 +325,9 @@ static bool perform(struct tcp *t, const struct step *step, struct braid_packet_
 
 /* All that could go is gone: who held the rest back? */
 static void note_limits(struct tcp *t) {
-    if (recovery_in_flight(t) + t->piece_bytes > recovery_cwnd(t)) t->window_limits[0] = true;
+    /* In fast recovery the window is always full, which says nothing about the window after it. */
+    bool full = recovery_in_flight(t) + t->piece_bytes > recovery_cwnd(t);
+    if (full && t->recovery.phase != RECOVERY_FAST) t->window_limits[0] = true;
     rate_check_application_limited(t);
 }
 

@@ -1,4 +1,4 @@
-/* Pacing keeps bursts small without costing rate. The inequality it keeps: over any interval d, new data leaves at
+/* Pacing keeps bursts small without costing rate. The inequality it keeps: over any interval d, data leaves at
  * most at bytes_per_s * d + burst, where burst is about a millisecond's worth, two segments at least and a
  * super-segment at most. The rate is a fifth above cwnd/srtt (twice that in slow start), so that the window, not the
  * pace, is what limits on a path whose queue is empty. */
@@ -18,9 +18,9 @@ void pacing_update(struct tcp *t) {
     }
     bool slow_start = t->congestion.cwnd_bytes < t->congestion.ssthresh_bytes / 2;
     uint64_t percent = slow_start ? 200 : 120;
-    uint32_t cwnd = recovery_cwnd(t);
+    uint64_t cwnd = t->congestion.cwnd_bytes; /* in fast recovery: what it is heading for */
     /* 2^30 * 200 * 10^9 / 100 < 2^62 */
-    t->pacing.bytes_per_s = (uint64_t)cwnd * percent / 100 * BRAID_NS_PER_S / t->rtt.srtt_ns;
+    t->pacing.bytes_per_s = cwnd * percent / 100 * BRAID_NS_PER_S / t->rtt.srtt_ns;
     if (t->pacing.bytes_per_s == 0) t->pacing.bytes_per_s = 1;
 }
 

@@ -17,13 +17,14 @@ static bool sent_after(braid_time sent_at, seq32 end, braid_time other_sent_at, 
     return sent_at > other_sent_at || (sent_at == other_sent_at && seq32_gt(end, other_end));
 }
 
-/* Is this the answer to an earlier transmission than the last one? (Step 2) */
-static bool answers_original(const struct tcp *t, const struct send_record *record,
+/* Is this the answer to an earlier transmission than the last one? (Step 2.) The echoed timestamp can say so only for
+ * what the ACK covers: for SACKed data it is that of the last segment in order. */
+static bool answers_original(const struct tcp *t, const struct send_record *record, seq32 end,
                              const struct acknowledgement *a) {
     if (!record->retransmitted) return false;
     if (a->now - record->sent_at < rtt_min(t)) return true;
     const struct tcp_options *o = &a->segment->options;
-    return t->timestamps.enabled && o->has_timestamps &&
+    return t->timestamps.enabled && o->has_timestamps && seq32_le(end, a->segment->ack) &&
            (int32_t)(o->timestamp_echo - timestamps_value(t, record->sent_at)) < 0;
 }
 
@@ -34,7 +35,7 @@ void rack_delivered(struct tcp *t, const struct send_record *record, seq32 end, 
     } else if (seq32_lt(end, k->fack) && !record->retransmitted) {
         k->reordering_seen = true;
     }
-    if (answers_original(t, record, a)) return;
+    if (answers_original(t, record, end, a)) return;
     k->rtt_ns = a->now - record->sent_at;
     if (k->valid && !sent_after(record->sent_at, end, k->sent_at, k->end)) return;
     k->valid = true;

@@ -32,6 +32,7 @@ static void transfer(uint64_t seed, uint64_t bytes, double loss, uint32_t super_
         p.ends[i].wire.loss = loss;
         p.ends[i].config.super_segment_bytes = super_segment_bytes;
         p.ends[i].config.checksum_offload = super_segment_bytes > 0;
+        p.ends[i].config.time_wait_ns = 300 * SECOND; /* FINs get lost too */
     }
     p.ends[0].to_send = bytes;
     p.ends[0].close_when_written = true;
