@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "lab_internal.h"
@@ -165,10 +166,17 @@ static int attempt(struct spawn *spawn, pid_t *keeper) {
     return error;
 }
 
+/* So that the emulator may ask for a real-time priority in there. Where this is refused, it does without. */
+static void allow_priority(void) {
+    struct rlimit limit = {1, 1};
+    if (setrlimit(RLIMIT_RTPRIO, &limit) != 0) errno = 0;
+}
+
 int lab_spawn(int (*inside)(void *context, int lifeline), void *context, bool deaf) {
     static bool no_user_namespace; /* said once, for all the labs of this program */
     struct spawn spawn = {.inside = inside, .context = context, .user_namespace = !no_user_namespace};
     pid_t keeper = 0;
+    allow_priority();
     handle(SIGTERM, pass_on);
     handle(SIGHUP, pass_on);
     handle(SIGINT, deaf ? SIG_IGN : pass_on);
