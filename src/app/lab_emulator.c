@@ -6,7 +6,6 @@
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -74,6 +73,8 @@ braid_time emulator_now(void) {
 
 /* ---- set-up ---- */
 
+static void *run(void *argument);
+
 struct emulator *emulator_create(void) {
     struct emulator *emulator = calloc(1, sizeof(*emulator));
     if (emulator == NULL) return NULL;
@@ -83,7 +84,8 @@ struct emulator *emulator_create(void) {
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
     if (emulator->epoll >= 0 && emulator->wake >= 0 &&
         epoll_ctl(emulator->epoll, EPOLL_CTL_ADD, emulator->wake, &event) == 0)
-        return emulator;
+        emulator->running = pthread_create(&emulator->thread, NULL, run, emulator) == 0;
+    if (emulator->running) return emulator;
     emulator_destroy(emulator);
     return NULL;
 }
@@ -153,31 +155,54 @@ static int watch(struct emulator *emulator, struct direction *direction) {
     return epoll_ctl(emulator->epoll, EPOLL_CTL_ADD, direction->in, &event) == 0 ? 0 : -errno;
 }
 
-int emulator_add_link(struct emulator *emulator, unsigned interface_a, unsigned interface_b, uint32_t mtu,
-                      const struct link_model_config *shape, uint64_t seed) {
-    struct link_emulation **links = realloc(emulator->links, (emulator->link_count + 1) * sizeof(*links));
-    if (links == NULL) return -ENOMEM;
-    emulator->links = links;
+static struct link_emulation *open_link(unsigned interface_a, unsigned interface_b, uint32_t mtu,
+                                        const struct link_model_config *shape, uint64_t seed, int *error) {
     struct link_emulation *link = calloc(1, sizeof(*link));
-    if (link == NULL) return -ENOMEM;
+    *error = -ENOMEM;
+    if (link == NULL) return NULL;
     link->sockets[0] = open_interface(interface_a);
     link->sockets[1] = open_interface(interface_b);
-    int error = link->sockets[0] < 0 ? link->sockets[0] : link->sockets[1] < 0 ? link->sockets[1] : 0;
     for (unsigned way = 0; way < 2; way++) {
         struct direction *direction = &link->directions[way];
         link_model_init(&direction->model, &model_env, &shape[way], seed * 2 + way);
         direction->in = link->sockets[way];
         direction->out = link->sockets[1 - way];
         direction->frame_max = mtu + FRAME_OVERHEAD;
-        if (error == 0) error = watch(emulator, direction);
     }
-    if (error != 0) {
-        close_link(link);
-        return error;
+    *error = link->sockets[0] < 0 ? link->sockets[0] : link->sockets[1] < 0 ? link->sockets[1] : 0;
+    if (*error == 0) return link;
+    close_link(link);
+    return NULL;
+}
+
+static int append_link(struct emulator *emulator, struct link_emulation *link) {
+    struct link_emulation **links = realloc(emulator->links, (emulator->link_count + 1) * sizeof(*links));
+    if (links == NULL) return -ENOMEM;
+    emulator->links = links;
+    uint32_t frame_max = link->directions[0].frame_max;
+    if (frame_max > emulator->spare_bytes) { /* those there are too small */
+        emulator->spare_bytes = frame_max;
+        for (unsigned i = 0; i < BATCH; i++) {
+            free(emulator->spare[i]);
+            emulator->spare[i] = NULL;
+        }
     }
-    if (mtu + FRAME_OVERHEAD > emulator->spare_bytes) emulator->spare_bytes = mtu + FRAME_OVERHEAD;
     emulator->links[emulator->link_count] = link;
-    return (int)emulator->link_count++;
+    int error = watch(emulator, &link->directions[0]);
+    return error == 0 ? watch(emulator, &link->directions[1]) : error;
+}
+
+int emulator_add_link(struct emulator *emulator, unsigned interface_a, unsigned interface_b, uint32_t mtu,
+                      const struct link_model_config *shape, uint64_t seed) {
+    int error;
+    struct link_emulation *link = open_link(interface_a, interface_b, mtu, shape, seed, &error);
+    if (link == NULL) return error;
+    pthread_mutex_lock(&emulator->mutex);
+    error = append_link(emulator, link);
+    int number = error != 0 ? error : (int)emulator->link_count++;
+    pthread_mutex_unlock(&emulator->mutex);
+    if (error != 0) close_link(link);
+    return number;
 }
 
 /* ---- sending ---- */
@@ -305,9 +330,7 @@ static void *run(void *argument) {
     struct emulator *emulator = argument;
     /* As exact as the system lets us be. */
     prctl(PR_SET_TIMERSLACK, 1UL);
-    struct sched_param priority = {.sched_priority = 1};
-    if (pthread_setschedparam(pthread_self(), SCHED_FIFO, &priority) != 0) setpriority(PRIO_PROCESS, 0, -10);
-
+    if (setpriority(PRIO_PROCESS, 0, -10) != 0) errno = 0;
     pthread_mutex_lock(&emulator->mutex);
     while (!emulator->stop) {
         struct epoll_event events[BATCH];
@@ -328,12 +351,6 @@ static void *run(void *argument) {
     }
     pthread_mutex_unlock(&emulator->mutex);
     return NULL;
-}
-
-int emulator_start(struct emulator *emulator) {
-    int error = pthread_create(&emulator->thread, NULL, run, emulator);
-    emulator->running = error == 0;
-    return -error;
 }
 
 /* ---- from other threads ---- */

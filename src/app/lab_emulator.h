@@ -14,7 +14,8 @@
 
 struct emulator;
 
-/* NULL: no memory, or no descriptors left. */
+/* Starts the thread. It keeps the caller's network namespace and, if it has one, its real-time priority.
+ * NULL: no memory, or no descriptors left. */
 struct emulator *emulator_create(void);
 /* Ends the thread. */
 void emulator_destroy(struct emulator *emulator);
@@ -23,7 +24,6 @@ void emulator_destroy(struct emulator *emulator);
  * b. Returns its number, or -errno. */
 int emulator_add_link(struct emulator *emulator, unsigned interface_a, unsigned interface_b, uint32_t mtu,
                       const struct link_model_config *shape, uint64_t seed) MUST_USE;
-int emulator_start(struct emulator *emulator) MUST_USE; /* 0 or -errno */
 
 void emulator_configure(struct emulator *emulator, int link, const struct link_model_config *shape);
 void emulator_set_state(struct emulator *emulator, int link, enum link_model_state state);

@@ -54,8 +54,8 @@ static void switch_offloads_off(int control, const char *name) {
     }
 }
 
-/* The kernel tells an interface's users late that it has a carrier, up to a second; asking for it brings that about.
- * Returns whether they know. */
+/* The kernel tells an interface's users late that it has a carrier, up to a second; asking for it brings that
+ * about. Returns whether they know. */
 static bool is_running(int control, const char *name) {
     struct ethtool_value value = {.cmd = ETHTOOL_GLINK};
     struct ifreq request = {0};
@@ -193,8 +193,7 @@ static struct link_model_config model_config(const struct scenario_shape *shape)
 bool lab_connect_links(struct lab *lab) {
     size_t count = lab->scenario->link_count;
     lab->links = calloc(count + 1, sizeof(*lab->links));
-    lab->emulator = emulator_create();
-    if (lab->links == NULL || lab->emulator == NULL) {
+    if (lab->links == NULL) {
         lab_say("no room for the links: %s", strerror(errno));
         return false;
     }

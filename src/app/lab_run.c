@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,14 +42,18 @@ bool lab_set_up(struct lab *lab, const struct lab_options *options, int lifeline
         lab_say("signals cannot be watched: %s", strerror(errno));
         return false;
     }
+    /* The emulator has what priority there is; nothing else shall. */
+    lab->emulator = emulator_create();
+    sched_setscheduler(0, SCHED_OTHER, &(struct sched_param){0});
+    if (lab->emulator == NULL) {
+        lab_say("the emulator does not start: %s", strerror(errno));
+        return false;
+    }
     if (!lab_prepare(lab) || !lab_create_hosts(lab) || !lab_connect_links(lab) || !lab_add_routes(lab) ||
         !lab_make_files(lab))
         return false;
     lab_listen(lab);
-    int error = emulator_start(lab->emulator);
-    if (error != 0) lab_say("the emulator does not start: %s", strerror(-error));
-    return error == 0 &&
-           lab_start_services(lab, lab->scenario->services, lab->scenario->service_count, NULL, -1);
+    return lab_start_services(lab, lab->scenario->services, lab->scenario->service_count, NULL, -1);
 }
 
 /* ---- the timeline ---- */

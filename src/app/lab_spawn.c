@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "lab_internal.h"
@@ -117,6 +116,7 @@ static _Noreturn void keep(struct spawn *spawn, pid_t maker) {
     }
     if (init < 0) _exit(1);
     ward = init;
+    sched_setscheduler(0, SCHED_OTHER, &(struct sched_param){0});
     sigprocmask(SIG_SETMASK, &before, NULL);
     close(spawn->lifeline[0]);
     _exit(wait_for(init));
@@ -141,6 +141,10 @@ static int start_keeper(struct spawn *spawn, pid_t *keeper) {
     if (*keeper < 0) return errno;
     if (*keeper == 0) keep(spawn, maker);
     ward = *keeper;
+    /* The emulator inherits it; in there nobody could give it any more. Where this is refused, it does
+     * without. */
+    struct sched_param priority = {.sched_priority = 1};
+    if (sched_setscheduler(*keeper, SCHED_FIFO, &priority) != 0) errno = 0;
     close(spawn->to_maker[1]);
     spawn->to_maker[1] = -1;
     int error = hear(spawn->to_maker[0]);
@@ -166,17 +170,10 @@ static int attempt(struct spawn *spawn, pid_t *keeper) {
     return error;
 }
 
-/* So that the emulator may ask for a real-time priority in there. Where this is refused, it does without. */
-static void allow_priority(void) {
-    struct rlimit limit = {1, 1};
-    if (setrlimit(RLIMIT_RTPRIO, &limit) != 0) errno = 0;
-}
-
 int lab_spawn(int (*inside)(void *context, int lifeline), void *context, bool deaf) {
     static bool no_user_namespace; /* said once, for all the labs of this program */
     struct spawn spawn = {.inside = inside, .context = context, .user_namespace = !no_user_namespace};
     pid_t keeper = 0;
-    allow_priority();
     handle(SIGTERM, pass_on);
     handle(SIGHUP, pass_on);
     handle(SIGINT, deaf ? SIG_IGN : pass_on);
