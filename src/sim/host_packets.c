@@ -78,12 +78,13 @@ static struct sim_link *route_of(struct sim_host *host, int interface, const str
     return only;
 }
 
-static void send(struct sim_host *host, int interface, struct sim_packet *packet) {
+/* `from`: the link it came by, which it does not go back on. */
+static void send(struct sim_host *host, int interface, const struct sim_link *from, struct sim_packet *packet) {
     struct ip_address destination;
     unsigned end = 0;
     struct sim_link *link = NULL;
     if (address_of(packet, &destination, false)) link = route_of(host, interface, &destination, &end);
-    if (link == NULL || !host->interfaces[link->ends[end].interface].up) {
+    if (link == NULL || link == from || !host->interfaces[link->ends[end].interface].up) {
         host->packets_without_route++;
         sim_packet_release(packet);
         return;
@@ -103,7 +104,7 @@ static void send_out(struct sim_host *host, struct braid_packet_out *out) {
         struct sim_packet *next = packet->next;
         ENSURE(packet->length <= interface->mtu_bytes); /* a stack never sends more than its link takes */
         packet->next = NULL;
-        send(host, number, packet);
+        send(host, number, NULL, packet);
         packet = next;
     }
 }
@@ -149,7 +150,7 @@ static void stack_input(struct sim_host *host, int interface, const struct sim_p
     sim_host_touch(host);
 }
 
-static void forward(struct sim_host *host, struct sim_packet *packet) {
+static void forward(struct sim_host *host, const struct sim_link *from, struct sim_packet *packet) {
     bool v4 = packet->bytes[0] >> 4 == 4;
     uint8_t *hops = &packet->bytes[v4 ? 8 : 7];
     if (packet->length < 40 || *hops <= 1) {
@@ -163,7 +164,7 @@ static void forward(struct sim_host *host, struct sim_packet *packet) {
         packet->bytes[10] = (uint8_t)(sum >> 8);
         packet->bytes[11] = (uint8_t)sum;
     }
-    send(host, -1, packet);
+    send(host, -1, from, packet);
 }
 
 void host_packet(struct sim_host *host, int interface, struct sim_link *link, struct sim_packet *packet) {
@@ -175,7 +176,7 @@ void host_packet(struct sim_host *host, int interface, struct sim_link *link, st
     world_saw(host->world, SIM_DELIVERED, host, interface, link, packet);
     if (host->link_count > 1 && address_of(packet, &source, true)) hear(host, &source, link);
     if (host->stack == NULL) {
-        forward(host, packet);
+        forward(host, link, packet);
         return;
     }
     stack_input(host, interface, packet);

@@ -78,6 +78,14 @@ void link_packet(struct sim_link *link, unsigned end, struct sim_packet *packet,
     else arrive(link, (int)link->box_count - 1, SIM_DOWN, packet, now);
 }
 
+void sim_link_inject(struct sim_link *link, enum sim_direction direction, const uint8_t *bytes, uint32_t length) {
+    struct sim_packet *packet = sim_packet_create(&link->world->pool);
+    ENSURE(length <= sim_packet_room(packet));
+    memcpy(packet->bytes, bytes, length);
+    packet->length = length;
+    link_packet(link, direction == SIM_UP ? 0 : 1, packet, link->world->now);
+}
+
 void sim_box_pass(struct sim_box *box, enum sim_direction direction, struct sim_packet *packet, braid_time now) {
     arrive(box->link, (int)box->place + (direction == SIM_UP ? 1 : -1), direction, packet, now);
 }

@@ -50,6 +50,8 @@ struct sim_link *sim_link_add(struct sim_world *world, const char *name, struct 
 void sim_link_append(struct sim_link *link, struct sim_box *box);
 /* Takes out and destroys the box; packets it held are lost. */
 void sim_link_remove(struct sim_link *link, struct sim_box *box);
+/* A packet enters the link as if the host at its lower or upper end had sent it, whatever it says. The bytes are copied. */
+void sim_link_inject(struct sim_link *link, enum sim_direction direction, const uint8_t *bytes, uint32_t length);
 const char *sim_link_name(const struct sim_link *link);
 struct sim_link_end sim_link_end(const struct sim_link *link, unsigned end);
 /* Packets dropped by its boxes, by reason; all of them for NULL. */
