@@ -1,0 +1,261 @@
+/* What each end knows of the other's addresses: ADD_ADDR and REMOVE_ADDR (RFC 8684 §3.4). */
+#include "subflow.h"
+
+#include <crypto/mptcp_keys.h>
+
+/* In a connection the address of the first subflow goes by ID 0 (§3.2). */
+uint8_t address_local_id(const struct braid_connection *c, uint8_t path_id) {
+    return path_id == c->config.path.address_id ? 0 : path_id;
+}
+
+static bool id_is_used(const struct braid_connection *c, uint8_t id) {
+    return id == 0 || (c->addresses.used_ids[id / 8] >> (id % 8) & 1);
+}
+
+void address_id_used(struct braid_connection *c, uint8_t local_id) {
+    c->addresses.used_ids[local_id / 8] |= (uint8_t)(1u << (local_id % 8));
+}
+
+/* --- ours, announced --- */
+
+static uint64_t hmac_of(uint64_t from, uint64_t to, const struct add_addr *a) {
+    return mptcp_add_addr_hmac(from, to, a->address_id, a->address.bytes, a->address.family == IP_V4 ? 4 : 16,
+                               a->has_port ? a->port : 0);
+}
+
+static void announce(struct braid_connection *c, const struct local_path *path, braid_time now) {
+    struct addresses *a = &c->addresses;
+    uint8_t id = address_local_id(c, path->address_id);
+    if (!path->announce || id == 0 || c->mode != CONNECTION_MODE_MPTCP) return;
+    struct announcement *entry = NULL;
+    for (unsigned i = 0; i < a->announced_count; i++) {
+        if (a->announced[i].id == id) entry = &a->announced[i];
+    }
+    if (!entry) {
+        if (a->announced_count == ANNOUNCEMENTS_MAX) return;
+        entry = &a->announced[a->announced_count++];
+    }
+    *entry = (struct announcement){.id = id, .address = path->address, .due = now};
+    address_id_used(c, id);
+    connection_wake(c);
+}
+
+void addresses_announce_all(struct braid_connection *c, braid_time now) {
+    struct local_path paths[ANNOUNCEMENTS_MAX];
+    if (c->client) return;
+    size_t count = c->config.host_ops->paths(c->config.host, paths, ANNOUNCEMENTS_MAX);
+    for (size_t i = 0; i < count; i++) announce(c, &paths[i], now);
+}
+
+void addresses_announcement_written(struct braid_connection *c, const struct add_addr *option) {
+    char text[IP_ADDRESS_TEXT_MAX];
+    TRACE(c->env, c->now, address_announced, .connection = c->config.number, .address_id = option->address_id,
+          .address = ip_address_format(&option->address, text), .by = "us");
+}
+
+static void announcement_assign(struct braid_connection *c, struct announcement *a, braid_time now) {
+    struct subflow *sf = subflow_best(c, UINT64_MAX);
+    if (!sf || sf->signals.announce) return;
+    struct add_addr option = {.address_id = a->id, .address = a->address};
+    option.hmac = hmac_of(c->keys.local, c->keys.remote, &option);
+    sf->signals.announce = true;
+    sf->signals.announcement = option;
+    a->tries++;
+    a->due = a->tries < ADD_ADDR_TRIES ? now + NS_OF_MS(ADD_ADDR_RETRY_MS) : BRAID_NEVER;
+}
+
+static void echo_arrived(struct braid_connection *c, const struct add_addr *option) {
+    COUNT(c, add_addr_echo_received);
+    for (unsigned i = 0; i < c->addresses.announced_count; i++) {
+        struct announcement *a = &c->addresses.announced[i];
+        if (a->id != option->address_id) continue;
+        a->echoed = true;
+        a->due = BRAID_NEVER;
+    }
+}
+
+/* --- ours, removed --- */
+
+static void removal_forget(struct braid_connection *c, uint8_t id) {
+    struct addresses *a = &c->addresses;
+    for (unsigned i = 0; i < a->removal_count; i++) {
+        if (a->removals[i].id == id) a->removals[i--] = a->removals[--a->removal_count];
+    }
+    LIST_EACH(&c->subflows, node, following) {
+        struct signals *s = &SUBFLOW_OF(node)->signals;
+        for (unsigned i = 0; i < s->remove_count; i++) {
+            if (s->remove_ids[i] == id) s->remove_ids[i--] = s->remove_ids[--s->remove_count];
+        }
+    }
+}
+
+void addresses_path_gone(struct braid_connection *c, uint8_t path_id, braid_time now) {
+    struct addresses *a = &c->addresses;
+    uint8_t id = address_local_id(c, path_id);
+    for (unsigned i = 0; i < a->announced_count; i++) {
+        if (a->announced[i].id == id) a->announced[i--] = a->announced[--a->announced_count];
+    }
+    if (!id_is_used(c, id) || c->mode != CONNECTION_MODE_MPTCP) return;
+    removal_forget(c, id);
+    if (a->removal_count == REMOVALS_MAX) return;
+    a->removals[a->removal_count++] = (struct removal){.id = id, .times_left = REMOVE_ADDR_TIMES, .due = now};
+    TRACE(c->env, now, address_removed, .connection = c->config.number, .address_id = id, .by = "us");
+}
+
+/* It must not be said of an address that is there again. */
+void addresses_path_back(struct braid_connection *c, const struct local_path *path, braid_time now) {
+    removal_forget(c, address_local_id(c, path->address_id));
+    if (c->confirmed && !c->client) announce(c, path, now);
+}
+
+static void removal_assign(struct braid_connection *c, struct removal *r, braid_time now) {
+    struct subflow *sf = subflow_best(c, r->last_subflow - 1);
+    struct tcp_info info;
+    if (!sf || sf->signals.remove_count == SIGNAL_IDS_MAX) return;
+    sf->signals.remove_ids[sf->signals.remove_count++] = r->id;
+    sf->signals.acks_in_a_row = 0;
+    tcp_info(sf->t, &info);
+    r->last_subflow = sf->number + 1;
+    r->times_left--;
+    r->due = now + 2 * subflow_rtt(&info);
+}
+
+/* Gives what is due to subflows to say. */
+void addresses_assign(struct braid_connection *c, braid_time now) {
+    struct addresses *a = &c->addresses;
+    if (c->mode != CONNECTION_MODE_MPTCP || !c->confirmed || connection_over(c)) return;
+    for (unsigned i = 0; i < a->removal_count; i++) {
+        if (a->removals[i].due <= now) removal_assign(c, &a->removals[i], now);
+        if (a->removals[i].times_left == 0) a->removals[i--] = a->removals[--a->removal_count];
+    }
+    for (unsigned i = 0; i < a->announced_count; i++) {
+        if (a->announced[i].due <= now) announcement_assign(c, &a->announced[i], now);
+    }
+}
+
+braid_time addresses_deadline(const struct braid_connection *c) {
+    const struct addresses *a = &c->addresses;
+    braid_time earliest = BRAID_NEVER;
+    if (c->mode != CONNECTION_MODE_MPTCP || !c->confirmed || connection_over(c) || !subflow_best(c, UINT64_MAX))
+        return BRAID_NEVER;
+    for (unsigned i = 0; i < a->removal_count; i++) {
+        if (a->removals[i].due < earliest) earliest = a->removals[i].due;
+    }
+    for (unsigned i = 0; i < a->announced_count; i++) {
+        if (a->announced[i].due < earliest) earliest = a->announced[i].due;
+    }
+    return earliest;
+}
+
+bool addresses_pending(const struct braid_connection *c, braid_time now) { return addresses_deadline(c) <= now; }
+
+/* --- theirs --- */
+
+static bool usable(const struct ip_address *address) {
+    return !ip_address_is_loopback(address) && !ip_address_is_multicast(address) &&
+           !ip_address_is_unspecified(address);
+}
+
+static void remember(struct braid_connection *c, const struct add_addr *option, uint16_t port) {
+    struct addresses *a = &c->addresses;
+    struct remote_address fresh = {option->address_id, option->address, port};
+    for (unsigned i = 1; i < a->remote_count; i++) {
+        if (a->remote[i].id != option->address_id) continue;
+        /* §3.4.1: an ID in use keeps its address; the port may be another one. */
+        if (!ip_address_equal(&a->remote[i].address, &option->address)) return;
+        a->remote[i] = fresh;
+        path_manager_address_news(c, &fresh.address, port);
+        return;
+    }
+    if (a->remote_count == REMOTE_ADDRESSES_MAX || option->address_id == 0) return;
+    a->remote[a->remote_count++] = fresh;
+    path_manager_address_news(c, &fresh.address, port);
+}
+
+static void echo(struct subflow *sf, const struct add_addr *option) {
+    struct signals *s = &sf->signals;
+    for (unsigned i = 0; i < s->echo_count; i++) {
+        if (s->echoes[i].address_id == option->address_id) return;
+    }
+    if (s->echo_count == SIGNAL_ECHOES_MAX) return; /* the peer asks again */
+    s->echoes[s->echo_count] = *option;
+    s->echoes[s->echo_count].echo = true;
+    s->echo_count++;
+    connection_wake(sf->c);
+}
+
+void addresses_add_arrived(struct subflow *sf, const struct add_addr *option, braid_time now) {
+    struct braid_connection *c = sf->c;
+    char text[IP_ADDRESS_TEXT_MAX];
+    if (option->echo) {
+        echo_arrived(c, option);
+        return;
+    }
+    COUNT(c, add_addr_received);
+    uint64_t expected = hmac_of(c->keys.remote, c->keys.local, option);
+    if (!crypto_equal(&expected, &option->hmac, sizeof(expected))) {
+        COUNT(c, add_addr_bad_hmac);
+        return;
+    }
+    echo(sf, option);
+    if (!usable(&option->address)) return;
+    TRACE(c->env, now, address_announced, .connection = c->config.number, .address_id = option->address_id,
+          .address = ip_address_format(&option->address, text), .by = "peer");
+    remember(c, option, option->has_port ? option->port : sf->flow.remote_port);
+}
+
+/* §3.4.2: a peer that answers a probe has not lost the address. Until then nothing is trusted to the subflow: what it
+ * had goes out on the others at once. */
+static void disown(struct subflow *sf, braid_time now) {
+    struct tcp_info info;
+    tcp_info(sf->t, &info);
+    braid_time wait = 2 * subflow_rtt(&info);
+    if (wait < NS_OF_MS(REMOVE_PROBE_MIN_MS)) wait = NS_OF_MS(REMOVE_PROBE_MIN_MS);
+    sf->disowned_at = now;
+    sf->disowned_until = now + wait;
+    if (sf->status == SUBFLOW_ACTIVE) subflow_set_status(sf, SUBFLOW_SUSPECTED, now);
+    reinject_subflow(sf, "REMOVE_ADDR", now);
+    tcp_probe(sf->t);
+}
+
+static bool remove_one(struct braid_connection *c, uint8_t id, braid_time now) {
+    struct addresses *a = &c->addresses;
+    bool known = false;
+    for (unsigned i = 1; i < a->remote_count; i++) {
+        if (a->remote[i].id != id) continue;
+        a->remote[i--] = a->remote[--a->remote_count];
+        known = true;
+    }
+    LIST_EACH(&c->subflows, node, following) {
+        struct subflow *sf = SUBFLOW_OF(node);
+        if (sf->closed || sf->remote_id != id) continue;
+        known = true;
+        if (sf->disowned_until == BRAID_NEVER) disown(sf, now);
+    }
+    return known;
+}
+
+void addresses_remove_arrived(struct subflow *sf, const struct remove_addr *option, braid_time now) {
+    struct braid_connection *c = sf->c;
+    COUNT(c, remove_addr_received);
+    for (unsigned i = 0; i < option->count; i++) {
+        uint8_t id = option->address_ids[i];
+        if (remove_one(c, id, now))
+            TRACE(c->env, now, address_removed, .connection = c->config.number, .address_id = id, .by = "peer");
+        else
+            COUNT(c, remove_addr_unknown);
+    }
+}
+
+void addresses_disowned_expire(struct subflow *sf, braid_time now) {
+    struct tcp_info info;
+    if (sf->disowned_until > now) return;
+    sf->disowned_until = BRAID_NEVER;
+    tcp_info(sf->t, &info);
+    if (info.last_received_at > sf->disowned_at) {
+        if (sf->status == SUBFLOW_SUSPECTED && info.timeouts_in_a_row == 0)
+            subflow_set_status(sf, SUBFLOW_ACTIVE, now);
+        return;
+    }
+    subflow_reset(sf, MPTCP_RESET_UNSPECIFIED, true, now);
+}

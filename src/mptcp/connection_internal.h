@@ -1,0 +1,236 @@
+/* What the files of the connection share: its state by concern, and who offers what. */
+#ifndef MPTCP_CONNECTION_INTERNAL_H
+#define MPTCP_CONNECTION_INTERNAL_H
+
+#include <string.h>
+#include <base/list.h>
+#include <base/slice_queue.h>
+#include <base/trace.h>
+#include <mptcp/connection.h>
+
+#include "dsn_ranges.h"
+#include "limits.h"
+#include "mapping.h"
+#include "ahead.h"
+#include "window.h"
+
+#define NS_OF_MS(ms) ((braid_time)(ms)*BRAID_NS_PER_MS)
+
+/* Appendix D of RFC 8684, with the handshake before it and fast close beside it. Derived from what was sent and
+ * received (closing.c), for plain TCP as well. */
+enum connection_state {
+    STATE_OPENING,
+    STATE_ESTABLISHED,
+    STATE_FIN_WAIT_1,
+    STATE_FIN_WAIT_2,
+    STATE_CLOSING,
+    STATE_CLOSE_WAIT,
+    STATE_LAST_ACK,
+    STATE_TIME_WAIT, /* both ends said and acknowledged; subflows are on their way out */
+    STATE_CLOSED,    /* by failure or abort */
+};
+
+struct keys {
+    uint64_t local, remote;
+    uint32_t local_token, remote_token;
+    dsn64 local_idsn, remote_idsn;
+    bool token_open, remote_known;
+};
+
+/* outgoing.c. The queue holds [una, una + queue.length); [una, nxt) was given to subflows. */
+struct sending {
+    struct slice_queue queue;
+    dsn64 first, una, nxt;
+    dsn64 window_edge; /* largest DATA_ACK + window the peer offered */
+    bool shutdown;     /* the application writes no more */
+    bool write_short;  /* owed: WRITABLE */
+    bool data_fin_sent, fin_acknowledged; /* DATA_FIN, or FIN without MPTCP */
+    bool sent_reported;
+    struct dsn_ranges reinject;
+    bool reinject_urgent; /* of a lost or suspected subflow, not only by chance */
+    braid_time data_rto_at; /* BRAID_NEVER when nothing is unacknowledged */
+    unsigned data_rto_backoff;
+    braid_time starved_until; /* memory ran out */
+    uint64_t bytes_written, bytes_acknowledged, bytes_reinjected;
+    /* Fallback: subflow acknowledgements are what counts (§3.7). */
+    dsn64 linear_acknowledged;
+    bool infinite_due;
+    dsn64 infinite_dsn;
+    seq32 infinite_seq, infinite_said_at;
+    bool infinite_said;
+};
+
+/* incoming.c. The queue holds [nxt - queue.length, nxt), unread (DATA_FIN not counted). */
+struct receiving {
+    struct slice_queue queue;
+    dsn64 nxt; /* DATA_ACK */
+    struct ahead ahead;
+    bool fin_known, fin_reached;
+    dsn64 fin;
+    bool discard; /* the application let go: what still comes resets the connection */
+    uint64_t bytes_received, bytes_read;
+};
+
+/* addresses.c */
+struct remote_address {
+    uint8_t id;
+    struct ip_address address;
+    uint16_t port;
+};
+struct announcement { /* ours, by ADD_ADDR */
+    uint8_t id;
+    struct ip_address address;
+    unsigned tries;
+    braid_time due;
+    bool echoed;
+};
+struct removal { /* ours, by REMOVE_ADDR */
+    uint8_t id;
+    unsigned times_left;
+    uint64_t last_subflow; /* number of the one it was said on, plus one */
+    braid_time due;
+};
+struct addresses {
+    struct remote_address remote[REMOTE_ADDRESSES_MAX]; /* [0] is the first subflow's */
+    unsigned remote_count;
+    struct announcement announced[ANNOUNCEMENTS_MAX];
+    unsigned announced_count;
+    struct removal removals[REMOVALS_MAX];
+    unsigned removal_count;
+    uint8_t used_ids[256 / 8]; /* of ours, the peer knows of by a join or ADD_ADDR */
+};
+
+/* path_manager.c: what became of the attempts to join from one of our paths to one of the peer's addresses. */
+struct join_target {
+    uint8_t path_id;
+    struct ip_address address;
+    uint16_t port;
+    unsigned failures;
+    braid_time not_before; /* BRAID_NEVER: not again without news */
+};
+struct path_manager {
+    bool due; /* something changed: look again */
+    struct join_target targets[JOIN_TARGETS_MAX];
+    unsigned target_count;
+    braid_time no_path_deadline; /* BRAID_NEVER while there is a subflow */
+};
+
+struct braid_connection {
+    const struct braid_env *env;
+    struct connection_config config;
+    struct flow flow;
+    void *user, *host_data;
+    braid_time now; /* of the call being served: some callbacks are not told */
+    bool client;
+    enum connection_mode mode;
+    enum connection_state state;
+    enum connection_close_reason close_reason;
+    enum icmp_error_kind icmp_kind;
+    bool established;
+    bool app_closed; /* connection_close() */
+    unsigned events;
+
+    struct list_node subflows; /* in order of number */
+    unsigned subflow_count;
+    uint64_t subflow_next_number;
+
+    struct keys keys;
+    bool checksum;
+    bool confirmed;  /* a DSS came: MPTCP works both ways, joins are allowed (§3.1) */
+    bool mapped;     /* the peer mapped data */
+    bool contiguous; /* one subflow carried all, in order: fallback by infinite mapping is possible (§3.7) */
+    bool no_join_to_first; /* the peer's C flag */
+    unsigned capable_syns;
+
+    struct sending send;
+    struct receiving receive;
+    struct window window;
+    struct addresses addresses;
+    struct path_manager paths;
+    braid_time linger_deadline; /* BRAID_NEVER until closing needs one */
+};
+
+#define COUNT(c, counter)                                                                                       \
+    do {                                                                                                        \
+        if ((c)->config.counters) (c)->config.counters->counter++;                                              \
+    } while (0)
+#define COUNT_N(c, counter, n)                                                                                  \
+    do {                                                                                                        \
+        if ((c)->config.counters) (c)->config.counters->counter += (n);                                         \
+    } while (0)
+
+static inline bool connection_linear(const struct braid_connection *c) {
+    return c->mode == CONNECTION_MODE_TCP || c->mode == CONNECTION_MODE_FALLBACK;
+}
+static inline bool connection_over(const struct braid_connection *c) {
+    return c->state == STATE_TIME_WAIT || c->state == STATE_CLOSED;
+}
+
+/* connection.c */
+void connection_raise(struct braid_connection *c, unsigned events);
+void connection_wake(struct braid_connection *c);
+/* After every entry: buries closed subflows, moves closing on, asks for what is missing. */
+void connection_settle(struct braid_connection *c, braid_time now);
+
+/* handshake.c */
+bool handshake_keys_draw(struct braid_connection *c) MUST_USE;
+void handshake_keys_close(struct braid_connection *c);
+
+/* closing.c */
+void closing_fail(struct braid_connection *c, enum connection_close_reason reason, braid_time now);
+void closing_progress(struct braid_connection *c, braid_time now);
+void closing_abort(struct braid_connection *c, enum connection_close_reason reason, braid_time now);
+void closing_fastclose_arrived(struct braid_connection *c, uint64_t receiver_key, braid_time now);
+void closing_expire(struct braid_connection *c, braid_time now);
+
+/* outgoing.c */
+bool outgoing_init(struct braid_connection *c);
+void outgoing_deinit(struct braid_connection *c);
+void outgoing_start(struct braid_connection *c, dsn64 first);
+void outgoing_schedule(struct braid_connection *c, braid_time now);
+bool outgoing_wants(const struct braid_connection *c);
+void outgoing_data_ack(struct braid_connection *c, dsn64 data_ack, uint32_t window, braid_time now);
+void outgoing_linear_acknowledged(struct braid_connection *c, uint32_t bytes, braid_time now);
+void outgoing_rto_restart(struct braid_connection *c, braid_time now);
+void outgoing_expire(struct braid_connection *c, braid_time now);
+static inline dsn64 outgoing_end(const struct braid_connection *c) {
+    return dsn64_add(c->send.una, c->send.queue.length);
+}
+static inline uint64_t outgoing_unassigned(const struct braid_connection *c) {
+    return (uint64_t)dsn64_diff(outgoing_end(c), c->send.nxt);
+}
+
+/* incoming.c */
+void incoming_init(struct braid_connection *c);
+void incoming_deinit(struct braid_connection *c);
+void incoming_start(struct braid_connection *c, dsn64 first);
+void incoming_fin(struct braid_connection *c, dsn64 fin, braid_time now);
+void incoming_linear_fin(struct braid_connection *c, braid_time now);
+
+/* window.c */
+void window_init(struct braid_connection *c);
+void window_start(struct braid_connection *c);
+uint32_t window_offer(struct braid_connection *c);
+void window_subflows_changed(struct braid_connection *c, bool more);
+void window_update(struct braid_connection *c, braid_time now);
+void window_read(struct braid_connection *c, uint64_t bytes, braid_time now);
+
+/* addresses.c */
+uint8_t address_local_id(const struct braid_connection *c, uint8_t path_id);
+void address_id_used(struct braid_connection *c, uint8_t local_id);
+void addresses_path_gone(struct braid_connection *c, uint8_t path_id, braid_time now);
+void addresses_path_back(struct braid_connection *c, const struct local_path *path, braid_time now);
+void addresses_announce_all(struct braid_connection *c, braid_time now);
+void addresses_assign(struct braid_connection *c, braid_time now);
+bool addresses_pending(const struct braid_connection *c, braid_time now);
+braid_time addresses_deadline(const struct braid_connection *c);
+
+/* path_manager.c */
+void path_manager_init(struct braid_connection *c);
+void path_manager_run(struct braid_connection *c, braid_time now);
+void path_manager_news(struct braid_connection *c, uint8_t path_id);
+void path_manager_address_news(struct braid_connection *c, const struct ip_address *address, uint16_t port);
+braid_time path_manager_deadline(const struct braid_connection *c);
+void path_manager_expire(struct braid_connection *c, braid_time now);
+
+#endif

@@ -1,0 +1,85 @@
+/* From Multipath TCP to plain TCP: at the handshake, when options do not pass, when payload is altered (RFC 8684
+ * §3.7). There is no way back up. After fallback the one subflow's bytes are the connection's bytes. */
+#include "subflow.h"
+
+static void set_mode(struct braid_connection *c, const char *reason, braid_time now) {
+    c->mode = CONNECTION_MODE_FALLBACK;
+    handshake_keys_close(c); /* nobody can join any more */
+    TRACE(c->env, now, connection_fallback, .connection = c->config.number, .reason = reason);
+    connection_raise(c, CONNECTION_PATHS);
+}
+
+void fallback_handshake(struct braid_connection *c, const char *reason, braid_time now) { set_mode(c, reason, now); }
+
+/* All that is under way is contiguous, and there is nobody else. */
+bool fallback_possible(const struct subflow *sf) {
+    return sf->first && sf->c->contiguous && subflow_only(sf->c) == sf && list_empty(&sf->c->receive.ahead.runs);
+}
+
+void fallback_enter(struct subflow *sf, const char *reason, braid_time now) {
+    struct braid_connection *c = sf->c;
+    struct sending *s = &c->send;
+    ENSURE(fallback_possible(sf));
+    /* Everything given was given to this subflow, in order: what it has unacknowledged ends at nxt. */
+    s->linear_acknowledged = dsn64_back(s->nxt, tcp_unacknowledged(sf->t));
+    s->infinite_due = true;
+    s->infinite_dsn = s->una;
+    s->infinite_seq = seq32_back(tcp_send_queue_end(sf->t), (uint32_t)dsn64_diff(s->nxt, s->una));
+    s->data_rto_at = BRAID_NEVER;
+    s->data_fin_sent = false; /* a FIN says it now */
+    /* The peer's DATA_FIN, if it came, took a number that no byte has. */
+    if (c->receive.fin_known && !c->receive.fin_reached) c->receive.fin_known = false;
+    set_mode(c, reason, now);
+    if (dsn64_gt(s->linear_acknowledged, s->una)) outgoing_linear_acknowledged(c, 0, now);
+    incoming_lift(sf, now);
+    connection_wake(c);
+}
+
+enum tcp_verdict fallback_no_data_ack(struct subflow *sf, braid_time now) {
+    COUNT(sf->c, fallback_no_dss);
+    if (fallback_possible(sf)) {
+        fallback_enter(sf, "data acknowledged without DSS", now);
+        return TCP_VERDICT_ACCEPT;
+    }
+    sf->reset_reason = MPTCP_RESET_MIDDLEBOX;
+    return TCP_VERDICT_RESET;
+}
+
+/* The mapping at `dsn` is not what was sent. Its bytes may still be a stream, of a middlebox's making: with one
+ * subflow that stream goes on without mappings; with more, this one goes. */
+void fallback_checksum_failed(struct subflow *sf, dsn64 dsn, braid_time now) {
+    struct braid_connection *c = sf->c;
+    COUNT(c, dss_checksum_failed);
+    sf->signals.fail_dsn = dsn;
+    if (fallback_possible(sf)) {
+        COUNT(c, fallback_checksum);
+        sf->signals.fail = true;
+        tcp_ack_now(sf->t);
+        fallback_enter(sf, "checksum", now);
+        return;
+    }
+    sf->reset_fail = true;
+    subflow_reset(sf, MPTCP_RESET_MIDDLEBOX, true, now);
+}
+
+void fallback_fail_arrived(struct subflow *sf, const struct mp_fail *option, braid_time now) {
+    struct braid_connection *c = sf->c;
+    COUNT(c, mp_fail_received);
+    if (!fallback_possible(sf) || connection_over(c)) return; /* with a RST: the subflow goes, that is all */
+    COUNT(c, fallback_mp_fail_received);
+    sf->signals.fail = true; /* "MUST also respond with an MP_FAIL in the reverse direction" */
+    sf->signals.fail_dsn = c->receive.nxt;
+    (void)option;
+    tcp_ack_now(sf->t);
+    fallback_enter(sf, "MP_FAIL", now);
+}
+
+enum tcp_verdict fallback_infinite_arrived(struct subflow *sf, braid_time now) {
+    COUNT(sf->c, infinite_mapping_received);
+    if (fallback_possible(sf)) {
+        fallback_enter(sf, "infinite mapping", now);
+        return TCP_VERDICT_ACCEPT;
+    }
+    sf->reset_reason = MPTCP_RESET_MPTCP_ERROR;
+    return TCP_VERDICT_RESET;
+}

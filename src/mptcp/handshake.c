@@ -1,0 +1,173 @@
+/* The first subflow's handshake: MP_CAPABLE in SYN, SYN/ACK, third ACK and first data (RFC 8684 §3.1). Whatever is
+ * wrong with it leads to plain TCP, never to a failed connection. */
+#include "subflow.h"
+
+#include <crypto/mptcp_keys.h>
+
+bool handshake_keys_draw(struct braid_connection *c) {
+    struct keys *k = &c->keys;
+    for (unsigned i = 0; i < KEY_TRIES && !k->token_open; i++) {
+        uint64_t idsn;
+        if (!c->env->random_secret(c->env->context, &k->local, sizeof(k->local))) return false;
+        mptcp_key_derive(k->local, &k->local_token, &idsn);
+        k->local_idsn = dsn64_of(idsn);
+        k->token_open = c->config.host_ops->token_open(c->config.host, c, k->local_token);
+    }
+    /* The SYN takes the first octet of the data sequence space. */
+    if (k->token_open) outgoing_start(c, dsn64_add(k->local_idsn, 1));
+    return k->token_open;
+}
+
+void handshake_keys_close(struct braid_connection *c) {
+    if (!c->keys.token_open) return;
+    c->keys.token_open = false;
+    c->config.host_ops->token_close(c->config.host, c, c->keys.local_token);
+}
+
+static void remote_key_take(struct braid_connection *c, uint64_t key) {
+    struct keys *k = &c->keys;
+    uint64_t idsn;
+    k->remote = key;
+    k->remote_known = true;
+    mptcp_key_derive(key, &k->remote_token, &idsn);
+    k->remote_idsn = dsn64_of(idsn);
+    incoming_start(c, dsn64_add(k->remote_idsn, 1));
+}
+
+struct mp_capable handshake_capable(const struct braid_connection *c) {
+    return (struct mp_capable){
+        .version = MPTCP_VERSION,
+        .checksum_required = c->config.checksum || c->checksum,
+        .hmac_sha256 = true,
+        .has_sender_key = true,
+        .sender_key = c->keys.local,
+    };
+}
+
+size_t handshake_write_syn(struct subflow *sf, const struct tcp_outgoing *segment, uint8_t *out, size_t room) {
+    struct braid_connection *c = sf->c;
+    struct mptcp_option option = {.subtype = MPTCP_MP_CAPABLE, .as.mp_capable = handshake_capable(c)};
+    if (c->mode != CONNECTION_MODE_UNDECIDED && c->mode != CONNECTION_MODE_MPTCP) return 0;
+    if (segment->flags & TCP_ACK) return mptcp_option_encode(&option, out, room);
+    if (c->capable_syns >= CAPABLE_SYNS) return 0; /* perhaps a middlebox drops SYNs with it */
+    c->capable_syns++;
+    COUNT(c, capable_syn_sent);
+    option.as.mp_capable.has_sender_key = false;
+    return mptcp_option_encode(&option, out, room);
+}
+
+/* §3.1 on flags: B set, or no algorithm we know, and the option counts as absent. */
+static bool acceptable(const struct mp_capable *m) { return !m->extensibility && m->hmac_sha256; }
+
+/* Server: what the client's SYN asks for. */
+enum tcp_verdict handshake_syn_arrived(struct subflow *sf, const struct tcp_segment *syn) {
+    struct braid_connection *c = sf->c;
+    struct mptcp_option option;
+    if (c->mode != CONNECTION_MODE_UNDECIDED) return TCP_VERDICT_ACCEPT;
+    if (!arrival_find(sf, syn, MPTCP_MP_CAPABLE, &option)) {
+        c->mode = CONNECTION_MODE_TCP; /* it never asked */
+        return TCP_VERDICT_ACCEPT;
+    }
+    const struct mp_capable *m = &option.as.mp_capable;
+    COUNT(c, capable_syn_received);
+    /* Version 0 sends its key in the SYN and knows no other way; a higher one takes ours in answer. */
+    if (m->version < MPTCP_VERSION) {
+        COUNT(c, fallback_syn_version);
+        fallback_handshake(c, "version", c->now);
+    } else if (!acceptable(m) || (m->version == MPTCP_VERSION && m->has_sender_key)) {
+        COUNT(c, fallback_syn_no_option);
+        fallback_handshake(c, "unusable MP_CAPABLE", c->now);
+    } else if (!handshake_keys_draw(c)) {
+        fallback_handshake(c, "no free token", c->now);
+    } else {
+        c->checksum = c->config.checksum || m->checksum_required;
+        c->no_join_to_first = m->no_join_to_source;
+    }
+    return TCP_VERDICT_ACCEPT;
+}
+
+static const char *syn_ack_fault(struct subflow *sf, const struct tcp_segment *segment, struct mp_capable *m) {
+    struct braid_connection *c = sf->c;
+    struct mptcp_option option;
+    if (!arrival_find(sf, segment, MPTCP_MP_CAPABLE, &option)) {
+        COUNT(c, fallback_syn_no_option);
+        return "no MP_CAPABLE in SYN/ACK";
+    }
+    *m = option.as.mp_capable;
+    if (m->version != MPTCP_VERSION) {
+        COUNT(c, fallback_syn_version);
+        return "version";
+    }
+    /* Some middleboxes send unknown options back as they came: then there is no key, or it is ours. */
+    if (!m->has_sender_key || m->sender_key == c->keys.local) {
+        COUNT(c, fallback_key_mirrored);
+        return "MP_CAPABLE mirrored";
+    }
+    if (acceptable(m) && !m->has_receiver_key) return NULL;
+    COUNT(c, fallback_syn_no_option);
+    return "unusable MP_CAPABLE";
+}
+
+/* Client: what the server's SYN/ACK grants. */
+enum tcp_verdict handshake_syn_ack_arrived(struct subflow *sf, const struct tcp_segment *segment, braid_time now) {
+    struct braid_connection *c = sf->c;
+    struct mp_capable m = {0};
+    if (c->mode != CONNECTION_MODE_UNDECIDED) return TCP_VERDICT_ACCEPT;
+    const char *fault = syn_ack_fault(sf, segment, &m);
+    if (fault) {
+        fallback_handshake(c, fault, now);
+        return TCP_VERDICT_ACCEPT;
+    }
+    remote_key_take(c, m.sender_key);
+    c->checksum = c->config.checksum || m.checksum_required;
+    c->no_join_to_first = m.no_join_to_source;
+    c->mode = CONNECTION_MODE_MPTCP;
+    return TCP_VERDICT_ACCEPT;
+}
+
+/* Server: the third packet decides. */
+enum tcp_verdict handshake_third_ack_arrived(struct subflow *sf, const struct tcp_segment *segment, braid_time now) {
+    struct braid_connection *c = sf->c;
+    struct mptcp_option option;
+    const struct mp_capable *m = &option.as.mp_capable;
+    if (c->mode != CONNECTION_MODE_UNDECIDED) return TCP_VERDICT_ACCEPT;
+    bool good = arrival_find(sf, segment, MPTCP_MP_CAPABLE, &option) && m->version == MPTCP_VERSION &&
+                m->has_receiver_key && m->receiver_key == c->keys.local && acceptable(m);
+    if (!good) {
+        COUNT(c, fallback_third_ack);
+        fallback_handshake(c, "no MP_CAPABLE in third ACK", now);
+        return TCP_VERDICT_ACCEPT;
+    }
+    remote_key_take(c, m->sender_key);
+    c->checksum = c->checksum || m->checksum_required;
+    c->mode = CONNECTION_MODE_MPTCP;
+    return TCP_VERDICT_ACCEPT;
+}
+
+void handshake_established(struct subflow *sf, braid_time now) {
+    struct braid_connection *c = sf->c;
+    if (c->mode == CONNECTION_MODE_MPTCP) {
+        if (c->client) COUNT(c, capable_established_active);
+        else COUNT(c, capable_established_passive);
+    }
+    c->established = true;
+    c->send.window_edge = dsn64_add(c->send.una, tcp_peer_window(sf->t));
+    c->addresses.remote[0] = (struct remote_address){0, sf->flow.remote, sf->flow.remote_port};
+    if (c->addresses.remote_count == 0) c->addresses.remote_count = 1;
+    window_start(c);
+    subflow_set_status(sf, SUBFLOW_ACTIVE, now);
+    connection_raise(c, CONNECTION_ESTABLISHED);
+}
+
+void handshake_confirmed(struct braid_connection *c, braid_time now) {
+    if (c->confirmed) return;
+    c->confirmed = true;
+    c->paths.due = true;
+    addresses_announce_all(c, now);
+    /* MP_CAPABLE has no B flag: that the first path is a backup is said now. */
+    LIST_EACH(&c->subflows, node, following) {
+        struct subflow *sf = SUBFLOW_OF(node);
+        if (sf->first && sf->backup_here) priority_signal(sf);
+    }
+    connection_wake(c);
+}

@@ -1,0 +1,53 @@
+/* Every adjustable constant of the connection, except the receive window's, which window.c tells with its story. */
+#ifndef MPTCP_LIMITS_H
+#define MPTCP_LIMITS_H
+
+enum mptcp_limit {
+    SUBFLOWS_DEFAULT = 8,
+    SEND_BUFFER_DEFAULT_BYTES = 4 << 20,
+    RECEIVE_BUFFER_MAX_DEFAULT_BYTES = 8 << 20,
+    RECEIVE_BUFFER_INITIAL_DEFAULT_BYTES = 256 << 10,
+    WRITABLE_PART = 4,             /* WRITABLE follows when a quarter of the send buffer is free again */
+
+    KEY_TRIES = 16,                /* keys drawn until one's token is free */
+    CAPABLE_SYNS = 3,              /* SYNs with MP_CAPABLE; later ones go without, in case a middlebox drops them */
+
+    MAPPING_BYTES_MAX = 65535,     /* what the Data-Level Length can say */
+    DSS_BYTES = 28,                /* of the longest DSS, padded: what a data segment's payload loses */
+    MAPPINGS_RECEIVED_MAX = 16384, /* of one subflow: a peer that maps every byte singly is ignored from here on */
+    GATHER_SLICES = 16,            /* given to a subflow at once */
+
+    SIGNAL_ACKS_IN_A_ROW = 2,      /* ACKs only for an option's sake, RFC 8684 §3 */
+    SIGNAL_IDS_MAX = 8,
+    SIGNAL_ECHOES_MAX = 4,
+
+    REMOTE_ADDRESSES_MAX = 16,
+    ANNOUNCEMENTS_MAX = 16,
+    ADD_ADDR_TRIES = 3,
+    ADD_ADDR_RETRY_MS = 1000,
+    REMOVALS_MAX = 16,
+    REMOVE_ADDR_TIMES = 2,         /* it has no echo: it is said once more on another subflow, or a round trip later */
+    REMOVE_PROBE_MIN_MS = 200,     /* how long a peer has to answer before a subflow that it disowned goes */
+
+    JOIN_TARGETS_MAX = 32,         /* pairs of addresses whose attempts are remembered */
+    JOIN_RETRY_FIRST_MS = 1000,
+    JOIN_RETRY_MAX_MS = 60000,
+    JOIN_CONNECT_TIMEOUT_MS = 15000,
+    THIRD_ACK_TRIES = 8,
+    THIRD_ACK_RETRY_MIN_MS = 200,
+
+    DATA_RTO_MIN_MS = 200,         /* nothing DATA_ACKed, though no subflow has it any more */
+    DATA_RTO_BACKOFF_MAX = 6,
+    REINJECT_RANGES_MAX = 4096,    /* above it neighbouring ranges become one */
+    OPPORTUNE_BYTES_MAX = 65535,   /* reinjected on suspicion alone */
+
+    QUEUE_ALLOWED_MS = 20,         /* of a path's bottleneck, while there is another path (scheduler.c) */
+    ROOM_SEGMENTS_MIN = 10,
+
+    MEMORY_RETRY_MS = 10,
+    NO_PATH_TIMEOUT_MS = 60000,    /* connection without any subflow */
+    SUBFLOW_LINGER_MS = 10000,     /* for a subflow's FIN once the connection is closed */
+    ORPHAN_TIMEOUT_MS = 60000,     /* for the peer's DATA_FIN once the application let go */
+};
+
+#endif

@@ -1,0 +1,78 @@
+#include "mapping.h"
+
+#include <base/reader.h>
+#include <wire/checksum.h>
+
+#define RING_MIN 8
+
+void mapping_list_init(struct mapping_list *list, const struct braid_env *env) {
+    *list = (struct mapping_list){.env = env};
+}
+
+void mapping_list_deinit(struct mapping_list *list) {
+    if (list->ring) list->env->release(list->env->context, list->ring, list->capacity * sizeof(list->ring[0]));
+    mapping_list_init(list, list->env);
+}
+
+struct mapping *mapping_at(const struct mapping_list *list, uint32_t index) {
+    return &list->ring[(list->head + index) & (list->capacity - 1)];
+}
+
+bool mapping_reserve(struct mapping_list *list) {
+    if (list->count < list->capacity) return true;
+    uint32_t capacity = list->capacity > 0 ? 2 * list->capacity : RING_MIN;
+    struct mapping *ring = list->env->allocate(list->env->context, capacity * sizeof(ring[0]));
+    if (!ring) return false;
+    for (uint32_t i = 0; i < list->count; i++) ring[i] = *mapping_at(list, i);
+    if (list->ring) list->env->release(list->env->context, list->ring, list->capacity * sizeof(ring[0]));
+    list->ring = ring;
+    list->capacity = capacity;
+    list->head = 0;
+    return true;
+}
+
+uint32_t mapping_search(const struct mapping_list *list, seq32 seq) {
+    uint32_t low = 0, high = list->count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (seq32_le(mapping_end(mapping_at(list, middle)), seq)) low = middle + 1;
+        else high = middle;
+    }
+    return low;
+}
+
+bool mapping_insert(struct mapping_list *list, const struct mapping *mapping) {
+    if (!mapping_reserve(list)) return false;
+    uint32_t place = list->count;
+    while (place > 0 && seq32_gt(mapping_at(list, place - 1)->seq, mapping->seq)) {
+        *mapping_at(list, place) = *mapping_at(list, place - 1);
+        place--;
+    }
+    *mapping_at(list, place) = *mapping;
+    list->count++;
+    return true;
+}
+
+struct mapping *mapping_find(const struct mapping_list *list, seq32 seq) {
+    uint32_t index = mapping_search(list, seq);
+    if (index == list->count) return NULL;
+    struct mapping *m = mapping_at(list, index);
+    return seq32_le(m->seq, seq) ? m : NULL;
+}
+
+void mapping_drop_before(struct mapping_list *list, seq32 seq) {
+    while (list->count > 0 && seq32_le(mapping_end(mapping_at(list, 0)), seq)) {
+        list->head = (list->head + 1) & (list->capacity - 1);
+        list->count--;
+    }
+}
+
+uint16_t mapping_checksum(dsn64 dsn, uint32_t relative_seq, uint32_t data_level_length, uint64_t sum) {
+    uint8_t pseudo_header[16];
+    struct writer w = writer_of(pseudo_header, sizeof(pseudo_header));
+    write_u64(&w, dsn.value);
+    write_u32(&w, relative_seq);
+    write_u16(&w, (uint16_t)data_level_length);
+    write_u16(&w, 0);
+    return checksum_finish(sum + checksum_sum(pseudo_header, sizeof(pseudo_header)));
+}

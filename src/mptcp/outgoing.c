@@ -1,0 +1,324 @@
+/* A byte's way out: written once into the send queue, given in ranges to subflows, kept until it is DATA_ACKed. */
+#include "subflow.h"
+
+#include <wire/checksum.h>
+
+bool outgoing_init(struct braid_connection *c) {
+    slice_queue_init(&c->send.queue, c->env);
+    dsn_ranges_init(&c->send.reinject, c->env);
+    c->send.data_rto_at = BRAID_NEVER;
+    return true;
+}
+
+void outgoing_deinit(struct braid_connection *c) {
+    slice_queue_deinit(&c->send.queue);
+    dsn_ranges_deinit(&c->send.reinject);
+}
+
+/* Where the numbers start; nothing was given to a subflow yet, but the application may have written. */
+void outgoing_start(struct braid_connection *c, dsn64 first) {
+    c->send.first = c->send.una = c->send.nxt = first;
+    c->send.window_edge = c->send.linear_acknowledged = first;
+}
+
+/* --- the application --- */
+
+uint32_t connection_write_room(const struct braid_connection *c) {
+    const struct sending *s = &c->send;
+    if (s->shutdown || c->state == STATE_CLOSED || s->queue.length >= c->config.send_buffer_bytes) return 0;
+    return c->config.send_buffer_bytes - (uint32_t)s->queue.length;
+}
+
+static void written(struct braid_connection *c, uint32_t bytes) {
+    c->send.bytes_written += bytes;
+    connection_wake(c);
+}
+
+uint32_t connection_write(struct braid_connection *c, const void *bytes, uint32_t length, braid_time now) {
+    uint32_t room = connection_write_room(c);
+    uint32_t part = length < room ? length : room;
+    c->now = now;
+    if (part > 0 && !slice_queue_append_copy(&c->send.queue, bytes, part)) part = 0;
+    if (part < length) c->send.write_short = true;
+    if (part > 0) written(c, part);
+    return part;
+}
+
+bool connection_write_slice(struct braid_connection *c, struct braid_slice slice, braid_time now) {
+    uint32_t length = slice.length;
+    c->now = now;
+    if (connection_write_room(c) == 0 || !slice_queue_append(&c->send.queue, slice)) {
+        c->send.write_short = true;
+        return false;
+    }
+    written(c, length);
+    return true;
+}
+
+/* --- giving ranges to subflows --- */
+
+/* The last mapping may still grow while none of it has left. */
+static struct mapping *growing(struct subflow *sf, dsn64 dsn) {
+    if (sf->sent.count == 0) return NULL;
+    struct mapping *last = mapping_at(&sf->sent, sf->sent.count - 1);
+    bool untold = seq32_ge(last->seq, tcp_snd_nxt(sf->t));
+    bool continues = dsn64_eq(mapping_data_end(last), dsn) && seq32_eq(mapping_end(last), tcp_send_queue_end(sf->t));
+    return untold && continues && last->length < MAPPING_BYTES_MAX ? last : NULL;
+}
+
+/* Hands references to [dsn, dsn + length) to TCP. Returns how many bytes it took; *sum gets theirs. */
+static uint32_t hand_over(struct braid_connection *c, struct tcp *t, dsn64 dsn, uint32_t length, uint64_t *sum,
+                          uint32_t summed_bytes) {
+    struct braid_slice slices[GATHER_SLICES];
+    uint64_t offset = (uint64_t)dsn64_diff(dsn, c->send.una);
+    uint32_t done = 0;
+    bool taken = true;
+    while (done < length && taken) {
+        size_t count = slice_queue_gather(&c->send.queue, offset + done, length - done, slices, GATHER_SLICES);
+        for (size_t i = 0; i < count; i++) {
+            uint64_t part = 0;
+            uint32_t part_length = slices[i].length;
+            if (taken && c->checksum)
+                part = checksum_shift(checksum_sum(slices[i].bytes, part_length), summed_bytes + done);
+            if (taken) taken = tcp_send(t, slices[i]);
+            if (!taken) {
+                slice_release(&slices[i]);
+                continue;
+            }
+            *sum += part;
+            done += part_length;
+        }
+    }
+    return done;
+}
+
+static void starved(struct braid_connection *c, braid_time now) {
+    c->send.starved_until = now + NS_OF_MS(MEMORY_RETRY_MS);
+}
+
+/* Maps [dsn, dsn + length) on the subflow. Returns how many bytes were given; fewer if memory ran out. */
+static uint32_t give(struct subflow *sf, dsn64 dsn, uint32_t length, braid_time now) {
+    struct braid_connection *c = sf->c;
+    struct mapping *m = growing(sf, dsn);
+    struct mapping fresh = {.seq = tcp_send_queue_end(sf->t), .dsn = dsn};
+    if (!m && !mapping_reserve(&sf->sent)) {
+        starved(c, now);
+        return 0;
+    }
+    uint32_t most = MAPPING_BYTES_MAX - (m ? m->length : 0);
+    if (!m) m = &fresh;
+    if (length > most) length = most;
+    uint32_t given = hand_over(c, sf->t, dsn, length, &m->sum, m->length);
+    if (given < length) starved(c, now);
+    if (given == 0) return 0;
+    m->length += given;
+    if (c->checksum)
+        m->checksum = mapping_checksum(m->dsn, (uint32_t)seq32_diff(m->seq, tcp_iss(sf->t)), m->length, m->sum);
+    if (m == &fresh) {
+        bool inserted = mapping_insert(&sf->sent, &fresh);
+        ENSURE(inserted); /* reserved above */
+    }
+    if (c->send.data_rto_at == BRAID_NEVER) outgoing_rto_restart(c, now);
+    return given;
+}
+
+static uint32_t segment_bytes(const struct subflow *sf) {
+    struct tcp_info info;
+    tcp_info(sf->t, &info);
+    return info.mss_bytes > 2 * DSS_BYTES ? info.mss_bytes - DSS_BYTES : DSS_BYTES;
+}
+
+/* As much of `waiting` as goes now, in whole segments unless it is the rest. */
+static uint32_t portion(const struct subflow *sf, uint64_t waiting, uint32_t room) {
+    if (waiting <= room) return waiting < MAPPING_BYTES_MAX ? (uint32_t)waiting : MAPPING_BYTES_MAX;
+    uint32_t segment = segment_bytes(sf);
+    if (room > MAPPING_BYTES_MAX) room = MAPPING_BYTES_MAX;
+    return room > segment ? room - room % segment : room;
+}
+
+static void schedule_reinjections(struct braid_connection *c, braid_time now) {
+    struct sending *s = &c->send;
+    dsn_ranges_drop_before(&s->reinject, s->una);
+    while (!dsn_ranges_empty(&s->reinject) && s->starved_until <= now) {
+        uint32_t room;
+        struct dsn_range range = dsn_ranges_first(&s->reinject);
+        struct subflow *sf = scheduler_pick(c, dsn_ranges_bytes(&s->reinject), &room);
+        if (!sf) return;
+        uint32_t length = portion(sf, (uint64_t)dsn64_diff(range.end, range.start), room);
+        uint32_t given = give(sf, range.start, length, now);
+        if (given == 0) return;
+        dsn_ranges_drop_before(&s->reinject, dsn64_add(range.start, given));
+        c->contiguous = false;
+        s->bytes_reinjected += given;
+        COUNT_N(c, reinjected_bytes, given);
+        COUNT_N(c, reinjected_segments, (given + segment_bytes(sf) - 1) / segment_bytes(sf));
+    }
+}
+
+/* New bytes that the peer's window has room for. With nothing under way and the window shut, one byte goes all the
+ * same: it is what the subflow probes the window with. */
+static uint64_t sendable(const struct braid_connection *c) {
+    const struct sending *s = &c->send;
+    uint64_t unassigned = outgoing_unassigned(c);
+    int64_t window = dsn64_diff(s->window_edge, s->nxt);
+    if (unassigned == 0) return 0;
+    if (window <= 0) return dsn64_eq(s->una, s->nxt) ? 1 : 0;
+    return unassigned < (uint64_t)window ? unassigned : (uint64_t)window;
+}
+
+static void schedule_new(struct braid_connection *c, braid_time now) {
+    struct sending *s = &c->send;
+    uint64_t waiting;
+    while ((waiting = sendable(c)) > 0 && s->starved_until <= now) {
+        uint32_t room;
+        bool probe = dsn64_ge(s->nxt, s->window_edge);
+        struct subflow *sf = probe ? scheduler_for_probe(c) : scheduler_pick(c, waiting, &room);
+        if (!sf) return;
+        uint32_t given = give(sf, s->nxt, probe ? 1 : portion(sf, waiting, room), now);
+        if (given == 0) return;
+        s->nxt = dsn64_add(s->nxt, given);
+    }
+}
+
+/* Without mappings TCP decides alone what goes when. */
+static void schedule_linear(struct braid_connection *c, braid_time now) {
+    struct sending *s = &c->send;
+    struct subflow *sf = subflow_only(c);
+    uint64_t waiting;
+    if (!sf || s->data_fin_sent) return;
+    while ((waiting = outgoing_unassigned(c)) > 0 && s->starved_until <= now) {
+        uint64_t sum = 0;
+        uint32_t length = waiting < MAPPING_BYTES_MAX ? (uint32_t)waiting : MAPPING_BYTES_MAX;
+        uint32_t given = hand_over(c, sf->t, s->nxt, length, &sum, 0);
+        s->nxt = dsn64_add(s->nxt, given);
+        if (given < length) {
+            starved(c, now);
+            return;
+        }
+    }
+}
+
+void outgoing_schedule(struct braid_connection *c, braid_time now) {
+    if (!c->established || connection_over(c)) return;
+    if (connection_linear(c)) {
+        schedule_linear(c, now);
+        return;
+    }
+    schedule_reinjections(c, now);
+    /* What blocks the peer goes first. */
+    if (dsn_ranges_empty(&c->send.reinject)) schedule_new(c, now);
+}
+
+bool outgoing_wants(const struct braid_connection *c) {
+    uint32_t room;
+    const struct sending *s = &c->send;
+    if (!c->established || connection_over(c) || s->starved_until > c->now) return false;
+    if (connection_linear(c)) return outgoing_unassigned(c) > 0 && subflow_only(c);
+    if (!dsn_ranges_empty(&s->reinject)) return scheduler_pick(c, dsn_ranges_bytes(&s->reinject), &room) != NULL;
+    uint64_t waiting = sendable(c);
+    if (waiting == 0) return false;
+    return (dsn64_ge(s->nxt, s->window_edge) ? scheduler_for_probe(c) : scheduler_pick(c, waiting, &room)) != NULL;
+}
+
+uint32_t outgoing_segment_limit(void *owner, struct tcp *t, seq32 seq, uint32_t want) {
+    struct subflow *sf = owner;
+    (void)t;
+    if (sf->c->mode != CONNECTION_MODE_MPTCP) return want;
+    const struct mapping *m = mapping_find(&sf->sent, seq);
+    ENSURE(m);
+    uint32_t left = (uint32_t)seq32_diff(mapping_end(m), seq);
+    return left < want ? left : want;
+}
+
+/* --- acknowledgement --- */
+
+static void advance(struct braid_connection *c, dsn64 to) {
+    struct sending *s = &c->send;
+    uint64_t bytes = (uint64_t)dsn64_diff(to, s->una);
+    slice_queue_drop(&s->queue, bytes);
+    s->una = to;
+    s->bytes_acknowledged += bytes;
+    dsn_ranges_drop_before(&s->reinject, to);
+    if (s->write_short && connection_write_room(c) >= c->config.send_buffer_bytes / WRITABLE_PART) {
+        s->write_short = false;
+        connection_raise(c, CONNECTION_WRITABLE);
+    }
+}
+
+void outgoing_data_ack(struct braid_connection *c, dsn64 data_ack, uint32_t window, braid_time now) {
+    struct sending *s = &c->send;
+    dsn64 last = dsn64_add(s->nxt, s->data_fin_sent ? 1 : 0);
+    if (dsn64_gt(data_ack, last)) {
+        COUNT(c, data_ack_outside);
+        return;
+    }
+    s->window_edge = dsn64_max(s->window_edge, dsn64_add(data_ack, window));
+    if (s->data_fin_sent && dsn64_eq(data_ack, last)) {
+        if (!s->fin_acknowledged) connection_wake(c);
+        s->fin_acknowledged = true;
+        data_ack = s->nxt;
+    }
+    if (dsn64_gt(data_ack, s->una)) {
+        advance(c, data_ack);
+        s->data_rto_backoff = 0;
+        outgoing_rto_restart(c, now);
+    }
+    if (s->fin_acknowledged) s->data_rto_at = BRAID_NEVER;
+}
+
+void outgoing_acknowledged(void *owner, struct tcp *t, uint32_t bytes, braid_time now) {
+    struct subflow *sf = owner;
+    struct braid_connection *c = sf->c;
+    if (connection_linear(c)) {
+        outgoing_linear_acknowledged(c, bytes, now);
+        if (c->send.infinite_said && seq32_gt(tcp_snd_una(t), c->send.infinite_said_at)) c->send.infinite_due = false;
+    } else {
+        mapping_drop_before(&sf->sent, tcp_snd_una(t));
+    }
+}
+
+void outgoing_linear_acknowledged(struct braid_connection *c, uint32_t bytes, braid_time now) {
+    struct sending *s = &c->send;
+    (void)now;
+    s->linear_acknowledged = dsn64_add(s->linear_acknowledged, bytes);
+    if (dsn64_gt(s->linear_acknowledged, s->una)) advance(c, dsn64_min(s->linear_acknowledged, s->nxt));
+}
+
+/* --- the data level's own timer (§3.3.6) --- */
+
+void outgoing_rto_restart(struct braid_connection *c, braid_time now) {
+    struct sending *s = &c->send;
+    braid_time rto = 0;
+    bool waiting = !dsn64_eq(s->una, s->nxt) || (s->data_fin_sent && !s->fin_acknowledged);
+    if (!waiting || c->mode != CONNECTION_MODE_MPTCP) {
+        s->data_rto_at = BRAID_NEVER;
+        return;
+    }
+    LIST_EACH(&c->subflows, node, following) {
+        struct subflow *sf = SUBFLOW_OF(node);
+        struct tcp_info info;
+        if (!subflow_carries(sf)) continue;
+        tcp_info(sf->t, &info);
+        if (sf->status == SUBFLOW_ACTIVE && info.rto_ns > rto) rto = info.rto_ns;
+    }
+    if (rto < NS_OF_MS(DATA_RTO_MIN_MS)) rto = NS_OF_MS(DATA_RTO_MIN_MS);
+    s->data_rto_at = now + (rto << s->data_rto_backoff);
+}
+
+/* Nothing was DATA_ACKed for long. What a subflow still has under way is its own affair; what none has any more was
+ * acknowledged by a middlebox, or dropped by a peer without room. */
+void outgoing_expire(struct braid_connection *c, braid_time now) {
+    struct sending *s = &c->send;
+    if (s->data_rto_at > now) return;
+    TRACE(c->env, now, timer_fired, .connection = c->config.number, .subflow = 0, .timer = "data");
+    if (s->data_rto_backoff < DATA_RTO_BACKOFF_MAX) s->data_rto_backoff++;
+    if (!dsn64_eq(s->una, s->nxt)) {
+        reinject_head(c, now);
+    } else if (s->data_fin_sent && !s->fin_acknowledged) {
+        LIST_EACH(&c->subflows, node, following) {
+            if (subflow_carries(SUBFLOW_OF(node))) tcp_ack_now(SUBFLOW_OF(node)->t);
+        }
+    }
+    outgoing_rto_restart(c, now);
+    connection_wake(c);
+}

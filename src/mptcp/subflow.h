@@ -1,0 +1,178 @@
+/* One subflow as the connection sees it, and what the connection's files do with one. */
+#ifndef MPTCP_SUBFLOW_H
+#define MPTCP_SUBFLOW_H
+
+#include "connection_internal.h"
+
+/* Options waiting for an ACK of this subflow to carry them. */
+struct signals {
+    bool prio;
+    bool fail;
+    dsn64 fail_dsn;
+    unsigned remove_count;
+    uint8_t remove_ids[SIGNAL_IDS_MAX];
+    unsigned echo_count;
+    struct add_addr echoes[SIGNAL_ECHOES_MAX];
+    bool announce;
+    struct add_addr announcement;
+    unsigned acks_in_a_row; /* for signals alone, since the peer last said something */
+};
+
+struct subflow {
+    struct list_node node;
+    struct braid_connection *c;
+    struct tcp *t;
+    void *flow_handle;
+    uint64_t number;
+    struct flow flow;
+    uint16_t link;
+    uint8_t path_id; /* the host's number of our path */
+    uint8_t local_id, remote_id;
+    enum subflow_status status;
+    bool first;     /* begun by MP_CAPABLE, not MP_JOIN */
+    bool ours;      /* we sent the SYN */
+    bool backup_here, backup_there;
+    bool retiring;  /* it carries no new data: the peer closed or disowned it, or we do */
+
+    /* MP_JOIN */
+    uint32_t local_nonce, remote_nonce;
+    bool third_ack_pending; /* PRE_ESTABLISHED: our HMAC is not known to have arrived */
+    unsigned third_acks;
+    braid_time third_ack_due;
+
+    /* Sending */
+    struct mapping_list sent;
+    bool data_ack_seen;
+    bool ack_arrived; /* a DATA_ACK in the segment being processed */
+    dsn64 arrived_ack;
+
+    /* Receiving: in subflow order, but not lifted yet for want of a mapping or of its end */
+    struct mapping_list mapped;
+    struct slice_queue held;
+    seq32 held_seq; /* next byte to lift */
+    struct run *hint;
+    struct rate_meter meter;
+
+    struct signals signals;
+    /* REMOVE_ADDR came: if nothing is heard until then, it goes. */
+    braid_time disowned_until, disowned_at;
+
+    bool closed;   /* TCP says so */
+    enum tcp_close_reason closed_reason;
+    bool buried;   /* the connection has drawn its conclusions */
+    uint8_t reset_reason; /* of ours: goes out in MP_TCPRST */
+    bool reset_transient, reset_fail, reset_fastclose;
+    bool peer_reset, peer_reset_transient;
+    uint8_t peer_reset_reason;
+};
+
+#define SUBFLOW_OF(node_) LIST_ENTRY(node_, struct subflow, node)
+/* subflow.c */
+struct subflow *subflow_create(struct braid_connection *c, const struct local_path *path, const struct flow *flow,
+                               bool first, bool ours) MUST_USE;
+/* At once, sending nothing. */
+void subflow_destroy(struct subflow *sf);
+void subflow_set_status(struct subflow *sf, enum subflow_status to, braid_time now);
+/* RST with MP_TCPRST. */
+void subflow_reset(struct subflow *sf, uint8_t reason, bool transient, braid_time now);
+/* Draws the conclusions from its end: reinjects, tells, plans another. */
+void subflow_bury(struct subflow *sf, braid_time now);
+/* FIN, nothing new by it from here on. */
+void subflow_retire(struct subflow *sf, braid_time now);
+static inline bool subflow_backup(const struct subflow *sf) { return sf->backup_here || sf->backup_there; }
+/* It may carry data now. */
+bool subflow_carries(const struct subflow *sf);
+/* Of those that live, the best to carry a signal; NULL if there is none. `not_on`: rather not this one. */
+struct subflow *subflow_best(const struct braid_connection *c, uint64_t not_on);
+struct subflow *subflow_only(const struct braid_connection *c); /* the one that lives, NULL if there are more or none */
+unsigned subflow_live_count(const struct braid_connection *c);
+braid_time subflow_rtt(const struct tcp_info *info);
+
+/* options.c */
+size_t options_write(void *owner, struct tcp *t, const struct tcp_outgoing *segment, uint8_t *out, size_t room);
+bool signals_pending(const struct subflow *sf);
+
+/* arrival.c */
+enum tcp_verdict arrival_segment(void *owner, struct tcp *t, const struct tcp_segment *segment, braid_time now);
+/* The first option of this kind, decoded; false if there is none or it is bad. */
+bool arrival_find(struct subflow *sf, const struct tcp_segment *segment, enum mptcp_subtype subtype,
+                  struct mptcp_option *out);
+
+/* handshake.c */
+enum tcp_verdict handshake_syn_arrived(struct subflow *sf, const struct tcp_segment *syn);
+enum tcp_verdict handshake_syn_ack_arrived(struct subflow *sf, const struct tcp_segment *segment, braid_time now);
+enum tcp_verdict handshake_third_ack_arrived(struct subflow *sf, const struct tcp_segment *segment, braid_time now);
+size_t handshake_write_syn(struct subflow *sf, const struct tcp_outgoing *segment, uint8_t *out, size_t room);
+void handshake_established(struct subflow *sf, braid_time now);
+void handshake_confirmed(struct braid_connection *c, braid_time now);
+struct mp_capable handshake_capable(const struct braid_connection *c);
+
+/* join.c */
+bool join_open(struct braid_connection *c, const struct local_path *path, const struct remote_address *to,
+               braid_time now) MUST_USE;
+enum tcp_verdict join_syn_arrived(struct subflow *sf, const struct tcp_segment *syn);
+enum tcp_verdict join_syn_ack_arrived(struct subflow *sf, const struct tcp_segment *segment, braid_time now);
+enum tcp_verdict join_third_ack_arrived(struct subflow *sf, const struct tcp_segment *segment, braid_time now);
+size_t join_write_syn(struct subflow *sf, bool answer, uint8_t *out, size_t room);
+size_t join_write_ack(struct subflow *sf, uint8_t *out, size_t room);
+void join_established(struct subflow *sf, braid_time now);
+void join_confirmed(struct subflow *sf, braid_time now);
+void join_expire(struct subflow *sf, braid_time now);
+
+/* incoming.c */
+enum tcp_verdict incoming_dss(struct subflow *sf, const struct tcp_segment *segment, const struct dss *dss,
+                              braid_time now);
+/* MP_CAPABLE with a data length maps as a DSS does (§3.1). */
+enum tcp_verdict incoming_capable(struct subflow *sf, const struct tcp_segment *segment,
+                                  const struct mp_capable *capable, braid_time now);
+void incoming_data(void *owner, struct tcp *t, seq32 seq, struct braid_slice data, braid_time now);
+void incoming_lift(struct subflow *sf, braid_time now);
+
+/* outgoing.c */
+uint32_t outgoing_segment_limit(void *owner, struct tcp *t, seq32 seq, uint32_t want);
+void outgoing_acknowledged(void *owner, struct tcp *t, uint32_t bytes, braid_time now);
+
+/* scheduler.c */
+struct subflow *scheduler_pick(const struct braid_connection *c, uint64_t waiting_bytes, uint32_t *room_bytes);
+struct subflow *scheduler_for_probe(const struct braid_connection *c);
+
+/* reinject.c */
+void reinject_subflow(struct subflow *sf, const char *reason, braid_time now);
+void reinject_opportune(struct subflow *sf, braid_time now);
+bool reinject_outstanding(const struct braid_connection *c, dsn64 dsn, const struct subflow *except);
+void reinject_head(struct braid_connection *c, braid_time now);
+void reinject_suspected(void *owner, struct tcp *t, unsigned timeouts, braid_time now);
+void reinject_recovered(void *owner, struct tcp *t, braid_time now);
+
+/* window.c */
+void window_arrived(struct subflow *sf, uint32_t bytes, braid_time now);
+uint32_t window_receive(void *owner, struct tcp *t);
+
+/* addresses.c */
+void addresses_add_arrived(struct subflow *sf, const struct add_addr *option, braid_time now);
+void addresses_remove_arrived(struct subflow *sf, const struct remove_addr *option, braid_time now);
+void addresses_disowned_expire(struct subflow *sf, braid_time now);
+void addresses_announcement_written(struct braid_connection *c, const struct add_addr *option);
+
+/* path_manager.c */
+void path_manager_joined(struct subflow *sf);
+void path_manager_failed(struct subflow *sf, braid_time now);
+
+/* priority.c */
+void priority_arrived(struct subflow *sf, const struct mp_prio *option, braid_time now);
+void priority_signal(struct subflow *sf);
+
+/* fallback.c */
+void fallback_handshake(struct braid_connection *c, const char *reason, braid_time now);
+bool fallback_possible(const struct subflow *sf);
+void fallback_enter(struct subflow *sf, const char *reason, braid_time now);
+/* An ACK for data came without DATA_ACK; what to do with its segment. */
+enum tcp_verdict fallback_no_data_ack(struct subflow *sf, braid_time now);
+void fallback_checksum_failed(struct subflow *sf, dsn64 dsn, braid_time now);
+void fallback_fail_arrived(struct subflow *sf, const struct mp_fail *option, braid_time now);
+enum tcp_verdict fallback_infinite_arrived(struct subflow *sf, braid_time now);
+
+/* closing.c */
+void closing_fin_arrived(void *owner, struct tcp *t, braid_time now);
+
+#endif

@@ -1,0 +1,216 @@
+/* The receive window, and how large it is. It is shared by all subflows and counts from the DATA_ACK (RFC 8684
+ * §3.3.4); its right edge never goes back.
+ *
+ * Why its size matters. A peer gives to its subflows all that the window permits, at once: the Linux kernel spreads it
+ * so that each subflow has the same time's worth queued. What lies queued on a subflow cannot be taken back. When one
+ * path is lost, the peer sends again what that path had, behind whatever is queued on the other: the silence that the
+ * application sees is one round trip of the surviving path plus the time that queue takes to drain. So the window is
+ * the receiver's way to keep its peer's queues short: large enough to keep every path busy, and hardly larger.
+ *
+ * How large. Bytes stay unacknowledged at the data level from when they are given to a subflow until the DATA_ACK is
+ * back. In the data order everyone waits for the slowest path, so that is the largest round-trip time of the paths in
+ * use; and bytes enter at the sum of the paths' rates. Hence
+ *
+ *     window = (sum of rates) * (worst min RTT * gain + slack)
+ *
+ * The rate of a path is the most that arrived on it in a round trip, of the last RATE_INTERVALS; counted at arrival,
+ * retransmissions included, so that filling a hole is no burst. The RTT is the smallest known, for the current one has
+ * the very queue in it that is to be avoided. With a gain of 2 the window doubles as fast as slow start does: that
+ * holds while the sum of rates still grows, by a quarter in a round trip as BBR has it, and anew when a subflow is
+ * added. Afterwards 1.25 remain, so that a path that gets faster is found out: the rate rises with the window by a
+ * quarter in a round trip until the path is full, and then the window stays with the path. The slack covers what is no
+ * round trip at all: acknowledgements held back a moment, bursts, timers. The window is never set below its initial
+ * size, so that the next message, or the start of a transfer, is not held up; nor above receive_buffer_max.
+ *
+ * What this costs. Where others keep a queue filled, the RTT is larger than its minimum without our doing, and a window
+ * of the minimum's size yields to them, as every delay-based sender does; the initial size bounds how far.
+ *
+ * Without MPTCP there is no handover to keep short: a plain TCP connection gets a generous window, several times what
+ * arrived in the last round trip, which only grows (dynamic right-sizing). */
+#include "subflow.h"
+
+enum window_constant {
+    START_GAIN_PERCENT = 200,
+    STEADY_GAIN_PERCENT = 125,
+    SLACK_US = 5000,
+    GROWTH_PERCENT = 125,         /* in one round trip: what counts as still growing */
+    ROUNDS_WITHOUT_GROWTH = 3,
+    RATE_INTERVAL_MIN_US = 5000,  /* shorter than this, a rate is only noise */
+    RTT_UNKNOWN_US = 100000,
+    USED_SHARE_PERCENT = 2,       /* of all that arrives: less, and a path's RTT does not count */
+    PLAIN_FACTOR = 4,             /* plain TCP: window per bytes arrived in a round trip */
+    STEP_BYTES = 1400,            /* the edge moves by no less (RFC 9293 §3.8.6.2.2) */
+};
+
+void window_init(struct braid_connection *c) {
+    c->window.target_bytes = c->config.receive_buffer_initial_bytes;
+    c->window.starting = true;
+}
+
+void window_start(struct braid_connection *c) {
+    c->window.round_start = c->now;
+    c->window.starting = true;
+}
+
+/* A subflow more: what the paths carry together is found out anew. One less: it is known, and this is the moment to
+ * keep queues short. */
+void window_subflows_changed(struct braid_connection *c, bool more) {
+    c->window.starting = more;
+    c->window.rounds_without_growth = 0;
+    c->window.full_bytes_per_s = 0;
+}
+
+/* --- what is offered --- */
+
+uint32_t window_offer(struct braid_connection *c) {
+    const struct receiving *r = &c->receive;
+    struct window *w = &c->window;
+    uint64_t unread = r->queue.length;
+    if (unread < w->target_bytes) {
+        uint64_t room = w->target_bytes - unread;
+        dsn64 candidate = dsn64_add(r->nxt, room);
+        int64_t step = dsn64_diff(candidate, w->edge);
+        if (step >= STEP_BYTES || (step > 0 && step >= (int64_t)w->target_bytes / 2)) w->edge = candidate;
+    }
+    int64_t window = dsn64_diff(w->edge, r->nxt);
+    if (window < 0) return 0;
+    return window < (int64_t)c->config.receive_buffer_max_bytes ? (uint32_t)window : c->config.receive_buffer_max_bytes;
+}
+
+uint32_t window_receive(void *owner, struct tcp *t) {
+    struct subflow *sf = owner;
+    (void)t;
+    return window_offer(sf->c);
+}
+
+/* The application read. A shut window must be reported on every subflow, for a peer minds each one's own, too;
+ * otherwise what comes and is acknowledged tells it in time. */
+void window_read(struct braid_connection *c, uint64_t bytes, braid_time now) {
+    struct window *w = &c->window;
+    w->opened_bytes += bytes;
+    int64_t left = dsn64_diff(w->edge, c->receive.nxt);
+    if (w->opened_bytes < 2 * STEP_BYTES && left > STEP_BYTES) return;
+    if (left > (int64_t)w->target_bytes / 2 && w->opened_bytes < w->target_bytes / 4) return;
+    w->opened_bytes = 0;
+    LIST_EACH(&c->subflows, node, following) {
+        struct subflow *sf = SUBFLOW_OF(node);
+        if (!sf->closed && sf->status != SUBFLOW_CONNECTING) tcp_window_opened(sf->t, now);
+    }
+    connection_wake(c);
+}
+
+/* --- measuring --- */
+
+static braid_time path_rtt(const struct subflow *sf) {
+    struct tcp_info info;
+    tcp_info(sf->t, &info);
+    if (info.min_rtt_ns > 0) return info.min_rtt_ns;
+    return info.receive_rtt_ns > 0 ? info.receive_rtt_ns : RTT_UNKNOWN_US * BRAID_NS_PER_US;
+}
+
+static void meter_note(struct rate_meter *m, uint64_t bytes_per_s, braid_time now) {
+    m->best[m->next].bytes_per_s = bytes_per_s;
+    m->best[m->next].at = now;
+    m->next = (m->next + 1) % RATE_INTERVALS;
+}
+
+void window_arrived(struct subflow *sf, uint32_t bytes, braid_time now) {
+    struct rate_meter *m = &sf->meter;
+    if (bytes == 0) return;
+    if (m->interval_start == 0) {
+        m->interval_start = now; /* bytes of the moment it starts belong to the interval before */
+        return;
+    }
+    m->interval_bytes += bytes;
+    braid_time interval = path_rtt(sf), passed = now - m->interval_start;
+    if (interval < RATE_INTERVAL_MIN_US * BRAID_NS_PER_US) interval = RATE_INTERVAL_MIN_US * BRAID_NS_PER_US;
+    if (passed < interval) return;
+    meter_note(m, m->interval_bytes * BRAID_NS_PER_S / passed, now);
+    m->interval_start = now;
+    m->interval_bytes = 0;
+}
+
+static uint64_t meter_best(const struct rate_meter *m, braid_time rtt_ns, braid_time now) {
+    uint64_t best = 0;
+    braid_time interval = rtt_ns;
+    if (interval < RATE_INTERVAL_MIN_US * BRAID_NS_PER_US) interval = RATE_INTERVAL_MIN_US * BRAID_NS_PER_US;
+    for (unsigned i = 0; i < RATE_INTERVALS; i++) {
+        if (m->best[i].at + 2 * RATE_INTERVALS * interval < now) continue;
+        if (m->best[i].bytes_per_s > best) best = m->best[i].bytes_per_s;
+    }
+    return best;
+}
+
+struct arrival {
+    uint64_t bytes_per_s;
+    braid_time rtt_ns;
+};
+
+static struct arrival measure(const struct braid_connection *c, braid_time now) {
+    struct arrival sum = {0};
+    LIST_EACH(&c->subflows, node, following) {
+        const struct subflow *sf = SUBFLOW_OF(node);
+        if (sf->closed || sf->status == SUBFLOW_CONNECTING || sf->status == SUBFLOW_CLOSING) continue;
+        sum.bytes_per_s += meter_best(&sf->meter, path_rtt(sf), now);
+    }
+    LIST_EACH(&c->subflows, node, following) {
+        const struct subflow *sf = SUBFLOW_OF(node);
+        if (sf->closed || sf->status == SUBFLOW_CONNECTING || sf->status == SUBFLOW_CLOSING) continue;
+        braid_time rtt = path_rtt(sf);
+        if (meter_best(&sf->meter, rtt, now) * 100 < sum.bytes_per_s * USED_SHARE_PERCENT) continue;
+        if (rtt > sum.rtt_ns) sum.rtt_ns = rtt;
+    }
+    return sum;
+}
+
+static void judge_growth(struct window *w, const struct arrival *a, braid_time now) {
+    if (now - w->round_start < a->rtt_ns) return;
+    w->round_start = now;
+    if (a->bytes_per_s * 100 >= w->full_bytes_per_s * GROWTH_PERCENT) {
+        w->full_bytes_per_s = a->bytes_per_s;
+        w->rounds_without_growth = 0;
+    } else if (++w->rounds_without_growth >= ROUNDS_WITHOUT_GROWTH) {
+        w->starting = false;
+    }
+}
+
+static uint32_t bounded(const struct braid_connection *c, uint64_t bytes) {
+    if (bytes < c->config.receive_buffer_initial_bytes) return c->config.receive_buffer_initial_bytes;
+    if (bytes > c->config.receive_buffer_max_bytes) return c->config.receive_buffer_max_bytes;
+    return (uint32_t)bytes;
+}
+
+static void update_multipath(struct braid_connection *c, braid_time now) {
+    struct window *w = &c->window;
+    struct arrival a = measure(c, now);
+    if (a.bytes_per_s == 0) return;
+    judge_growth(w, &a, now);
+    unsigned gain = w->starting ? START_GAIN_PERCENT : STEADY_GAIN_PERCENT;
+    uint64_t span_us = a.rtt_ns / BRAID_NS_PER_US * gain / 100 + SLACK_US;
+    uint32_t target = bounded(c, a.bytes_per_s * span_us / 1000000);
+    if (target == w->target_bytes) return;
+    w->target_bytes = target;
+    TRACE(c->env, now, connection_window, .connection = c->config.number, .window_bytes = target,
+          .rate_bytes_per_s = a.bytes_per_s, .rtt_us = a.rtt_ns / BRAID_NS_PER_US);
+}
+
+static void update_plain(struct braid_connection *c, braid_time now) {
+    struct window *w = &c->window;
+    struct subflow *sf = subflow_only(c);
+    if (!sf) return;
+    struct tcp_info info;
+    tcp_info(sf->t, &info);
+    braid_time rtt = info.receive_rtt_ns > 0 ? info.receive_rtt_ns : path_rtt(sf);
+    if (now - w->round_start < rtt) return;
+    uint64_t arrived = c->receive.bytes_received - w->round_bytes;
+    w->round_bytes = c->receive.bytes_received;
+    w->round_start = now;
+    uint32_t target = bounded(c, PLAIN_FACTOR * arrived);
+    if (target > w->target_bytes) w->target_bytes = target;
+}
+
+void window_update(struct braid_connection *c, braid_time now) {
+    if (!c->established) return;
+    if (connection_linear(c)) update_plain(c, now);
+    else update_multipath(c, now);
+}

@@ -1,0 +1,32 @@
+/* The receive window, shared by all subflows. Its story is told in window.c. */
+#ifndef MPTCP_WINDOW_H
+#define MPTCP_WINDOW_H
+
+#include <braid/env.h>
+#include <base/seq.h>
+
+#define RATE_INTERVALS 10
+
+/* How fast bytes arrive on one subflow: the best of the last RATE_INTERVALS round trips. */
+struct rate_meter {
+    braid_time interval_start; /* 0: nothing came yet */
+    uint64_t interval_bytes;
+    struct {
+        uint64_t bytes_per_s;
+        braid_time at;
+    } best[RATE_INTERVALS];
+    unsigned next;
+};
+
+struct window {
+    dsn64 edge;            /* largest DATA_ACK + window ever offered: never goes back */
+    uint32_t target_bytes; /* what the window would be with nothing left unread */
+    bool starting;         /* rates still grow */
+    unsigned rounds_without_growth;
+    braid_time round_start;
+    uint64_t full_bytes_per_s; /* the most seen when growth was last judged */
+    uint64_t round_bytes;      /* plain TCP: arrived in this round trip */
+    uint64_t opened_bytes;     /* read by the application since it was last considered to tell the peer */
+};
+
+#endif
