@@ -1,0 +1,107 @@
+#include "run_options.h"
+
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char help[] =
+    "Usage: braid run [OPTION]... [--] COMMAND [ARGUMENT]...\n"
+    "\n"
+    "Runs COMMAND in a network namespace whose only way out is braid: its TCP connections become Multipath TCP\n"
+    "over all uplinks, and survive the loss of any of them. The command's exit status is braid's.\n"
+    "\n"
+    "  -u, --uplink IFACE[:backup]  an interface to use, in order of preference; may be given several times\n"
+    "                               (default: every interface that has a default route)\n"
+    "  -p, --policy handover        the first uplink carries everything, the others stand by (default)\n"
+    "  -p, --policy aggregate       all uplinks carry at the same time, but those marked :backup\n"
+    "  -t, --trace FILE             write what happens as JSON, one event a line\n"
+    "  -c, --pcap FILE              write packets of uplinks and programs as pcapng, for Wireshark\n"
+    "  -l, --live                   show rate, round-trip time and state of each uplink on standard error\n"
+    "      --checksum               ask servers for the checksum of RFC 8684 over data and mapping\n"
+    "      --congestion NAME        cubic (default) or newreno\n"
+    "  -h, --help                   this text\n"
+    "\n"
+    "Needs CAP_NET_ADMIN and CAP_NET_RAW, as root has them.\n";
+
+void run_options_help(void) { fputs(help, stdout); }
+
+static bool complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static bool complain(const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    fputs("braid run: ", stderr);
+    vfprintf(stderr, format, arguments);
+    fputc('\n', stderr);
+    va_end(arguments);
+    return false;
+}
+
+static bool take_uplink(struct run_options *out, char *text) {
+    static const char suffix[] = ":backup";
+    if (out->uplink_count == BRAID_LINKS_MAX - 1) return complain("more than %d uplinks", BRAID_LINKS_MAX - 1);
+    struct engine_uplink_choice *choice = &out->uplinks[out->uplink_count];
+    size_t length = strlen(text), tail = sizeof(suffix) - 1;
+    choice->backup = length > tail && strcmp(text + length - tail, suffix) == 0;
+    if (choice->backup) text[length - tail] = 0;
+    choice->interface = text;
+    if (*text == 0) return complain("--uplink wants the name of an interface, or NAME:backup");
+    for (size_t i = 0; i < out->uplink_count; i++)
+        if (strcmp(out->uplinks[i].interface, text) == 0) return complain("uplink %s is named twice", text);
+    out->uplink_count++;
+    return true;
+}
+
+static bool take_policy(struct run_options *out, const char *text) {
+    out->policy = ENGINE_POLICY_HANDOVER;
+    if (strcmp(text, "handover") == 0) return true;
+    out->policy = ENGINE_POLICY_AGGREGATE;
+    if (strcmp(text, "aggregate") == 0) return true;
+    return complain("policy %s is unknown; there are handover and aggregate", text);
+}
+
+static bool take_congestion(struct run_options *out, const char *text) {
+    out->congestion = text;
+    if (strcmp(text, "cubic") == 0 || strcmp(text, "newreno") == 0) return true;
+    return complain("congestion control %s is unknown; there are cubic and newreno", text);
+}
+
+enum { LONG_CHECKSUM = 256, LONG_CONGESTION };
+
+static const struct option long_options[] = {
+    {"uplink", required_argument, NULL, 'u'},   {"policy", required_argument, NULL, 'p'},
+    {"trace", required_argument, NULL, 't'},    {"pcap", required_argument, NULL, 'c'},
+    {"live", no_argument, NULL, 'l'},           {"checksum", no_argument, NULL, LONG_CHECKSUM},
+    {"help", no_argument, NULL, 'h'},           {"congestion", required_argument, NULL, LONG_CONGESTION},
+    {0},
+};
+
+static bool take_option(struct run_options *out, int option, char **argv) {
+    switch (option) {
+    case 'u': return take_uplink(out, optarg);
+    case 'p': return take_policy(out, optarg);
+    case 't': out->trace_path = optarg; return true;
+    case 'c': out->pcap_path = optarg; return true;
+    case 'l': out->live = true; return true;
+    case 'h': out->help = true; return true;
+    case LONG_CHECKSUM: out->checksum = true; return true;
+    case LONG_CONGESTION: return take_congestion(out, optarg);
+    case ':': return complain("%s wants a value; see braid run --help", argv[optind - 1]);
+    default: break;
+    }
+    if (optopt != 0 && optopt < LONG_CHECKSUM) return complain("unknown option -%c; see braid run --help", optopt);
+    return complain("unknown option %s; see braid run --help", argv[optind - 1]);
+}
+
+bool run_options_parse(int argc, char **argv, struct run_options *out) {
+    int option;
+    *out = (struct run_options){.policy = ENGINE_POLICY_HANDOVER};
+    opterr = 0;
+    optind = 1;
+    /* "+": what follows the command's name is the command's. */
+    while ((option = getopt_long(argc, argv, "+:u:p:t:c:lh", long_options, NULL)) != -1)
+        if (!take_option(out, option, argv)) return false;
+    out->command = argv + optind;
+    if (out->help || *out->command != NULL) return true;
+    return complain("which command? Usage: braid run [OPTION]... [--] COMMAND [ARGUMENT]...");
+}

@@ -1,0 +1,22 @@
+/* The command line of `braid run`. */
+#ifndef APP_RUN_OPTIONS_H
+#define APP_RUN_OPTIONS_H
+
+#include <host/engine.h>
+
+struct run_options {
+    struct engine_uplink_choice uplinks[BRAID_LINKS_MAX];
+    size_t uplink_count;
+    enum engine_policy policy;
+    const char *trace_path, *pcap_path;
+    const char *congestion;
+    bool checksum, live;
+    bool help;
+    char **command; /* ends with NULL */
+};
+
+/* False: what is wrong was said on standard error, in one line. argv is changed. */
+bool run_options_parse(int argc, char **argv, struct run_options *out);
+void run_options_help(void);
+
+#endif

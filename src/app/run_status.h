@@ -1,0 +1,14 @@
+/* What each uplink does right now: into the trace ten times a second, and onto the terminal. */
+#ifndef APP_RUN_STATUS_H
+#define APP_RUN_STATUS_H
+
+#include <host/engine.h>
+#include "relay.h"
+
+struct run_status;
+
+/* `live`: lines on standard error, in place if that is a terminal, once a second otherwise. NULL: no memory. */
+struct run_status *run_status_create(struct engine *engine, struct relays *relays, bool live);
+void run_status_destroy(struct run_status *status); /* NULL is fine */
+
+#endif
