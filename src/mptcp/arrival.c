@@ -111,6 +111,7 @@ enum tcp_verdict arrival_segment(void *owner, struct tcp *t, const struct tcp_se
     enum tcp_verdict verdict = TCP_VERDICT_ACCEPT;
     (void)t;
     if (segment->flags & TCP_RST) sf->peer_reset = true;
+    else if (segment->flags & TCP_SYN) sf->held_seq = seq32_add(segment->seq, 1);
     if (c->mode == CONNECTION_MODE_TCP) {
         window_arrived(sf, segment->payload_length, now);
         return verdict;

@@ -15,9 +15,10 @@ void incoming_deinit(struct braid_connection *c) {
     ahead_deinit(&c->receive.ahead);
 }
 
+/* Where the peer's numbers start; what our SYN/ACK offered counts from there. */
 void incoming_start(struct braid_connection *c, dsn64 first) {
+    c->window.edge = dsn64_add(first, (uint64_t)dsn64_diff(c->window.edge, c->receive.nxt));
     c->receive.nxt = first;
-    c->window.edge = first;
 }
 
 /* --- mappings --- */
