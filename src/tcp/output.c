@@ -337,11 +337,13 @@ size_t tcp_output(struct tcp *t, struct braid_packet_out *packets, size_t room, 
     while (count < room) {
         struct step step = next_step(t, now);
         if (step.kind == STEP_NONE) break;
-        if (!perform(t, &step, &packets[count], now)) {
-            t->starved_until = now + STARVED_NS; /* memory is short: try again later */
+        if (perform(t, &step, &packets[count], now)) {
+            count++;
+        } else if (now < t->starved_until) {
             break;
+        } else {
+            t->starved_until = now + STARVED_NS; /* memory is short: data waits, ACKs need not */
         }
-        count++;
     }
     if (t->state == TCP_STATE_CLOSED) return count;
     if (state_is_synchronized(t->state)) note_limits(t);

@@ -28,14 +28,14 @@ struct world {
     struct braid_env env;
     struct prng prng;
     uint64_t allocated_bytes, allocations;
-    uint64_t fail_at; /* this allocation, counted from 1, and (fail_for - 1) after it fail; 0: none */
-    uint64_t fail_for;
+    uint64_t fail_at; /* this allocation, counted from 1, fails; 0: none */
+    bool dry;         /* every allocation fails */
 };
 
 static void *world_allocate(void *context, size_t size) {
     struct world *w = context;
     w->allocations++;
-    if (w->fail_at > 0 && w->allocations >= w->fail_at && w->allocations < w->fail_at + w->fail_for) return NULL;
+    if (w->dry || w->allocations == w->fail_at) return NULL;
     w->allocated_bytes += size;
     return malloc(size);
 }
@@ -498,6 +498,8 @@ static braid_time pair_next(const struct pair *p) {
         braid_time deadline = tcp_deadline(p->ends[i].t);
         if (deadline < next) next = deadline;
     }
+    /* Applications that found no memory try again. */
+    if ((p->world.fail_at > 0 || p->world.dry) && next > p->now + 10 * MS) next = p->now + 10 * MS;
     return next;
 }
 
