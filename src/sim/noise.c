@@ -58,12 +58,12 @@ static bool lost_in_burst(struct noise *noise, enum sim_direction direction) {
     return noise->burst[direction] && happens(noise, config->burst_loss);
 }
 
+/* Bits that stand together: flips far apart may cancel in TCP's checksum, and then nobody could tell. */
 static void corrupt(struct noise *noise, struct sim_packet *packet) {
     sim_packet_complete_checksum(packet);
-    for (uint64_t bits = 1 + prng_below(&noise->prng, 3); bits > 0; bits--) {
-        uint64_t bit = prng_below(&noise->prng, (uint64_t)packet->length * 8);
-        packet->bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
-    }
+    uint64_t first = prng_below(&noise->prng, (uint64_t)packet->length * 8 - 2);
+    for (uint64_t bit = first; bit <= first + prng_below(&noise->prng, 3); bit++)
+        packet->bytes[bit / 8] ^= (uint8_t)(0x80u >> bit % 8);
 }
 
 static braid_time up_to(struct noise *noise, braid_time most) { return prng_below(&noise->prng, most + 1); }

@@ -71,7 +71,7 @@ struct sim_noise_config {
     double reorder;            /* held back for up to reorder_ns, others overtake it */
     braid_time reorder_ns;
     double duplicate;          /* a copy follows, up to reorder_ns later */
-    double corrupt;            /* one to three bits flip, anywhere in the packet */
+    double corrupt;            /* up to three bits in a row flip, anywhere in the packet */
     braid_time jitter_ns;      /* every packet waits up to that long, and keeps its place */
     /* Bursts of loss (Gilbert and Elliott): chances a packet to fall into a burst, and in one to leave it; in one, all
      * are lost with the given probability. */
