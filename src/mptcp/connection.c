@@ -96,12 +96,16 @@ unsigned connection_take_events(struct braid_connection *c) {
 
 /* --- driving --- */
 
-/* A subflow that ended stays until its last packet, a RST as a rule, is out. */
-static void subflows_sweep(struct braid_connection *c, braid_time now) {
+static void subflows_bury(struct braid_connection *c, braid_time now) {
     LIST_EACH(&c->subflows, node, following) {
         struct subflow *sf = SUBFLOW_OF(node);
         if (sf->closed && !sf->buried) subflow_bury(sf, now);
     }
+}
+
+/* A subflow that ended stays until its last packet, a RST as a rule, is out. */
+static void subflows_sweep(struct braid_connection *c, braid_time now) {
+    subflows_bury(c, now);
     LIST_EACH(&c->subflows, node, following) {
         struct subflow *sf = SUBFLOW_OF(node);
         if (sf->buried && !tcp_wants_output(sf->t, now)) subflow_destroy(sf);
@@ -109,9 +113,9 @@ static void subflows_sweep(struct braid_connection *c, braid_time now) {
 }
 
 void connection_settle(struct braid_connection *c, braid_time now) {
-    subflows_sweep(c, now);
-    closing_progress(c, now);
-    subflows_sweep(c, now); /* closing may have ended some */
+    subflows_bury(c, now);
+    closing_progress(c, now); /* the one that just ended may be what says that our FIN was acknowledged */
+    subflows_sweep(c, now);   /* closing may have ended some */
 }
 
 void connection_input(struct braid_connection *c, struct subflow *sf, const struct tcp_segment *segment,
