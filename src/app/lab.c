@@ -368,6 +368,7 @@ int lab_main(int argc, char **argv) {
             return bad_use("the scenario has no run \"%s\"", request.runs[i]);
     if (!find_hosts(&request, &host) || !make_out(&request)) return BAD_USE;
     char *braid = own_path();
+    request.options.folder = get_current_dir_name();
     request.options.braid = braid != NULL ? braid : "braid";
     request.options.on = request.on;
     request.options.on_count = request.on_count;

@@ -24,11 +24,12 @@ struct lab_on {
 
 struct lab_options {
     struct scenario *scenario;
-    const char *braid; /* path of this program */
-    const char *out;   /* absolute folder for results, NULL: none */
-    bool quiet;        /* no live lines, no notes */
-    bool play_events;  /* the timeline also for the one command */
-    struct lab_on *on; /* commands in the background of the one command */
+    const char *braid;  /* path of this program */
+    const char *folder; /* where commands start: ours */
+    const char *out;    /* absolute folder for results, NULL: none */
+    bool quiet;         /* no live lines, no notes */
+    bool play_events;   /* the timeline also for the one command */
+    struct lab_on *on;  /* commands in the background of the one command */
     size_t on_count;
 };
 

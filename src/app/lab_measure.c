@@ -128,7 +128,8 @@ static struct lab_gap window_of(const struct lab_measurement *measurement, size_
     braid_time at = measurement->happenings[happening].at_ns;
     struct lab_gap window = {at > WINDOW_BEFORE_NS ? at - WINDOW_BEFORE_NS : 0, at + WINDOW_AFTER_NS};
     for (size_t i = happening + 1; i < measurement->happening_count; i++) {
-        if (measurement->happenings[i].at_ns <= at) continue; /* at the same time */
+        if (measurement->happenings[i].event->at_ns <= measurement->happenings[happening].event->at_ns)
+            continue; /* meant to be at the same time */
         if (measurement->happenings[i].at_ns < window.to_ns) window.to_ns = measurement->happenings[i].at_ns;
         break;
     }
@@ -251,17 +252,19 @@ static void add_events(const struct lab_measurement *measurement, const struct l
         const struct lab_happening *happening = &measurement->happenings[i];
         struct lab_gap gap;
         char text[256];
-        bool silent = gaps != NULL ? silence_of_output(measurement, gaps, i, &gap)
-                                   : lab_measure_silence(measurement, i, &gap);
         describe(happening->event, lab, text, sizeof(text));
         json_t *event = json_pack("{s:s, s:s, s:f}", "name", happening->event->name, "what", text, "at_s",
                                   seconds(happening->at_ns));
+        json_array_append_new(events, event);
+        if (happening->event->action == SCENARIO_EXEC) continue;
+        bool silent = gaps != NULL ? silence_of_output(measurement, gaps, i, &gap)
+                                   : lab_measure_silence(measurement, i, &gap);
+        json_object_set_new(event, "link", json_string(lab->scenario->links[happening->event->link].name));
         json_object_set_new(silences, happening->event->name,
                             silent ? json_real(milliseconds(gap.to_ns - gap.from_ns)) : json_null());
         if (silent)
             json_object_set_new(event, "silence_s",
                                 json_pack("[f, f]", seconds(gap.from_ns), seconds(gap.to_ns)));
-        json_array_append_new(events, event);
     }
     json_object_set_new(result, "silence_ms", silences);
     json_object_set_new(result, "events", events);
@@ -316,6 +319,8 @@ static void add_goodput(const struct lab_measurement *measurement, json_t *resul
                         json_real(seconds(measurement->ended_ns - measurement->started_ns)));
     if (own != NULL)
         json_object_set(result, "goodput_mbps", own);
+    else if (measurement->run->output == SCENARIO_OUTPUT_JSON)
+        json_object_set_new(result, "goodput_mbps", json_null());
     else
         json_object_set_new(result, "goodput_mbps",
                             rounded(last > 0 ? (double)measurement->bytes * 8 / last / 1e6 : 0, 0.001));

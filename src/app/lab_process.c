@@ -65,12 +65,14 @@ static void set_environment(const struct lab *lab, const struct lab_host *host) 
     setenv("LAB_HOST", host->config->name, 1);
 }
 
-static _Noreturn void become(struct lab *lab, const struct lab_start *start, int folder) {
+static _Noreturn void become(struct lab *lab, const struct lab_start *start) {
     const struct lab_host *host = &lab->hosts[start->host];
     if (start->own_group) setpgid(0, 0);
     if (setns(host->network, CLONE_NEWNET) != 0 || setns(host->names, CLONE_NEWUTS) != 0 ||
-        setns(host->mounts, CLONE_NEWNS) != 0 || fchdir(folder) != 0)
+        setns(host->mounts, CLONE_NEWNS) != 0)
         fail_in_child(host->config->name, 126);
+    /* Entering the mounts led to /. A folder under /run is not there any more. */
+    if (lab->options->folder == NULL || chdir(lab->options->folder) != 0) errno = 0;
     int in = start->in >= 0 ? start->in : open("/dev/null", O_RDONLY | O_CLOEXEC);
     use_as(in, STDIN_FILENO);
     use_as(start->out, STDOUT_FILENO);
@@ -96,19 +98,17 @@ static bool room_for_process(struct lab *lab) {
 }
 
 pid_t lab_start(struct lab *lab, const struct lab_start *start) {
-    int folder = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
     pid_t pid = -1;
-    if (folder >= 0 && room_for_process(lab)) {
+    if (room_for_process(lab)) {
         fflush(NULL);
         pid = fork();
-        if (pid == 0) become(lab, start, folder);
+        if (pid == 0) become(lab, start);
     }
     if (pid < 0) lab_say("a command cannot be started: %s", strerror(errno));
     if (pid > 0) {
         if (start->own_group) setpgid(pid, pid); /* whoever comes first */
         lab->processes[lab->process_count++] = (struct lab_process){.pid = pid};
     }
-    if (folder >= 0) close(folder);
     return pid;
 }
 

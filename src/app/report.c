@@ -73,7 +73,7 @@ static size_t collect_events(const json_t *result, const json_t *runs, const cha
             size_t i = 0;
             while (i < count && strcmp(names[i], name) != 0)
                 i++;
-            if (i < count || count == max) continue;
+            if (i < count || count == max || json_object_get(event, "link") == NULL) continue;
             names[count] = name;
             whats[count] = json_string_value(json_object_get(event, "what"));
             times[count++] = json_number_value(json_object_get(event, "at_s"));
@@ -131,15 +131,17 @@ struct columns {
     const char *names[64], *whats[64];
     double times[64];
     size_t events;
-    bool latencies, hashes;
+    bool goodputs, latencies, hashes;
 };
 
 static unsigned set_head(struct table *table, const struct columns *columns) {
     unsigned column = 0;
     table->left[column] = true;
     set(table, 0, column++, "");
-    set(table, 0, column, "goodput");
-    set(table, 1, column++, "Mb/s");
+    if (columns->goodputs) {
+        set(table, 0, column, "goodput");
+        set(table, 1, column++, "Mb/s");
+    }
     if (columns->latencies) {
         set(table, 0, column, "message, ms:");
         set(table, 1, column++, "median");
@@ -168,7 +170,7 @@ static void set_row(struct table *table, unsigned row, const struct columns *col
     unsigned column = 0;
     const char *title = json_string_value(json_object_get(run, "title"));
     set(table, row, column++, title != NULL ? title : name);
-    set_number(table, row, column++, json_object_get(run, "goodput_mbps"), 1);
+    if (columns->goodputs) set_number(table, row, column++, json_object_get(run, "goodput_mbps"), 1);
     if (columns->latencies) {
         set_number(table, row, column++, json_object_get(latencies(run), "p50"), 1);
         set_number(table, row, column++, json_object_get(latencies(run), "max"), 1);
@@ -186,7 +188,8 @@ static void set_row(struct table *table, unsigned row, const struct columns *col
 void report_table(const json_t *result, FILE *out) {
     const json_t *lab = json_object_get(result, "lab"), *runs = json_object_get(lab, "runs");
     struct table *table = calloc(1, sizeof(*table));
-    struct columns columns = {.latencies = any_run_has_latencies(result, runs),
+    struct columns columns = {.goodputs = any_run_has(result, runs, "goodput_mbps"),
+                              .latencies = any_run_has_latencies(result, runs),
                               .hashes = any_run_has(result, runs, "sha256_equal")};
     if (table == NULL) return;
     columns.events =

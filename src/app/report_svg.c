@@ -393,6 +393,7 @@ static void draw_events(const struct picture *picture, double bottom) {
     json_t *event;
     double last_x = -1000;
     json_array_foreach(json_object_get(run_at(picture, 0), "events"), index, event) {
+        if (json_object_get(event, "link") == NULL) continue;
         double x = x_of(picture, number(event, "at_s")), y = TOP - 14;
         if (x - last_x < 110) y -= 18; /* two close together do not write over each other */
         last_x = x;

@@ -1,0 +1,161 @@
+/* What `braid probe` is asked for. */
+#define _GNU_SOURCE
+#include "probe.h"
+
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "probe_internal.h"
+
+#define BAD_USE 2
+
+static const char help[] =
+    "usage: braid probe serve [--port PORT] [--mptcp]\n"
+    "       braid probe bulk HOST:PORT [--upload] [--bytes N] [--seed N] [--write-max N] [--mptcp] "
+    "[--timeout S]\n"
+    "       braid probe messages HOST:PORT [--rate N] [--size N] [--seconds N] [--mptcp]\n"
+    "       braid probe receive [--port PORT] [--mptcp]\n"
+    "       braid probe send HOST:PORT [--mptcp]\n"
+    "\n"
+    "Measures what an application sees of a TCP connection.\n"
+    "\n"
+    "  serve      answers bulk and messages\n"
+    "  bulk       transfers bytes that are checked one by one; says as JSON how fast, and when nothing came\n"
+    "  messages   sends messages at a steady rate and has them echoed; says as JSON how long that took, each "
+    "counted\n"
+    "             from when it should have been sent\n"
+    "  receive    takes one connection and copies it to standard output\n"
+    "  send       copies standard input to a connection, and waits until the other side has closed\n"
+    "\n"
+    "  --mptcp          the kernel's own MPTCP (IPPROTO_MPTCP) instead of TCP\n"
+    "  --upload         from here to there; without it, from there to here\n"
+    "  --bytes N        how many (100000000); --seed N: which (1)\n"
+    "  --write-max N    the client writes pieces of random sizes up to N, each at once\n"
+    "  --rate N         messages a second (50); --size N: bytes of each (200); --seconds N: for how long "
+    "(10)\n"
+    "  --timeout S      gives up after so long without a byte (60)\n"
+    "\n"
+    "Times in the JSON are seconds of CLOCK_MONOTONIC. Exit status 0: all was transferred and as it should "
+    "be.\n";
+
+static int bad_use(const char *what, const char *name) {
+    fprintf(stderr, "braid: %s%s%s (see braid probe --help)\n", what, name[0] != '\0' ? ": " : "", name);
+    return BAD_USE;
+}
+
+enum call { UPLOAD = 256, BYTES, SEED, WRITE_MAX, RATE, SIZE, SECONDS, TIMEOUT, PORT, MPTCP };
+static const struct option options_known[] = {
+    {"upload", no_argument, NULL, UPLOAD},
+    {"bytes", required_argument, NULL, BYTES},
+    {"seed", required_argument, NULL, SEED},
+    {"write-max", required_argument, NULL, WRITE_MAX},
+    {"rate", required_argument, NULL, RATE},
+    {"size", required_argument, NULL, SIZE},
+    {"seconds", required_argument, NULL, SECONDS},
+    {"timeout", required_argument, NULL, TIMEOUT},
+    {"port", required_argument, NULL, PORT},
+    {"mptcp", no_argument, NULL, MPTCP},
+    {"help", no_argument, NULL, 'h'},
+    {NULL, 0, NULL, 0},
+};
+
+static bool parse_number(double low, double high, double *out) {
+    char *end;
+    *out = strtod(optarg, &end);
+    return end != optarg && *end == '\0' && *out >= low && *out <= high;
+}
+
+static bool take_option(struct probe_options *options, int option) {
+    double number = 0;
+    switch (option) {
+    case UPLOAD:
+        options->upload = true;
+        return true;
+    case MPTCP:
+        options->mptcp = true;
+        return true;
+    case PORT:
+        options->port = optarg;
+        return true;
+    case BYTES:
+        if (!parse_number(1, 1e15, &number)) return false;
+        options->bytes = (uint64_t)number;
+        return true;
+    case SEED:
+        if (!parse_number(0, 1e15, &number)) return false;
+        options->seed = (uint64_t)number;
+        return true;
+    case WRITE_MAX:
+        if (!parse_number(1, 1 << 20, &number)) return false;
+        options->write_max = (uint32_t)number;
+        return true;
+    case SIZE:
+        if (!parse_number(16, 65536, &number)) return false;
+        options->size = (uint32_t)number;
+        return true;
+    case RATE:
+        return parse_number(0.1, 100000, &options->rate);
+    case SECONDS:
+        return parse_number(0.01, 86400, &options->seconds);
+    case TIMEOUT:
+        return parse_number(0.01, 86400, &options->timeout_s);
+    default:
+        return false;
+    }
+}
+
+/* HOST:PORT or [HOST]:PORT */
+static bool take_server(struct probe_options *options, char *text) {
+    char *colon = strrchr(text, ':');
+    if (colon == NULL || colon == text || colon[1] == '\0') return false;
+    *colon = '\0';
+    if (text[0] == '[' && colon[-1] == ']') {
+        colon[-1] = '\0';
+        text++;
+    }
+    options->host = text;
+    options->port = colon + 1;
+    return true;
+}
+
+static const struct kind {
+    const char *name;
+    bool client;
+    int (*run)(const struct probe_options *options);
+} kinds[] = {
+    {"serve", false, probe_serve},     {"bulk", true, probe_bulk}, {"messages", true, probe_messages},
+    {"receive", false, probe_receive}, {"send", true, probe_send},
+};
+
+int probe_main(int argc, char **argv) {
+    struct probe_options options = {.port = "7000",
+                                    .bytes = 100000000,
+                                    .seed = 1,
+                                    .rate = 50,
+                                    .size = 200,
+                                    .seconds = 10,
+                                    .timeout_s = 60};
+    optind = 1;
+    opterr = 0;
+    for (int option; (option = getopt_long(argc, argv, "h", options_known, NULL)) != -1;) {
+        if (option == 'h') {
+            fputs(help, stdout);
+            return 0;
+        }
+        if (!take_option(&options, option)) return bad_use("not understood", argv[optind - 1]);
+    }
+    if (optind >= argc) return bad_use("what shall it do? serve, bulk, messages, receive or send", "");
+    const struct kind *kind = NULL;
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+        if (strcmp(kinds[i].name, argv[optind]) == 0) kind = &kinds[i];
+    if (kind == NULL) return bad_use("not understood", argv[optind]);
+    int wanted = kind->client ? 2 : 1;
+    if (argc - optind != wanted)
+        return bad_use(kind->client ? "which HOST:PORT?" : "too much said", argv[argc - 1]);
+    if (kind->client && !take_server(&options, argv[optind + 1]))
+        return bad_use("not HOST:PORT", argv[optind + 1]);
+    signal(SIGPIPE, SIG_IGN);
+    return kind->run(&options);
+}
