@@ -9,9 +9,15 @@ struct fd_watch {
     void *context;
 };
 
+/* libuv stops watching a descriptor that shows an error, such as a packet socket whose interface went down: it is
+ * watched again, for the owner takes the error off it by its next read, or ends the watch itself. */
 static void on_poll(uv_poll_t *poll, int status, int events) {
     struct fd_watch *watch = poll->data;
-    watch->on_ready(watch->context, status < 0 ? watch->events : events);
+    if (status < 0) {
+        events = watch->events;
+        uv_poll_start(&watch->poll, events, on_poll);
+    }
+    watch->on_ready(watch->context, events);
 }
 
 struct fd_watch *fd_watch_create(uv_loop_t *loop, int fd, int events, void (*on_ready)(void *context, int events),
