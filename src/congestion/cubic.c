@@ -11,6 +11,9 @@
 /* C = 0.4 segments/s^3 and beta = 0.7 (RFC 9438 §4.1). */
 #define BETA_NUMERATOR 7
 #define BETA_DENOMINATOR 10
+/* (1 + beta) / 2 */
+#define CONVERGENCE_NUMERATOR 17
+#define CONVERGENCE_DENOMINATOR 20
 /* ms^3 that make 1/1024 segment: 10^9 / 0.4 / 1024. */
 #define MS_CUBED_PER_UNIT UINT64_C(2441406)
 #define UNITS_PER_SEGMENT 1024
@@ -172,9 +175,7 @@ static void reduce(struct congestion *c) {
     remember_for_undo(c, q);
     /* Fast convergence (RFC 9438 §4.7): leave room for a newcomer when the saturation point went down. */
     bool lower = c->cwnd_bytes < q->w_max_bytes;
-    q->w_max_bytes = lower ? (uint32_t)((uint64_t)c->cwnd_bytes * (BETA_DENOMINATOR + BETA_NUMERATOR) /
-                                        (2 * BETA_DENOMINATOR))
-                           : c->cwnd_bytes;
+    q->w_max_bytes = lower ? c->cwnd_bytes / CONVERGENCE_DENOMINATOR * CONVERGENCE_NUMERATOR : c->cwnd_bytes;
     q->cwnd_prior_bytes = c->cwnd_bytes;
     q->epoch_open = false;
     /* The window instead of what is in flight, as §4.6 allows: it grows only while it is what limits. */

@@ -1,4 +1,4 @@
-/* A segment comes in (RFC 9293 §3.10.7.4, with RFC 5961 and RFC 7323): every check has its reason and its counter. */
+/* A segment comes in (RFC 9293 §3.10.7.4, with RFC 5961 and RFC 7323): every check has its reason and counter. */
 #include "tcp_internal.h"
 
 enum acceptability { ACCEPTABLE, OLD_DATA, OLD_EMPTY, BEYOND };

@@ -19,7 +19,8 @@ static void fill_sack(const struct tcp *t, struct tcp_options *o) {
         reassembly_block_of(&t->reassembly, o->sack[0].start, &around)) {
         o->sack[count++] = around;
     }
-    o->sack_count = (uint8_t)(count + reassembly_blocks(&t->reassembly, o->sack + count, TCP_SACK_BLOCKS_MAX - count));
+    uint32_t room = TCP_SACK_BLOCKS_MAX - count;
+    o->sack_count = (uint8_t)(count + reassembly_blocks(&t->reassembly, o->sack + count, room));
 }
 
 static void fill_own_options(const struct tcp *t, uint8_t flags, struct tcp_options *o, braid_time now) {

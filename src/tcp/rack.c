@@ -132,12 +132,9 @@ void probe_on_ack(struct tcp *t, const struct acknowledgement *a) {
     struct probe *p = &t->probe;
     seq32 ack = a->segment->ack;
     if (!p->outstanding || seq32_lt(ack, p->end)) return;
-    if (!p->retransmission || dsack_matches_probe(t, a)) {
-        p->outstanding = false;
-    } else if (seq32_gt(ack, p->end)) {
-        p->outstanding = false;
-        recovery_repaired_by_probe(t, a->now);
-    } else if (a->duplicate && a->segment->options.sack_count == 0) {
-        p->outstanding = false;
-    }
+    bool both_arrived = dsack_matches_probe(t, a) || (a->duplicate && a->segment->options.sack_count == 0);
+    bool answered = !p->retransmission || both_arrived || seq32_gt(ack, p->end);
+    if (!answered) return;
+    p->outstanding = false;
+    if (p->retransmission && !both_arrived) recovery_repaired_by_probe(t, a->now);
 }

@@ -1,6 +1,6 @@
 /* How fast the path delivers, measured at each ACK (draft-cheng-iccrg-delivery-rate-estimation): what was delivered
- * between the sending of the newest delivered record and its delivery, over the longer of how long the sending and how
- * long the acknowledging of it took. */
+ * between the sending of the newest delivered record and its delivery, over the longer of how long the sending and
+ * how long the acknowledging of it took. */
 #include "tcp_internal.h"
 
 void rate_sent(struct tcp *t, struct send_record *record, braid_time now) {

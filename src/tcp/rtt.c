@@ -1,7 +1,7 @@
 /* Round-trip time and retransmission timeout (RFC 6298).
  *
- * Nearly every ACK gives a sample. The mean follows each; the deviation is taken over a round trip as the largest seen
- * in it, because with many samples a round the plain filter forgets within one (RFC 7323 appendix G). */
+ * Nearly every ACK gives a sample. The mean follows each; the deviation is taken over a round trip as the largest
+ * seen in it, because with many samples a round the plain filter forgets within one (RFC 7323 appendix G). */
 #include "tcp_internal.h"
 
 #define RTO_INITIAL_NS BRAID_NS_PER_S

@@ -50,12 +50,17 @@ struct send_record *scoreboard_sent(struct scoreboard *board, seq32 start, seq32
 /* Cuts the record at `at`, inside it; returns the part behind. One record must have been reserved. */
 struct send_record *scoreboard_split(struct scoreboard *board, struct send_record *record, seq32 at);
 
-/* Changes of state. */
-void scoreboard_lose(struct scoreboard *board, struct send_record *record);       /* from in flight */
-void scoreboard_send_again(struct scoreboard *board, struct send_record *record, braid_time now); /* from lost or in flight */
-void scoreboard_unlose(struct scoreboard *board, struct send_record *record);     /* from lost */
-void scoreboard_sack(struct scoreboard *board, struct send_record *record, uint32_t pieces); /* from any but sacked */
-void scoreboard_renege(struct scoreboard *board, struct send_record *record);     /* from sacked to lost */
+/* From in flight to lost. */
+void scoreboard_lose(struct scoreboard *board, struct send_record *record);
+/* From lost, or in flight, to in flight. */
+void scoreboard_send_again(struct scoreboard *board, struct send_record *record, braid_time now);
+/* From lost back to in flight, as if nothing had been: it was a mistake. */
+void scoreboard_unlose(struct scoreboard *board, struct send_record *record);
+/* From any other state to SACKed, as so many segments. The record may be merged into its neighbour: board->touched is
+ * where it is now. */
+void scoreboard_sack(struct scoreboard *board, struct send_record *record, uint32_t pieces);
+/* From SACKed to lost: the peer threw it away. */
+void scoreboard_renege(struct scoreboard *board, struct send_record *record);
 
 /* The cumulative acknowledgement passed it, or a part at its front. */
 void scoreboard_drop(struct scoreboard *board, struct send_record *record);

@@ -318,6 +318,42 @@ static void the_delivery_rate_is_that_of_the_path(void **state) {
     pair_destroy(&p);
 }
 
+/* --- telling --- */
+
+static unsigned states, losses, timers_fired, drops, congestion_events;
+static void take_event(void *context, braid_time at, const char *event, const struct braid_trace_field *fields,
+                       size_t count) {
+    (void)context, (void)at;
+    assert_true(count >= 2);
+    assert_non_null(fields[0].name);
+    if (strcmp(event, "subflow_state") == 0) states++;
+    if (strcmp(event, "loss_detected") == 0) losses++;
+    if (strcmp(event, "timer_fired") == 0) timers_fired++;
+    if (strcmp(event, "packet_dropped") == 0) drops++;
+    if (strcmp(event, "congestion") == 0) congestion_events++;
+}
+
+static void what_happens_is_traced(void **state) {
+    (void)state;
+    pair_init(&p, 1);
+    p.world.env.trace = take_event;
+    p.ends[0].wire.loss = p.ends[1].wire.loss = 0.05;
+    p.ends[0].to_send = 1000000;
+    p.ends[0].close_when_written = p.ends[1].close_on_fin = true;
+    assert_true(pair_create(&p));
+    tcp_connect(p.ends[0].t, p.now);
+    assert_true(pair_run_until(&p, both_established, 10 * SECOND));
+    struct tcp_segment stray = {.seq = seq32_back(tcp_rcv_nxt(p.ends[1].t), 5), .flags = TCP_RST};
+    pair_inject(&p, 0, &stray, NULL, 0);
+    assert_int_equal(drops, 1);
+    braid_time start = p.now;
+    assert_true(pair_run_until(&p, both_closed, 100 * SECOND));
+    assert_int_equal(states, 6 + 5); /* each end's way from CLOSED to CLOSED */
+    assert_true(losses > 10 && timers_fired > 0);
+    assert_true(congestion_events > 10 && congestion_events < (p.now - start) / (30 * MS));
+    pair_destroy(&p);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_second_full_segment_is_acknowledged),
@@ -333,6 +369,7 @@ int main(void) {
         cmocka_unit_test(bursts_stay_small_on_a_path_with_a_round_trip),
         cmocka_unit_test(a_fast_link_is_not_paced_and_gets_super_segments),
         cmocka_unit_test(the_delivery_rate_is_that_of_the_path),
+        cmocka_unit_test(what_happens_is_traced),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

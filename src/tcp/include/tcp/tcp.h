@@ -67,7 +67,8 @@ struct tcp_owner_ops {
     /* How many payload bytes from `seq` may travel in one (super-)segment: at least 1, at most `want`. Segments never
      * cross the boundary, also when retransmitted. NULL: no boundaries. */
     uint32_t (*segment_limit)(void *owner, struct tcp *t, seq32 seq, uint32_t want);
-    /* An acceptable segment came (SYN and SYN/ACK included). Called before its ACK and payload are processed. */
+    /* An acceptable segment came (SYN, SYN/ACK and a RST that counts included). Called before its ACK and payload are
+     * processed. What was there already, in full, is not acceptable. A RST can only be accepted or dropped. */
     enum tcp_verdict (*segment_arrived)(void *owner, struct tcp *t, const struct tcp_segment *segment, braid_time now);
     /* Payload in subflow order. The reference passes to the owner. */
     void (*data_arrived)(void *owner, struct tcp *t, seq32 seq, struct braid_slice data, braid_time now);
@@ -78,14 +79,16 @@ struct tcp_owner_ops {
     /* The peer's FIN came in order: no more data_arrived. */
     void (*fin_arrived)(void *owner, struct tcp *t, braid_time now);
     /* A tail loss probe was due (`timeouts` 0) or the retransmission timer fired (`timeouts` in a row, from 1) and
-     * data is unacknowledged: the path may be gone. */
+     * data is unacknowledged: the path may be gone. The first comes two round trips (and the delay of an ACK, if only
+     * one segment is in flight) after the peer last acknowledged something new, however much is sent meanwhile. */
     void (*suspected)(void *owner, struct tcp *t, unsigned timeouts, braid_time now);
     /* After suspected(): the peer acknowledged something new. */
     void (*recovered)(void *owner, struct tcp *t, braid_time now);
     /* State is CLOSED for good; called once. The owner calls tcp_destroy() later, not from in here. */
     void (*closed)(void *owner, struct tcp *t, enum tcp_close_reason reason, braid_time now);
     /* The window to advertise now, in bytes; must not make the right edge go back by more than rounding. Called when
-     * a segment is built. */
+     * a segment is built. Increases of less than a segment are held back (silly window avoidance); data up to the
+     * largest right edge ever advertised is accepted. */
     uint32_t (*receive_window)(void *owner, struct tcp *t);
 };
 
@@ -140,8 +143,9 @@ void tcp_expire(struct tcp *t, braid_time now);
 /* Appends to the send queue, taking over the reference. Any state up to CLOSE_WAIT, before tcp_shutdown(). False:
  * no memory, or not in such a state; the caller still owns the slice. No bound: see tcp_room(). */
 bool tcp_send(struct tcp *t, struct braid_slice data) MUST_USE;
-/* Bytes that tcp_output() could put on the wire at once if they were queued: congestion window and the peer's window,
- * less what is in flight and what is queued unsent. 0 unless data may flow (ESTABLISHED, CLOSE_WAIT). */
+/* Bytes that tcp_output() could put on the wire if they were queued, at once or as the pace lets them: congestion
+ * window and the peer's window, less what is in flight, lost and queued unsent. What the congestion window leaves is
+ * rounded down to whole segments. 0 unless data may flow (ESTABLISHED, CLOSE_WAIT). */
 uint32_t tcp_room(const struct tcp *t);
 /* Queued but never sent. */
 uint32_t tcp_unsent(const struct tcp *t);
@@ -159,7 +163,8 @@ void tcp_ack_now(struct tcp *t);
 void tcp_ack_soon(struct tcp *t, braid_time now);
 /* The owner freed receive space: sends a window update if it is worth one (RFC 9293 §3.8.6.2.2). */
 void tcp_window_opened(struct tcp *t, braid_time now);
-/* A keepalive probe (RFC 9293 §3.8.4): an ACK with sequence snd_nxt - 1, to make the peer answer. */
+/* A keepalive probe (RFC 9293 §3.8.4): an ACK with sequence snd_una - 1, which the peer has to answer also while data
+ * is in flight. */
 void tcp_probe(struct tcp *t);
 /* The link changed its mind about the MTU. */
 void tcp_set_mtu(struct tcp *t, uint32_t mtu_bytes);
