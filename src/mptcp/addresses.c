@@ -206,19 +206,22 @@ void addresses_add_arrived(struct subflow *sf, const struct add_addr *option, br
 
 /* §3.4.2: a peer that answers a probe has not lost the address. Until then nothing is trusted to the subflow: what it
  * had goes out on the others at once. */
-static void disown(struct subflow *sf, braid_time now) {
+static void disown(struct subflow *sf, const struct subflow *told_on, braid_time now) {
     struct tcp_info info;
+    tcp_info(told_on->t, &info);
+    braid_time cut_at = now - subflow_rtt(&info) / 2;
     tcp_info(sf->t, &info);
     braid_time wait = 2 * subflow_rtt(&info);
     if (wait < NS_OF_MS(REMOVE_PROBE_MIN_MS)) wait = NS_OF_MS(REMOVE_PROBE_MIN_MS);
     sf->disowned_at = now;
     sf->disowned_until = now + wait;
     if (sf->status == SUBFLOW_ACTIVE) subflow_set_status(sf, SUBFLOW_SUSPECTED, now);
-    reinject_subflow(sf, "REMOVE_ADDR", now);
+    reinject_cut(sf, "REMOVE_ADDR", cut_at, now);
     tcp_probe(sf->t);
 }
 
-static bool remove_one(struct braid_connection *c, uint8_t id, braid_time now) {
+static bool remove_one(const struct subflow *told_on, uint8_t id, braid_time now) {
+    struct braid_connection *c = told_on->c;
     struct addresses *a = &c->addresses;
     bool known = false;
     for (unsigned i = 1; i < a->remote_count; i++) {
@@ -230,7 +233,7 @@ static bool remove_one(struct braid_connection *c, uint8_t id, braid_time now) {
         struct subflow *sf = SUBFLOW_OF(node);
         if (sf->closed || sf->remote_id != id) continue;
         known = true;
-        if (sf->disowned_until == BRAID_NEVER) disown(sf, now);
+        if (sf->disowned_until == BRAID_NEVER) disown(sf, told_on, now);
     }
     return known;
 }
@@ -240,7 +243,7 @@ void addresses_remove_arrived(struct subflow *sf, const struct remove_addr *opti
     COUNT(c, remove_addr_received);
     for (unsigned i = 0; i < option->count; i++) {
         uint8_t id = option->address_ids[i];
-        if (remove_one(c, id, now))
+        if (remove_one(sf, id, now))
             TRACE(c->env, now, address_removed, .connection = c->config.number, .address_id = id, .by = "peer");
         else
             COUNT(c, remove_addr_unknown);

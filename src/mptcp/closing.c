@@ -83,7 +83,7 @@ static void close_subflows(struct braid_connection *c, braid_time now) {
 
 static bool everything_sent(const struct braid_connection *c) {
     if (!c->send.shutdown || outgoing_unassigned(c) > 0) return false;
-    return connection_linear(c) || dsn_ranges_empty(&c->send.reinject);
+    return connection_linear(c) || (dsn_ranges_empty(&c->send.reinject) && dsn_ranges_empty(&c->send.doubtful));
 }
 
 void closing_progress(struct braid_connection *c, braid_time now) {

@@ -47,7 +47,8 @@ struct sending {
     bool data_fin_sent, fin_acknowledged; /* DATA_FIN, or FIN without MPTCP */
     bool sent_reported;
     struct dsn_ranges reinject;
-    bool reinject_urgent; /* of a lost or suspected subflow, not only by chance */
+    struct dsn_ranges doubtful; /* unacknowledged on a path that was cut, but probably there (reinject.c) */
+    braid_time doubtful_since;  /* DATA_ACKs sent after the cut arrive from here on */
     braid_time data_rto_at; /* BRAID_NEVER when nothing is unacknowledged */
     unsigned data_rto_backoff;
     braid_time starved_until; /* memory ran out */

@@ -41,8 +41,15 @@ enum mptcp_limit {
     REINJECT_RANGES_MAX = 4096,    /* above it neighbouring ranges become one */
     OPPORTUNE_BYTES_MAX = 65535,   /* reinjected on suspicion alone */
 
-    QUEUE_ALLOWED_MS = 20,         /* of a path's bottleneck, while there is another path (scheduler.c) */
+    QUEUE_ALLOWED_MS = 15,         /* room.c, whose story they belong to */
     ROOM_SEGMENTS_MIN = 10,
+    ROOM_GROWTH_PERCENT = 125,
+    ROOM_ROUNDS_WITHOUT_GROWTH = 3,
+    ROOM_PROBE_ROUNDS = 10,
+    CROWDED_TOLERANCE_MS = 5,
+    CROWDED_ROUNDS = 4,
+    CROWDED_S = 10,
+    ARRIVAL_MARGIN_MS = 1,         /* reinject.c: of the guess what had arrived when a path was cut */
 
     MEMORY_RETRY_MS = 10,
     NO_PATH_TIMEOUT_MS = 60000,    /* connection without any subflow */

@@ -58,10 +58,11 @@ static uint32_t relative(const struct subflow *sf, seq32 seq) {
 
 static void write_data(struct pen *pen, struct subflow *sf, seq32 seq) {
     struct braid_connection *c = sf->c;
-    const struct mapping *m = mapping_find(&sf->sent, seq);
+    struct mapping *m = mapping_find(&sf->sent, seq);
     struct mptcp_option option = {.subtype = MPTCP_DSS};
     struct dss *dss = &option.as.dss;
     ENSURE(m);
+    if (m->sent_at == 0) m->sent_at = c->now;
     bool first = c->client && sf->first && !c->confirmed && dsn64_eq(m->dsn, c->send.first);
     if (first && put_capable(pen, sf, m)) return;
     dss_ack(c, dss);

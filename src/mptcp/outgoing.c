@@ -6,6 +6,7 @@
 bool outgoing_init(struct braid_connection *c) {
     slice_queue_init(&c->send.queue, c->env);
     dsn_ranges_init(&c->send.reinject, c->env);
+    dsn_ranges_init(&c->send.doubtful, c->env);
     c->send.data_rto_at = BRAID_NEVER;
     return true;
 }
@@ -13,6 +14,7 @@ bool outgoing_init(struct braid_connection *c) {
 void outgoing_deinit(struct braid_connection *c) {
     slice_queue_deinit(&c->send.queue);
     dsn_ranges_deinit(&c->send.reinject);
+    dsn_ranges_deinit(&c->send.doubtful);
 }
 
 /* Where the numbers start; nothing was given to a subflow yet, but the application may have written. */
@@ -172,7 +174,7 @@ static void schedule_new(struct braid_connection *c, braid_time now) {
     while ((waiting = sendable(c)) > 0 && s->starved_until <= now) {
         uint32_t room;
         bool probe = dsn64_ge(s->nxt, s->window_edge);
-        struct subflow *sf = probe ? scheduler_for_probe(c) : scheduler_pick(c, waiting, &room);
+        struct subflow *sf = probe ? scheduler_for_probe(c) : scheduler_pick(c, outgoing_unassigned(c), &room);
         if (!sf) return;
         uint32_t given = give(sf, s->nxt, probe ? 1 : portion(sf, waiting, room), now);
         if (given == 0) return;
@@ -204,6 +206,7 @@ void outgoing_schedule(struct braid_connection *c, braid_time now) {
         schedule_linear(c, now);
         return;
     }
+    if (dsn_ranges_empty(&c->send.reinject)) reinject_doubts_resolve(c, now);
     schedule_reinjections(c, now);
     /* What blocks the peer goes first. */
     if (dsn_ranges_empty(&c->send.reinject)) schedule_new(c, now);
@@ -214,10 +217,11 @@ bool outgoing_wants(const struct braid_connection *c) {
     const struct sending *s = &c->send;
     if (!c->established || connection_over(c) || s->starved_until > c->now) return false;
     if (connection_linear(c)) return outgoing_unassigned(c) > 0 && subflow_only(c);
-    if (!dsn_ranges_empty(&s->reinject)) return scheduler_pick(c, dsn_ranges_bytes(&s->reinject), &room) != NULL;
-    uint64_t waiting = sendable(c);
-    if (waiting == 0) return false;
-    return (dsn64_ge(s->nxt, s->window_edge) ? scheduler_for_probe(c) : scheduler_pick(c, waiting, &room)) != NULL;
+    const struct dsn_ranges *again = dsn_ranges_empty(&s->reinject) ? &s->doubtful : &s->reinject;
+    if (!dsn_ranges_empty(again)) return scheduler_pick(c, dsn_ranges_bytes(again), &room) != NULL;
+    if (sendable(c) == 0) return false;
+    bool probe = dsn64_ge(s->nxt, s->window_edge);
+    return (probe ? scheduler_for_probe(c) : scheduler_pick(c, outgoing_unassigned(c), &room)) != NULL;
 }
 
 uint32_t outgoing_segment_limit(void *owner, struct tcp *t, seq32 seq, uint32_t want) {
@@ -239,9 +243,21 @@ static void advance(struct braid_connection *c, dsn64 to) {
     s->una = to;
     s->bytes_acknowledged += bytes;
     dsn_ranges_drop_before(&s->reinject, to);
+    dsn_ranges_drop_before(&s->doubtful, to);
     if (s->write_short && connection_write_room(c) >= c->config.send_buffer_bytes / WRITABLE_PART) {
         s->write_short = false;
         connection_raise(c, CONNECTION_WRITABLE);
+    }
+}
+
+/* The window is one for all subflows (§3.3.4): what one has heard of it holds for the others, whose own news may be
+ * old, or have been lost with what was sent last. */
+static void window_share(struct braid_connection *c) {
+    int64_t window = dsn64_diff(c->send.window_edge, c->send.una);
+    if (window <= 0) return;
+    LIST_EACH(&c->subflows, node, following) {
+        struct subflow *sf = SUBFLOW_OF(node);
+        if (!sf->closed) tcp_share_window(sf->t, window < UINT32_MAX ? (uint32_t)window : UINT32_MAX);
     }
 }
 
@@ -263,7 +279,9 @@ void outgoing_data_ack(struct braid_connection *c, dsn64 data_ack, uint32_t wind
         s->data_rto_backoff = 0;
         outgoing_rto_restart(c, now);
     }
+    reinject_doubts_resolve(c, now);
     if (s->fin_acknowledged) s->data_rto_at = BRAID_NEVER;
+    window_share(c);
 }
 
 void outgoing_acknowledged(void *owner, struct tcp *t, uint32_t bytes, braid_time now) {

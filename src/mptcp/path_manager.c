@@ -168,7 +168,7 @@ void connection_path_down(struct braid_connection *c, uint8_t address_id, braid_
         if (!sf->closed) {
             TRACE(c->env, now, subflow_closed, .connection = c->config.number, .subflow = sf->number,
                   .reason = "path down");
-            reinject_subflow(sf, "path down", now);
+            reinject_cut(sf, "path down", now, now);
         }
         subflow_destroy(sf);
         lost = true;

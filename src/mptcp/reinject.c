@@ -1,5 +1,11 @@
 /* Sending again on other subflows what one may have lost (RFC 8684 §3.3.6). The first subflow goes on retransmitting
- * what it has, as long as it lives. */
+ * what it has, as long as it lives.
+ *
+ * When a path is cut, some of what it has unacknowledged did arrive: only the acknowledgements were lost. To send that
+ * first would keep the reader waiting for what it really lacks, for as long as the slow path takes to carry it. When it
+ * was sent tells: what is older than a round trip had no acknowledgement for a reason, and is lost; what is younger
+ * than the way there was still under way, and is lost; in between it is doubtful, and goes last. By then a DATA_ACK has
+ * usually covered it. If instead a DATA_ACK stops in the middle of it, it was lost after all, and goes at once. */
 #include "subflow.h"
 
 static seq32 unacknowledged_start(const struct subflow *sf, const struct mapping *m) {
@@ -7,13 +13,13 @@ static seq32 unacknowledged_start(const struct subflow *sf, const struct mapping
 }
 
 /* Queues the unacknowledged part of one mapping; at most `limit` bytes of it. */
-static uint64_t queue_mapping(struct subflow *sf, const struct mapping *m, uint64_t limit) {
+static uint64_t queue_mapping(struct subflow *sf, struct dsn_ranges *queue, const struct mapping *m, uint64_t limit) {
     struct braid_connection *c = sf->c;
     dsn64 start = dsn64_max(mapping_lift(m, unacknowledged_start(sf, m)), c->send.una);
     dsn64 end = mapping_data_end(m);
     if (dsn64_ge(start, end)) return 0;
     if ((uint64_t)dsn64_diff(end, start) > limit) end = dsn64_add(start, limit);
-    dsn_ranges_add(&c->send.reinject, start, end);
+    dsn_ranges_add(queue, start, end);
     return (uint64_t)dsn64_diff(end, start);
 }
 
@@ -25,16 +31,51 @@ static void told(struct subflow *sf, uint64_t bytes, const char *reason, braid_t
     connection_wake(c);
 }
 
-void reinject_subflow(struct subflow *sf, const char *reason, braid_time now) {
+static bool probably_arrived(const struct mapping *m, const struct tcp_info *info, braid_time cut_at) {
+    braid_time margin = NS_OF_MS(ARRIVAL_MARGIN_MS), way_there = info->srtt_ns - info->min_rtt_ns / 2;
+    if (m->sent_at == 0 || info->srtt_ns == 0 || info->min_rtt_ns > info->srtt_ns) return false;
+    return m->sent_at + way_there + margin < cut_at && m->sent_at + info->srtt_ns + margin > cut_at;
+}
+
+/* cut_at BRAID_NEVER: nothing is known to have worked until then. */
+void reinject_cut(struct subflow *sf, const char *reason, braid_time cut_at, braid_time now) {
+    struct sending *s = &sf->c->send;
+    struct tcp_info info;
     uint64_t bytes = 0;
     if (sf->c->mode != CONNECTION_MODE_MPTCP) return;
+    tcp_info(sf->t, &info);
     for (uint32_t i = 0; i < sf->sent.count; i++) {
         struct mapping *m = mapping_at(&sf->sent, i);
         if (m->reinjected || seq32_le(mapping_end(m), tcp_snd_una(sf->t))) continue;
         m->reinjected = true;
-        bytes += queue_mapping(sf, m, UINT64_MAX);
+        bool doubtful = cut_at != BRAID_NEVER && probably_arrived(m, &info, cut_at);
+        bytes += queue_mapping(sf, doubtful ? &s->doubtful : &s->reinject, m, UINT64_MAX);
+    }
+    if (!dsn_ranges_empty(&s->doubtful) && cut_at != BRAID_NEVER) {
+        struct subflow *best = subflow_best(sf->c, sf->number);
+        struct tcp_info other = {0};
+        if (best) tcp_info(best->t, &other);
+        s->doubtful_since = cut_at + subflow_rtt(&other);
     }
     told(sf, bytes, reason, now);
+}
+
+void reinject_subflow(struct subflow *sf, const char *reason, braid_time now) {
+    reinject_cut(sf, reason, BRAID_NEVER, now);
+}
+
+/* All of it goes once nothing else is to be sent again; or at once, if the first of it is what the peer waits for. */
+void reinject_doubts_resolve(struct braid_connection *c, braid_time now) {
+    struct sending *s = &c->send;
+    dsn_ranges_drop_before(&s->doubtful, s->una);
+    if (dsn_ranges_empty(&s->doubtful)) return;
+    bool awaited = now >= s->doubtful_since && dsn64_le(dsn_ranges_first(&s->doubtful).start, s->una);
+    if (!dsn_ranges_empty(&s->reinject) && !awaited) return;
+    while (!dsn_ranges_empty(&s->doubtful)) {
+        struct dsn_range range = dsn_ranges_first(&s->doubtful);
+        dsn_ranges_drop_before(&s->doubtful, range.end);
+        dsn_ranges_add(&s->reinject, range.start, range.end);
+    }
 }
 
 static const struct mapping *holder(const struct subflow *sf, dsn64 dsn) {
@@ -71,7 +112,7 @@ void reinject_opportune(struct subflow *sf, braid_time now) {
     if (!holder(sf, c->send.una) || reinject_outstanding(c, c->send.una, sf)) return;
     uint64_t bytes = 0;
     for (uint32_t i = 0; i < sf->sent.count && bytes < OPPORTUNE_BYTES_MAX; i++)
-        bytes += queue_mapping(sf, mapping_at(&sf->sent, i), OPPORTUNE_BYTES_MAX - bytes);
+        bytes += queue_mapping(sf, &c->send.reinject, mapping_at(&sf->sent, i), OPPORTUNE_BYTES_MAX - bytes);
     /* It must not come back to where it is stuck. */
     enum subflow_status status = sf->status;
     sf->status = SUBFLOW_SUSPECTED;

@@ -1,14 +1,8 @@
-/* Which subflow carries the next bytes: that with the lowest round-trip time which has room.
+/* Which subflow carries the next bytes: that with the lowest round-trip time which has room (room.c).
  *
- * Regular subflows before backups (§3.3.8), those in doubt last. Two refinements:
- *
- * Room. A congestion window that fills a path's queue is no harm to a transfer over one path, but with two it is: what
- * is sent again after one is lost would wait in the other's queue. So while there is a choice, a subflow past slow
- * start has no more in flight than its delivery rate times (min RTT + a little): QUEUE_ALLOWED_MS, or a quarter of the
- * RTT if that is more.
- *
- * Patience. When the fast subflow has no room and the slow one has, little data arrives sooner by waiting: bytes that
- * would be gone by the fast one, and there, before the slow one delivers them, are kept back. */
+ * Regular subflows go before backups (RFC 8684 §3.3.8), those in doubt last. And there is patience: when the fast
+ * subflow has no room and the slow one has, little data arrives sooner by waiting. Bytes that would be gone by the fast
+ * one, and there, before the slow one delivers them, are kept back. */
 #include "subflow.h"
 
 struct candidate {
@@ -26,16 +20,10 @@ static enum rank rank_of(const struct subflow *sf) {
     return subflow_backup(sf) ? RANK_BACKUP : RANK_REGULAR;
 }
 
-static enum rank best_rank(const struct braid_connection *c, unsigned *count) {
+static enum rank best_rank(const struct braid_connection *c) {
     enum rank best = RANK_NONE;
-    *count = 0;
     LIST_EACH(&c->subflows, node, following) {
-        enum rank rank = rank_of(SUBFLOW_OF(node));
-        if (rank < best) {
-            best = rank;
-            *count = 0;
-        }
-        if (rank == best && rank != RANK_NONE) ++*count;
+        if (rank_of(SUBFLOW_OF(node)) < best) best = rank_of(SUBFLOW_OF(node));
     }
     return best;
 }
@@ -45,30 +33,11 @@ static uint64_t rate_of(const struct candidate *k) {
     return (uint64_t)k->info.cwnd_bytes * BRAID_NS_PER_S / k->rtt_ns;
 }
 
-/* What may still enter the path without building a queue in it. */
-static uint32_t room_without_queue(const struct candidate *k) {
-    const struct tcp_info *info = &k->info;
-    if (info->max_delivery_bytes_per_s == 0 || info->min_rtt_ns == 0 || info->ssthresh_bytes == UINT32_MAX)
-        return UINT32_MAX;
-    braid_time slack = NS_OF_MS(QUEUE_ALLOWED_MS);
-    if (slack < info->min_rtt_ns / 4) slack = info->min_rtt_ns / 4;
-    uint64_t limit = info->max_delivery_bytes_per_s * ((info->min_rtt_ns + slack) / BRAID_NS_PER_US) / 1000000;
-    uint64_t least = (uint64_t)ROOM_SEGMENTS_MIN * info->mss_bytes;
-    uint64_t used = (uint64_t)info->in_flight_bytes + tcp_unsent(k->sf->t);
-    if (limit < least) limit = least;
-    if (used >= limit) return 0;
-    return limit - used < UINT32_MAX ? (uint32_t)(limit - used) : UINT32_MAX;
-}
-
-static void candidate_fill(struct candidate *k, struct subflow *sf, bool choice, uint64_t waiting_bytes) {
+static void candidate_fill(struct candidate *k, struct subflow *sf, uint64_t waiting_bytes) {
     k->sf = sf;
     tcp_info(sf->t, &k->info);
     k->rtt_ns = subflow_rtt(&k->info);
-    k->room_bytes = tcp_room(sf->t);
-    if (choice) {
-        uint32_t room = room_without_queue(k);
-        if (room < k->room_bytes) k->room_bytes = room;
-    }
+    k->room_bytes = room_of(sf, &k->info, sf->c->now);
     /* Crumbs wait until they make a segment, unless nothing else would move the window. */
     uint32_t segment = k->info.mss_bytes > 2 * DSS_BYTES ? k->info.mss_bytes - DSS_BYTES : DSS_BYTES;
     bool busy = k->info.in_flight_bytes > 0 || tcp_unsent(sf->t) > 0;
@@ -84,14 +53,13 @@ static bool better_wait(const struct candidate *fast, const struct candidate *sl
 }
 
 struct subflow *scheduler_pick(const struct braid_connection *c, uint64_t waiting_bytes, uint32_t *room_bytes) {
-    unsigned count;
-    enum rank rank = best_rank(c, &count);
+    enum rank rank = best_rank(c);
     struct candidate best = {0}, full = {0};
     if (rank == RANK_NONE) return NULL;
     LIST_EACH(&c->subflows, node, following) {
         struct candidate k;
         if (rank_of(SUBFLOW_OF(node)) != rank) continue;
-        candidate_fill(&k, SUBFLOW_OF(node), count > 1, waiting_bytes);
+        candidate_fill(&k, SUBFLOW_OF(node), waiting_bytes);
         struct candidate *class = k.room_bytes > 0 ? &best : &full;
         if (!class->sf || k.rtt_ns < class->rtt_ns) *class = k;
     }
@@ -102,8 +70,7 @@ struct subflow *scheduler_pick(const struct braid_connection *c, uint64_t waitin
 }
 
 struct subflow *scheduler_for_probe(const struct braid_connection *c) {
-    unsigned count;
-    enum rank rank = best_rank(c, &count);
+    enum rank rank = best_rank(c);
     struct subflow *best = NULL;
     braid_time best_rtt = BRAID_NEVER;
     if (rank == RANK_NONE) return NULL;

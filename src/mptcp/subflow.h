@@ -18,6 +18,15 @@ struct signals {
     unsigned acks_in_a_row; /* for signals alone, since the peer last said something */
 };
 
+/* room.c */
+struct room {
+    bool limited; /* in this round trip */
+    bool filled;  /* the rate has stopped growing */
+    unsigned rounds_without_growth;
+    uint64_t full_bytes_per_s;
+    braid_time round_start, queued_since, crowded_until;
+};
+
 struct subflow {
     struct list_node node;
     struct braid_connection *c;
@@ -45,6 +54,7 @@ struct subflow {
     bool data_ack_seen;
     bool ack_arrived; /* a DATA_ACK in the segment being processed */
     dsn64 arrived_ack;
+    struct room room;
 
     /* Receiving: in subflow order, but not lifted yet for want of a mapping or of its end */
     struct mapping_list mapped;
@@ -136,8 +146,15 @@ void outgoing_acknowledged(void *owner, struct tcp *t, uint32_t bytes, braid_tim
 struct subflow *scheduler_pick(const struct braid_connection *c, uint64_t waiting_bytes, uint32_t *room_bytes);
 struct subflow *scheduler_for_probe(const struct braid_connection *c);
 
+/* room.c */
+uint32_t room_of(struct subflow *sf, const struct tcp_info *info, braid_time now);
+
 /* reinject.c */
 void reinject_subflow(struct subflow *sf, const char *reason, braid_time now);
+/* The same of a subflow whose path worked until `cut_at`. */
+void reinject_cut(struct subflow *sf, const char *reason, braid_time cut_at, braid_time now);
+/* DATA_ACK moved: does it stop at what was held to have arrived? */
+void reinject_doubts_resolve(struct braid_connection *c, braid_time now);
 void reinject_opportune(struct subflow *sf, braid_time now);
 bool reinject_outstanding(const struct braid_connection *c, dsn64 dsn, const struct subflow *except);
 void reinject_head(struct braid_connection *c, braid_time now);

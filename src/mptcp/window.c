@@ -8,8 +8,9 @@
  * the receiver's way to keep its peer's queues short: large enough to keep every path busy, and hardly larger.
  *
  * How large. Bytes stay unacknowledged at the data level from when they are given to a subflow until the DATA_ACK is
- * back. In the data order everyone waits for the slowest path, so that is the largest round-trip time of the paths in
- * use; and bytes enter at the sum of the paths' rates. Hence
+ * back. In the data order everyone waits for the slowest path, so that is the largest round-trip time of the paths (of
+ * those that may be used: one that the peer leaves idle for want of window must be given the chance); and bytes enter
+ * at the sum of the paths' rates. Hence
  *
  *     window = (sum of rates) * (worst min RTT * gain + slack)
  *
@@ -37,7 +38,7 @@ enum window_constant {
     ROUNDS_WITHOUT_GROWTH = 3,
     RATE_INTERVAL_MIN_US = 5000,  /* shorter than this, a rate is only noise */
     RTT_UNKNOWN_US = 100000,
-    USED_SHARE_PERCENT = 2,       /* of all that arrives: less, and a path's RTT does not count */
+    USED_SHARE_PERCENT = 2,       /* of all that arrives: less, and a backup's RTT does not count */
     PLAIN_FACTOR = 4,             /* plain TCP: window per bytes arrived in a round trip */
     STEP_BYTES = 1400,            /* the edge moves by no less (RFC 9293 §3.8.6.2.2) */
 };
@@ -146,19 +147,22 @@ struct arrival {
     braid_time rtt_ns;
 };
 
+static bool counts(const struct subflow *sf) {
+    return !sf->closed && (sf->status == SUBFLOW_ACTIVE || sf->status == SUBFLOW_SUSPECTED);
+}
+
 static struct arrival measure(const struct braid_connection *c, braid_time now) {
     struct arrival sum = {0};
     LIST_EACH(&c->subflows, node, following) {
         const struct subflow *sf = SUBFLOW_OF(node);
-        if (sf->closed || sf->status == SUBFLOW_CONNECTING || sf->status == SUBFLOW_CLOSING) continue;
-        sum.bytes_per_s += meter_best(&sf->meter, path_rtt(sf), now);
+        if (counts(sf)) sum.bytes_per_s += meter_best(&sf->meter, path_rtt(sf), now);
     }
     LIST_EACH(&c->subflows, node, following) {
         const struct subflow *sf = SUBFLOW_OF(node);
-        if (sf->closed || sf->status == SUBFLOW_CONNECTING || sf->status == SUBFLOW_CLOSING) continue;
+        if (!counts(sf)) continue;
         braid_time rtt = path_rtt(sf);
-        if (meter_best(&sf->meter, rtt, now) * 100 < sum.bytes_per_s * USED_SHARE_PERCENT) continue;
-        if (rtt > sum.rtt_ns) sum.rtt_ns = rtt;
+        bool used = meter_best(&sf->meter, rtt, now) * 100 >= sum.bytes_per_s * USED_SHARE_PERCENT;
+        if ((used || !subflow_backup(sf)) && rtt > sum.rtt_ns) sum.rtt_ns = rtt;
     }
     return sum;
 }

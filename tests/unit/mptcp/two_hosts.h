@@ -487,6 +487,8 @@ static inline void app_verify(struct host *h, const uint8_t *bytes, uint32_t len
     braid_time now = h->net->now;
     if (h->app.silence_from > 0 && now >= h->app.silence_from) {
         braid_time since = h->app.last_progress_at > h->app.silence_from ? h->app.last_progress_at : h->app.silence_from;
+        if (getenv("DEBUG") && now - since > 5 * MS)
+            printf("gap %.1f ms until %.3f, at %llu\n", (double)(now - since) / 1e6, (double)now / 1e6, (unsigned long long)h->app.received);
         if (now - since > h->app.silence_ns) {
             h->app.silence_ns = now - since;
             h->app.silence_at = since;

@@ -1,0 +1,73 @@
+/* How much may enter a path now. The congestion window is the upper bound, but one that fills a path's queue does harm
+ * here: what is sent again by it after another path was lost waits in that queue, and so does every message. So a
+ * subflow has no more in flight than
+ *
+ *     delivery rate * (min RTT + slack)
+ *
+ * the slack being QUEUE_ALLOWED_MS, or a quarter of the RTT if that is more; twice as much while the rate still grows
+ * (by a quarter in a round trip; three rounds without it end that, as in BBR's start-up), so that slow start is not held
+ * up and does not overflow the queue either. Now and then a round gets a tenth more, to find out whether there is more
+ * to be had.
+ *
+ * Where the RTT stays higher than that all the same, the queue is not ours: others fill it, and who yields to them
+ * starves. Then, for CROWDED_S, the RTT as it is takes the smallest one's place, the queue may grow, and the congestion
+ * window is what limits, as for everyone. After that it is tried again. */
+#include "subflow.h"
+
+static braid_time slack_of(const struct tcp_info *info) {
+    braid_time slack = NS_OF_MS(QUEUE_ALLOWED_MS);
+    return slack > info->min_rtt_ns / 4 ? slack : info->min_rtt_ns / 4;
+}
+
+/* Once a round trip: has the rate grown, if the bound or the window was what held it? */
+static void judge_growth(struct room *r, const struct tcp_info *info, braid_time now) {
+    if (r->filled || now - r->round_start < info->srtt_ns) return;
+    bool limited = r->limited;
+    r->round_start = now;
+    r->limited = false;
+    if (info->max_delivery_bytes_per_s * 100 >= r->full_bytes_per_s * ROOM_GROWTH_PERCENT) {
+        r->full_bytes_per_s = info->max_delivery_bytes_per_s;
+        r->rounds_without_growth = 0;
+    } else if (limited && ++r->rounds_without_growth >= ROOM_ROUNDS_WITHOUT_GROWTH) {
+        r->filled = true;
+    }
+}
+
+static bool crowded(struct room *r, const struct tcp_info *info, braid_time slack, braid_time now) {
+    braid_time tolerance = info->min_rtt_ns / 8;
+    if (tolerance < NS_OF_MS(CROWDED_TOLERANCE_MS)) tolerance = NS_OF_MS(CROWDED_TOLERANCE_MS);
+    if (now < r->crowded_until) return true;
+    if (info->srtt_ns <= info->min_rtt_ns + slack + tolerance) {
+        r->queued_since = 0;
+    } else if (r->queued_since == 0) {
+        r->queued_since = now;
+    } else if (now - r->queued_since > CROWDED_ROUNDS * info->srtt_ns) {
+        r->queued_since = 0;
+        r->crowded_until = now + CROWDED_S * BRAID_NS_PER_S;
+    }
+    return now < r->crowded_until;
+}
+
+static braid_time span_of(struct room *r, const struct tcp_info *info, braid_time now) {
+    braid_time slack = slack_of(info), span = info->min_rtt_ns + slack;
+    bool starting = !r->filled && info->ssthresh_bytes == UINT32_MAX;
+    if (starting) return 2 * span;
+    if (crowded(r, info, slack, now)) return info->srtt_ns + info->srtt_ns / 4 + slack;
+    bool probing = info->srtt_ns > 0 && now / info->srtt_ns % ROOM_PROBE_ROUNDS == 0;
+    return probing ? span + span / 10 : span;
+}
+
+uint32_t room_of(struct subflow *sf, const struct tcp_info *info, braid_time now) {
+    uint32_t room = tcp_room(sf->t);
+    struct room *r = &sf->room;
+    if (info->max_delivery_bytes_per_s == 0 || info->min_rtt_ns == 0) return room;
+    judge_growth(r, info, now);
+    uint64_t limit = info->max_delivery_bytes_per_s * (span_of(r, info, now) / BRAID_NS_PER_US) / 1000000;
+    uint64_t least = (uint64_t)ROOM_SEGMENTS_MIN * info->mss_bytes;
+    uint64_t used = (uint64_t)info->in_flight_bytes + tcp_unsent(sf->t);
+    if (limit < least) limit = least;
+    if (used >= limit) room = 0;
+    else if (limit - used < room) room = (uint32_t)(limit - used);
+    if (room < info->mss_bytes) r->limited = true;
+    return room;
+}
