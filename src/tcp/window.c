@@ -58,3 +58,10 @@ void window_take(struct tcp *t, const struct tcp_segment *s, braid_time now) {
     if (window > t->snd_wnd_max) t->snd_wnd_max = window;
     (void)now;
 }
+
+void tcp_share_window(struct tcp *t, uint32_t bytes) {
+    if (bytes <= t->snd_wnd) return;
+    if (t->snd_wnd == 0) t->persist_backoff = 0;
+    t->snd_wnd = bytes;
+    if (bytes > t->snd_wnd_max) t->snd_wnd_max = bytes;
+}

@@ -163,6 +163,10 @@ void tcp_ack_now(struct tcp *t);
 void tcp_ack_soon(struct tcp *t, braid_time now);
 /* The owner freed receive space: sends a window update if it is worth one (RFC 9293 §3.8.6.2.2). */
 void tcp_window_opened(struct tcp *t, braid_time now);
+/* The peer has room for `bytes` after what it has acknowledged here, as it said elsewhere: subflows of one connection
+ * share a receive window (RFC 8684 §3.3.4), and this one's own word may be old. Only ever makes the window larger, until
+ * the next segment comes. */
+void tcp_share_window(struct tcp *t, uint32_t bytes);
 /* A keepalive probe (RFC 9293 §3.8.4): an ACK with sequence snd_una - 1, which the peer has to answer also while data
  * is in flight. */
 void tcp_probe(struct tcp *t);
