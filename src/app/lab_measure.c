@@ -337,6 +337,7 @@ json_t *lab_measure_result(struct lab_measurement *measurement, struct lab *lab)
     bool equal = add_hash(measurement, result);
     add_goodput(measurement, result, output);
     add_events(measurement, lab, result, output);
+    json_object_set_new(result, "started_s", json_real((double)measurement->started_ns / 1e9));
     json_object_set_new(result, "exit_status", json_integer(measurement->exit_status));
     json_object_set_new(result, "timed_out", json_boolean(measurement->timed_out));
     bool as_expected =

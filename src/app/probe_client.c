@@ -15,6 +15,7 @@
 #define LINE 256
 #define ANSWER_BYTES 65536
 #define SLOWEST 20
+#define SAMPLES_MAX 20000
 #define PATIENCE_S 30 /* for the last echoes */
 
 static int print(json_t *object, bool good) {
@@ -171,6 +172,13 @@ static json_t *slowest(const struct messages *messages, double at_least_s) {
     return array;
 }
 
+static json_t *samples(const struct messages *messages) {
+    json_t *array = json_array();
+    for (size_t i = 0; i < messages->echoed && i < SAMPLES_MAX; i++)
+        json_array_append_new(array, json_pack("[f, f]", due_s(messages, i), messages->latency_s[i] * 1000));
+    return array;
+}
+
 static json_t *messages_json(struct messages *messages) {
     static const struct {
         const char *name;
@@ -196,6 +204,7 @@ static json_t *messages_json(struct messages *messages) {
     json_object_set_new(object, "latency_ms", latency);
     json_object_set_new(object, "started_s", json_real(messages->started_s));
     json_object_set_new(object, "gaps", gaps);
+    json_object_set_new(object, "samples_s_ms", samples(messages));
     if (messages->error != 0) json_object_set_new(object, "error", json_string(strerror(messages->error)));
     free(sorted);
     return object;

@@ -18,7 +18,8 @@
 #define WIDTH 1200.0
 #define LEFT 84.0
 #define RIGHT 36.0
-#define TOP 132.0
+#define TOP 132.0 /* where the first panel begins; higher up if there are no events */
+#define TOP_WITHOUT_EVENTS 100.0
 #define PANEL 132.0 /* the plot itself */
 #define HEAD 40.0   /* above a plot: what run it is */
 #define STRIP 10.0  /* below it: when the application got bytes */
@@ -37,7 +38,9 @@ static const char *const colours[PATHS_MAX] = {"#0072B2", "#E69F00", "#009E73",
 struct picture {
     FILE *out;
     const json_t *result, *runs;
-    double seconds, mbps; /* what the axes reach to */
+    double top, seconds, mbps; /* what the axes reach to */
+    bool latencies;            /* messages, not streams: how long each took is drawn instead of bytes */
+    bool streams, events;      /* whether there are any */
     size_t panels;
     const char *paths[PATHS_MAX];
     size_t path_count;
@@ -95,8 +98,17 @@ static double y_of(const struct picture *picture, double base, double mbps) {
     return base - PANEL * (share > 1 ? 1 : share);
 }
 
-static double base_of(size_t panel) {
-    return TOP + (double)panel * (HEAD + PANEL + STRIP + GAP) + HEAD + PANEL;
+static double base_of(const struct picture *picture, size_t panel) {
+    return picture->top + (double)panel * (HEAD + PANEL + STRIP + GAP) + HEAD + PANEL;
+}
+
+/* Latencies go from milliseconds to seconds: their scale is logarithmic. */
+#define LATENCY_MIN_MS 10.0
+#define LATENCY_MAX_MS 10000.0
+static double latency_y(double base, double ms) {
+    double share = log10((ms < LATENCY_MIN_MS ? LATENCY_MIN_MS : ms) / LATENCY_MIN_MS) /
+                   log10(LATENCY_MAX_MS / LATENCY_MIN_MS);
+    return base - PANEL * (share > 1 ? 1 : share);
 }
 
 /* 1, 2 or 5 times a power of ten: about `parts` steps up to `value`. */
@@ -205,7 +217,9 @@ static void draw_frame(const struct picture *picture, double height) {
         ".ytick { font-size: 13px; fill: " PALE "; text-anchor: end; }\n"
         ".axis { font-size: 13px; fill: " PALE "; text-anchor: middle; }\n"
         ".event { font-size: 14px; text-anchor: middle; font-weight: bold; }\n"
-        ".silence { font-size: 13px; text-anchor: middle; fill: #B42318; font-weight: bold; }\n"
+        ".silence { font-size: 14px; fill: #B42318; font-weight: bold; }\n"
+        ".blip { font-size: 14px; font-weight: bold; }\n"
+        ".done { font-size: 13px; }\n"
         ".strip { font-size: 11px; fill: " PALE "; text-anchor: end; }\n"
         "</style>\n"
         "<defs><pattern id=\"hatch\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" "
@@ -216,36 +230,47 @@ static void draw_frame(const struct picture *picture, double height) {
     label(picture, LEFT - 48, 44, "title", text_of(json_object_get(picture->result, "lab"), "title"));
 }
 
+static double draw_key(const struct picture *picture, double x, const char *fill, double height,
+                       const char *text) {
+    fprintf(picture->out,
+            "<rect x=\"%.1f\" y=\"%.1f\" width=\"18\" height=\"%.1f\" rx=\"1.5\" fill=\"%s\"/>\n", x,
+            69 - height / 2, height, fill);
+    label(picture, x + 26, 74, "legend", text);
+    return x + 26 + 8.6 * (double)strlen(text) + 26;
+}
+
 static void draw_legend(const struct picture *picture) {
     double x = LEFT - 48;
-    for (size_t i = 0; i < picture->path_count; i++) {
-        fprintf(picture->out, "<rect x=\"%.1f\" y=\"62\" width=\"18\" height=\"14\" rx=\"2\" fill=\"%s\"/>\n",
-                x, colours[i]);
-        label(picture, x + 26, 74, "legend", picture->paths[i]);
-        x += 26 + 10.0 * (double)strlen(picture->paths[i]) + 26;
-    }
-    fprintf(picture->out, "<rect x=\"%.1f\" y=\"66\" width=\"18\" height=\"6\" fill=\"" INK "\"/>\n", x);
-    label(picture, x + 26, 74, "legend", "application receives");
-    x += 26 + 186;
-    fprintf(picture->out,
-            "<rect x=\"%.1f\" y=\"62\" width=\"18\" height=\"14\" rx=\"2\" fill=\"url(#hatch)\" "
-            "stroke=\"#FDA29B\"/>\n",
-            x);
-    label(picture, x + 26, 74, "legend", "it hears nothing");
+    for (size_t i = 0; i < picture->path_count && !picture->latencies; i++)
+        x = draw_key(picture, x, colours[i], 14, picture->paths[i]);
+    if (picture->latencies) x = draw_key(picture, x, colours[0], 6, "a message there and back");
+    if (picture->streams) x = draw_key(picture, x, INK, 6, "application receives");
+    if (picture->events) draw_key(picture, x, "url(#hatch)", 14, "it hears nothing");
+}
+
+static void draw_line_at(const struct picture *picture, double y, const char *text) {
+    fprintf(picture->out, "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" stroke=\"" GRID "\"/>\n",
+            LEFT, y, WIDTH - RIGHT, y);
+    label(picture, LEFT - 10, y + 4.5, "ytick", text);
 }
 
 static void draw_grid(const struct picture *picture, double base) {
+    bool giga = picture->mbps >= 2000;
+    char text[32];
     double step = nice_step(picture->mbps, 4);
-    for (double mbps = 0; mbps <= picture->mbps * 1.001; mbps += step) {
-        char text[32];
-        double y = y_of(picture, base, mbps);
-        fprintf(picture->out, "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" stroke=\"" GRID "\"/>\n",
-                LEFT, y, WIDTH - RIGHT, y);
-        snprintf(text, sizeof(text), "%g", mbps);
-        label(picture, LEFT - 10, y + 4.5, "ytick", text);
+    for (double mbps = 0; mbps <= picture->mbps * 1.001 && !picture->latencies; mbps += step) {
+        snprintf(text, sizeof(text), "%g", giga ? mbps / 1000 : mbps);
+        draw_line_at(picture, y_of(picture, base, mbps), text);
     }
-    fprintf(picture->out, "<text class=\"axis\" transform=\"translate(%.1f %.1f) rotate(-90)\">Mb/s</text>\n",
-            LEFT - 48, base - PANEL / 2);
+    for (double ms = LATENCY_MIN_MS; ms <= LATENCY_MAX_MS && picture->latencies; ms *= 10) {
+        snprintf(text, sizeof(text), "%g", ms);
+        draw_line_at(picture, latency_y(base, ms), text);
+    }
+    fprintf(picture->out, "<text class=\"axis\" transform=\"translate(%.1f %.1f) rotate(-90)\">%s</text>\n",
+            LEFT - 52, base - PANEL / 2,
+            picture->latencies ? "ms"
+            : giga             ? "Gb/s"
+                               : "Mb/s");
 }
 
 static void draw_time_axis(const struct picture *picture, double y) {
@@ -292,6 +317,18 @@ static void draw_areas(const struct picture *picture, const json_t *run, const c
     free(below);
 }
 
+static void draw_latencies(const struct picture *picture, const json_t *run, double base) {
+    size_t index;
+    json_t *sample;
+    fprintf(picture->out, "<g fill=\"%s\">\n", colours[0]);
+    json_array_foreach(json_object_get(json_object_get(run, "output"), "samples_s_ms"), index, sample) {
+        double at_s = json_number_value(json_array_get(sample, 0)) - number(run, "started_s");
+        fprintf(picture->out, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"2\"/>\n", x_of(picture, at_s),
+                latency_y(base, json_number_value(json_array_get(sample, 1))));
+    }
+    fprintf(picture->out, "</g>\n");
+}
+
 /* Dark where bytes came: runs of samples that have some. */
 static void draw_strip(const struct picture *picture, const json_t *run, double base) {
     const json_t *stream = json_object_get(run, "stream_bytes");
@@ -319,59 +356,63 @@ static void format_duration(double seconds, char *text, size_t size) {
         snprintf(text, size, "%.2f s", seconds);
 }
 
-/* A band for each silence worth one; two events may share one. */
-static void draw_silences(const struct picture *picture, const json_t *run, double base) {
+/* Says how long a silence was, beside its event's line, above the plot; or in it, where something else is
+ * above. */
+static void draw_duration(const struct picture *picture, double x, double *taken_to, double duration_s,
+                          double base) {
+    char duration[32], text[64];
+    format_duration(duration_s, duration, sizeof(duration));
+    snprintf(text, sizeof(text), "%s silent", duration);
+    double width = 8.4 * (double)strlen(text), y = base - PANEL - 12;
+    if (x < *taken_to) y = base - PANEL + 20;
+    if (x >= *taken_to) *taken_to = x + width + 12;
+    label(picture, x, y, duration_s >= SILENCE_WORTH_A_BAND_S ? "silence" : "blip", text);
+}
+
+/* Two events may share one silence: it is drawn once. With many events, only what is worth a band. */
+static void draw_silences(const struct picture *picture, const json_t *run, double base, double taken_to) {
+    const json_t *events = json_object_get(run, "events");
     size_t index;
     json_t *event;
     double drawn_from = -1;
-    json_array_foreach(json_object_get(run, "events"), index, event) {
+    json_array_foreach(events, index, event) {
         const json_t *silence = json_object_get(event, "silence_s");
         double from = json_number_value(json_array_get(silence, 0)),
                to = json_number_value(json_array_get(silence, 1));
-        if (silence == NULL || to - from < SILENCE_WORTH_A_BAND_S || from == drawn_from) continue;
+        bool band = to - from >= SILENCE_WORTH_A_BAND_S;
+        if (silence == NULL || from == drawn_from || (!band && json_array_size(events) > 6)) continue;
         drawn_from = from;
-        double x = x_of(picture, from), width = x_of(picture, to) - x;
-        fprintf(picture->out,
-                "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill=\"url(#hatch)\" "
-                "fill-opacity=\"0.75\"/>\n",
-                x, base - PANEL, width, PANEL + 5 + STRIP);
-        char duration[32], text[64];
-        format_duration(to - from, duration, sizeof(duration));
-        snprintf(text, sizeof(text), "%s silent", duration);
-        double wanted = 8.2 * (double)strlen(text) + 12, middle = x + width / 2;
-        if (wanted > width) middle = x + width + wanted / 2 + 4;
-        fprintf(picture->out,
-                "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"20\" rx=\"4\" fill=\"#ffffff\" "
-                "fill-opacity=\"0.92\"/>\n",
-                middle - wanted / 2, base - PANEL + 8, wanted);
-        label(picture, middle, base - PANEL + 22.5, "silence", text);
+        if (band)
+            fprintf(picture->out,
+                    "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill=\"url(#hatch)\" "
+                    "fill-opacity=\"0.75\"/>\n",
+                    x_of(picture, from), base - PANEL, x_of(picture, to) - x_of(picture, from),
+                    PANEL + (picture->streams ? 5 + STRIP : 0));
+        draw_duration(picture, x_of(picture, number(event, "at_s")) + 7, &taken_to, to - from, base);
     }
 }
 
-static void draw_head(const struct picture *picture, const json_t *run, const char *name, double base) {
+/* Returns where its title ends. */
+static double draw_head(const struct picture *picture, const json_t *run, const char *name, double base) {
     const char *title = text_of(run, "title");
+    const json_t *latencies = json_object_get(json_object_get(run, "output"), "latency_ms");
     double y = base - PANEL - 14;
-    label(picture, LEFT, y, "run", *title != '\0' ? title : name);
-    char text[256] = "", duration[32];
+    char text[256];
     bool completed = json_is_true(json_object_get(run, "completed"));
-    if (completed)
-        snprintf(text, sizeof(text), "%.1f Mb/s, done after %.1f s", number(run, "goodput_mbps"),
+    label(picture, LEFT, y, "run", *title != '\0' ? title : name);
+    if (!completed)
+        snprintf(text, sizeof(text), "not completed: ended after %.0f s", number(run, "seconds"));
+    else if (latencies != NULL)
+        snprintf(text, sizeof(text), "messages: median %.0f ms, worst %.0f ms", number(latencies, "p50"),
+                 number(latencies, "max"));
+    else if (number(run, "goodput_mbps") >= 2000)
+        snprintf(text, sizeof(text), "%.1f Gb/s, done after %.1f s", number(run, "goodput_mbps") / 1000,
                  number(run, "seconds"));
     else
-        snprintf(text, sizeof(text), "does not complete: ended after %.0f s", number(run, "seconds"));
-    size_t index;
-    json_t *event;
-    json_array_foreach(json_object_get(run, "events"), index, event) {
-        const json_t *silence = json_object_get(event, "silence_s");
-        size_t length = strlen(text);
-        if (silence == NULL || index >= 2) continue;
-        format_duration(json_number_value(json_array_get(silence, 1)) -
-                            json_number_value(json_array_get(silence, 0)),
-                        duration, sizeof(duration));
-        snprintf(text + length, sizeof(text) - length, "%s %s at \"%s\"",
-                 index == 0 ? "; longest silence" : ",", duration, text_of(event, "what"));
-    }
+        snprintf(text, sizeof(text), "%.1f Mb/s, done after %.1f s", number(run, "goodput_mbps"),
+                 number(run, "seconds"));
     label(picture, WIDTH - RIGHT, y, completed ? "figures" : "bad", text);
+    return LEFT + 11.5 * (double)strlen(*title != '\0' ? title : name) + 12;
 }
 
 static void draw_end(const struct picture *picture, const json_t *run, double base) {
@@ -381,10 +422,7 @@ static void draw_end(const struct picture *picture, const json_t *run, double ba
             "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" stroke=\"" INK
             "\" stroke-width=\"1.5\"/>\n",
             x, base, x, base - 18);
-    if (x < WIDTH - RIGHT - 46)
-        fprintf(picture->out,
-                "<text x=\"%.1f\" y=\"%.1f\" class=\"legend\" style=\"font-size:13px\">done</text>\n", x + 6,
-                base - 6);
+    if (x < WIDTH - RIGHT - 46) label(picture, x + 6, base - 6, "done", "done");
 }
 
 /* Lines through all panels, where the first panel that has them says they are. */
@@ -392,9 +430,10 @@ static void draw_events(const struct picture *picture, double bottom) {
     size_t index;
     json_t *event;
     double last_x = -1000;
+    if (!picture->events) return;
     json_array_foreach(json_object_get(run_at(picture, 0), "events"), index, event) {
         if (json_object_get(event, "link") == NULL) continue;
-        double x = x_of(picture, number(event, "at_s")), y = TOP - 14;
+        double x = x_of(picture, number(event, "at_s")), y = picture->top - 14;
         if (x - last_x < 110) y -= 18; /* two close together do not write over each other */
         last_x = x;
         fprintf(picture->out,
@@ -405,21 +444,35 @@ static void draw_events(const struct picture *picture, double bottom) {
     }
 }
 
+/* What kind of runs these are. */
+static void classify(struct picture *picture) {
+    for (size_t i = 0; i < picture->panels; i++) {
+        const json_t *run = run_at(picture, i);
+        if (json_array_size(json_object_get(run, "events")) > 0) picture->events = true;
+        if (json_object_get(run, "stream_bytes") != NULL) picture->streams = true;
+        if (json_object_get(json_object_get(run, "output"), "samples_s_ms") != NULL)
+            picture->latencies = true;
+    }
+    picture->top = picture->events ? TOP : TOP_WITHOUT_EVENTS;
+}
+
 static void draw(struct picture *picture) {
+    classify(picture);
     const char *direction = main_direction(picture);
     collect_paths(picture);
     find_scales(picture, direction);
-    double bottom = base_of(picture->panels - 1) + 5 + STRIP;
+    double bottom = base_of(picture, picture->panels - 1) + (picture->streams ? 5 + STRIP : 0);
     draw_frame(picture, bottom + BOTTOM);
     draw_legend(picture);
     for (size_t i = 0; i < picture->panels; i++) {
         const json_t *run = run_at(picture, i);
-        double base = base_of(i);
-        draw_head(picture, run, json_string_value(json_array_get(picture->runs, i)), base);
+        double base = base_of(picture, i);
+        double title_end = draw_head(picture, run, json_string_value(json_array_get(picture->runs, i)), base);
         draw_grid(picture, base);
-        draw_areas(picture, run, direction, base);
+        if (!picture->latencies) draw_areas(picture, run, direction, base);
         draw_strip(picture, run, base);
-        draw_silences(picture, run, base);
+        draw_silences(picture, run, base, title_end);
+        if (picture->latencies) draw_latencies(picture, run, base);
         draw_end(picture, run, base);
         fprintf(picture->out, "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" stroke=\"#98a2b3\"/>\n",
                 LEFT, base, WIDTH - RIGHT, base);
