@@ -48,19 +48,31 @@ static uint32_t pieces_of(const struct send_record *record) {
     return (record_length(record) + piece - 1) / piece;
 }
 
-/* Marks [start, end), which lies within what is outstanding. Splitting was provided for. */
+/* A peer that SACKs crumbs must not make us keep a record for each: honest ones report whole segments. */
+static bool may_split(const struct tcp *t) {
+    return t->board.record_count < flight_size(t) / TCP_MSS_MIN_BYTES + 64;
+}
+
+/* The part of `record` in [start, end), as a record of its own; NULL if it may not be cut. Memory is provided for. */
+static struct send_record *cut_out(struct tcp *t, struct send_record *record, seq32 start, seq32 end) {
+    bool front = seq32_lt(record->start, start), back = seq32_gt(record->end, end);
+    if ((front || back) && !may_split(t)) return NULL;
+    if (front) record = scoreboard_split(&t->board, record, start);
+    if (back) (void)scoreboard_split(&t->board, record, end);
+    return record;
+}
+
+/* Marks [start, end), which lies within what is outstanding. */
 static void take_sack_block(struct tcp *t, seq32 start, seq32 end, struct acknowledgement *a) {
     struct send_record *record = scoreboard_find(&t->board, start);
     while (record != NULL && seq32_lt(record->start, end)) {
-        if (record->state == RECORD_SACKED) {
-            record = scoreboard_next(&t->board, record);
-            continue;
+        struct send_record *covered = record->state == RECORD_SACKED ? NULL : cut_out(t, record, start, end);
+        if (covered != NULL) {
+            deliver(t, covered, covered->end, a);
+            scoreboard_sack(&t->board, covered, pieces_of(covered));
+            record = t->board.touched;
         }
-        if (seq32_lt(record->start, start)) record = scoreboard_split(&t->board, record, start);
-        if (seq32_gt(record->end, end)) (void)scoreboard_split(&t->board, record, end);
-        deliver(t, record, record->end, a);
-        scoreboard_sack(&t->board, record, pieces_of(record));
-        record = scoreboard_next(&t->board, t->board.touched);
+        record = scoreboard_next(&t->board, record);
     }
 }
 

@@ -84,6 +84,7 @@ bool tcp_accept(struct tcp *t, const struct tcp_segment *syn, braid_time now) {
         COUNT_DROP(t, now, refused_by_owner);
         return false;
     }
+    if (t->closed_for_good) return false; /* the owner aborted in there */
     take_syn(t, syn);
     state_set(t, TCP_STATE_SYN_RECEIVED, now);
     t->handshake.passive = true;

@@ -30,6 +30,8 @@ struct world {
     uint64_t allocated_bytes, allocations;
     uint64_t fail_at; /* this allocation, counted from 1, fails; 0: none */
     bool dry;         /* every allocation fails */
+    bool secret_fixed;
+    uint32_t secret;  /* every four secret bytes, if fixed */
 };
 
 static void *world_allocate(void *context, size_t size) {
@@ -48,7 +50,10 @@ static void world_release(void *context, void *memory, size_t size) {
 
 static bool world_random(void *context, void *out, size_t size) {
     struct world *w = context;
-    for (size_t i = 0; i < size; i++) ((uint8_t *)out)[i] = (uint8_t)prng_next(&w->prng);
+    for (size_t i = 0; i < size; i++) {
+        uint8_t fixed = ((const uint8_t *)&w->secret)[i % sizeof(w->secret)];
+        ((uint8_t *)out)[i] = w->secret_fixed ? fixed : (uint8_t)prng_next(&w->prng);
+    }
     return true;
 }
 

@@ -343,6 +343,32 @@ static void sack_blocks_that_lie_are_ignored(void **state) {
     pair_destroy(&p);
 }
 
+/* SACK of every second byte: believed or not, it costs no memory to speak of. */
+static void sack_of_crumbs_is_bounded_in_memory(void **state) {
+    (void)state;
+    begin();
+    here->to_send = 3000000;
+    pair_run(&p, 300 * MS);
+    seq32 una = tcp_snd_una(here->t);
+    uint32_t flight = (uint32_t)seq32_diff(tcp_snd_nxt(here->t), una);
+    assert_true(flight > 100000);
+    uint64_t before = p.world.allocated_bytes;
+    for (uint32_t i = 2; i + 8 < flight; i += 8) {
+        struct tcp_segment s = forged(TCP_ACK);
+        s.source_port = here->config.flow.remote_port;
+        s.ack = una;
+        s.options.sack_count = 4;
+        for (uint32_t k = 0; k < 4; k++) {
+            s.options.sack[k].start = seq32_add(una, i + 2 * k);
+            s.options.sack[k].end = seq32_add(una, i + 2 * k + 1);
+        }
+        tcp_input(here->t, &s, NULL, 0, p.now);
+    }
+    tcp_check_invariants(here->t);
+    assert_true(p.world.allocated_bytes - before < 2 * flight + 50000);
+    pair_destroy(&p);
+}
+
 /* A peer may forget what it SACKed (RFC 2018 §8): what it still wants is sent again. */
 static void a_peer_that_reneges_gets_its_data(void **state) {
     (void)state;
@@ -587,6 +613,7 @@ int main(void) {
         cmocka_unit_test(a_second_fin_elsewhere_changes_nothing),
         cmocka_unit_test(a_fin_below_data_that_came_is_a_lie),
         cmocka_unit_test(sack_blocks_that_lie_are_ignored),
+        cmocka_unit_test(sack_of_crumbs_is_bounded_in_memory),
         cmocka_unit_test(a_peer_that_reneges_gets_its_data),
         cmocka_unit_test(random_segments_break_nothing),
         cmocka_unit_test(a_syn_ack_for_another_syn_gets_a_reset),

@@ -122,12 +122,40 @@ static void byte_exact_on_a_bad_wire(void **state) {
     }
 }
 
+/* Sequence numbers and timestamps pass 2^32 and 2^31 wherever they like. */
+static void byte_exact_where_numbers_wrap(void **state) {
+    (void)state;
+    for (uint32_t i = 0; i < 40; i++) {
+        struct pair p;
+        pair_init(&p, i);
+        p.world.secret_fixed = true;
+        p.world.secret = (i % 2 ? UINT32_MAX : UINT32_MAX / 2) - i * 7001;
+        p.now = ((uint64_t)p.world.secret % 1000) * MS + SECOND; /* the clock's tick wraps within the transfer */
+        for (int k = 0; k < 2; k++) {
+            p.ends[k].wire.loss = 0.02;
+            p.ends[k].wire.reorder = 0.02;
+            p.ends[k].wire.reorder_delay = 5 * MS;
+            p.ends[k].to_send = 300000;
+            p.ends[k].close_when_written = true;
+            p.ends[k].config.time_wait_ns = 300 * SECOND;
+        }
+        assert_true(pair_create(&p));
+        tcp_connect(p.ends[0].t, p.now);
+        assert_true(pair_run_until(&p, both_closed, 400 * SECOND));
+        assert_true(all_received(&p));
+        assert_int_equal(p.ends[0].data_wrong + p.ends[1].data_wrong, 0);
+        assert_int_equal(p.ends[0].reason, TCP_CLOSED_NORMALLY);
+        pair_destroy(&p);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(byte_exact_at_one_percent_loss),
         cmocka_unit_test(byte_exact_at_five_percent_loss),
         cmocka_unit_test(byte_exact_at_twenty_percent_loss),
         cmocka_unit_test(byte_exact_on_a_bad_wire),
+        cmocka_unit_test(byte_exact_where_numbers_wrap),
         cmocka_unit_test(handshake_over_ipv4),
         cmocka_unit_test(handshake_over_ipv6),
         cmocka_unit_test(ten_megabytes_over_a_clean_wire),
