@@ -49,6 +49,7 @@ enum mptcp_limit {
     CROWDED_TOLERANCE_MS = 5,
     CROWDED_ROUNDS = 4,
     CROWDED_S = 10,
+    PROBE_ANSWER_EXTRA_MS = 10,    /* beyond a round trip and its variation */
     ARRIVAL_MARGIN_MS = 1,         /* reinject.c: of the guess what had arrived when a path was cut */
 
     MEMORY_RETRY_MS = 10,

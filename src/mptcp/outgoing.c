@@ -144,7 +144,14 @@ static void schedule_reinjections(struct braid_connection *c, braid_time now) {
     while (!dsn_ranges_empty(&s->reinject) && s->starved_until <= now) {
         uint32_t room;
         struct dsn_range range = dsn_ranges_first(&s->reinject);
-        struct subflow *sf = scheduler_pick(c, dsn_ranges_bytes(&s->reinject), &room);
+        /* Not to where it is stuck; if there is nowhere else, it is left to that one. */
+        dsn64 held_until;
+        const struct subflow *holder = reinject_holder(c, range.start, NULL, &held_until);
+        if (holder && !scheduler_has_other(c, holder)) {
+            dsn_ranges_drop_before(&s->reinject, dsn64_min(held_until, range.end));
+            continue;
+        }
+        struct subflow *sf = scheduler_pick(c, holder, dsn_ranges_bytes(&s->reinject), &room);
         if (!sf) return;
         uint32_t length = portion(sf, (uint64_t)dsn64_diff(range.end, range.start), room);
         uint32_t given = give(sf, range.start, length, now);
@@ -174,7 +181,7 @@ static void schedule_new(struct braid_connection *c, braid_time now) {
     while ((waiting = sendable(c)) > 0 && s->starved_until <= now) {
         uint32_t room;
         bool probe = dsn64_ge(s->nxt, s->window_edge);
-        struct subflow *sf = probe ? scheduler_for_probe(c) : scheduler_pick(c, outgoing_unassigned(c), &room);
+        struct subflow *sf = probe ? scheduler_for_probe(c) : scheduler_pick(c, NULL, outgoing_unassigned(c), &room);
         if (!sf) return;
         uint32_t given = give(sf, s->nxt, probe ? 1 : portion(sf, waiting, room), now);
         if (given == 0) return;
@@ -207,9 +214,8 @@ void outgoing_schedule(struct braid_connection *c, braid_time now) {
         return;
     }
     if (dsn_ranges_empty(&c->send.reinject)) reinject_doubts_resolve(c, now);
-    schedule_reinjections(c, now);
-    /* What blocks the peer goes first. */
-    if (dsn_ranges_empty(&c->send.reinject)) schedule_new(c, now);
+    schedule_reinjections(c, now); /* what blocks the peer goes first */
+    schedule_new(c, now);
 }
 
 bool outgoing_wants(const struct braid_connection *c) {
@@ -218,10 +224,14 @@ bool outgoing_wants(const struct braid_connection *c) {
     if (!c->established || connection_over(c) || s->starved_until > c->now) return false;
     if (connection_linear(c)) return outgoing_unassigned(c) > 0 && subflow_only(c);
     const struct dsn_ranges *again = dsn_ranges_empty(&s->reinject) ? &s->doubtful : &s->reinject;
-    if (!dsn_ranges_empty(again)) return scheduler_pick(c, dsn_ranges_bytes(again), &room) != NULL;
+    if (!dsn_ranges_empty(again)) {
+        dsn64 held_until;
+        const struct subflow *holder = reinject_holder(c, dsn_ranges_first(again).start, NULL, &held_until);
+        if (scheduler_pick(c, holder, dsn_ranges_bytes(again), &room)) return true;
+    }
     if (sendable(c) == 0) return false;
     bool probe = dsn64_ge(s->nxt, s->window_edge);
-    return (probe ? scheduler_for_probe(c) : scheduler_pick(c, outgoing_unassigned(c), &room)) != NULL;
+    return (probe ? scheduler_for_probe(c) : scheduler_pick(c, NULL, outgoing_unassigned(c), &room)) != NULL;
 }
 
 uint32_t outgoing_segment_limit(void *owner, struct tcp *t, seq32 seq, uint32_t want) {

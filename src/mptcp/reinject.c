@@ -87,12 +87,16 @@ static const struct mapping *holder(const struct subflow *sf, dsn64 dsn) {
     return NULL;
 }
 
-bool reinject_outstanding(const struct braid_connection *c, dsn64 dsn, const struct subflow *except) {
+struct subflow *reinject_holder(const struct braid_connection *c, dsn64 dsn, const struct subflow *except,
+                                dsn64 *held_until) {
     LIST_EACH(&c->subflows, node, following) {
-        const struct subflow *sf = SUBFLOW_OF(node);
-        if (sf != except && !sf->closed && holder(sf, dsn)) return true;
+        struct subflow *sf = SUBFLOW_OF(node);
+        const struct mapping *m = sf != except && !sf->closed ? holder(sf, dsn) : NULL;
+        if (!m) continue;
+        *held_until = mapping_data_end(m);
+        return sf;
     }
-    return false;
+    return NULL;
 }
 
 static bool others_work(const struct subflow *sf) {
@@ -103,23 +107,23 @@ static bool others_work(const struct subflow *sf) {
     return false;
 }
 
-/* A probe was due: nobody knows yet. If everything waits for what this one holds, and others are idle, a little of it
- * goes there too. */
-void reinject_opportune(struct subflow *sf, braid_time now) {
+/* A probe was due: nobody knows yet. If everything waits for what this one holds, a little of it goes elsewhere too. */
+static void reinject_opportune(struct subflow *sf, braid_time now) {
     struct braid_connection *c = sf->c;
-    uint32_t room;
     if (!others_work(sf) || !dsn_ranges_empty(&c->send.reinject)) return;
-    if (!holder(sf, c->send.una) || reinject_outstanding(c, c->send.una, sf)) return;
+    dsn64 held_until;
+    if (!holder(sf, c->send.una) || reinject_holder(c, c->send.una, sf, &held_until)) return;
     uint64_t bytes = 0;
     for (uint32_t i = 0; i < sf->sent.count && bytes < OPPORTUNE_BYTES_MAX; i++)
         bytes += queue_mapping(sf, &c->send.reinject, mapping_at(&sf->sent, i), OPPORTUNE_BYTES_MAX - bytes);
-    /* It must not come back to where it is stuck. */
-    enum subflow_status status = sf->status;
-    sf->status = SUBFLOW_SUSPECTED;
-    if (scheduler_pick(c, bytes, &room)) outgoing_schedule(c, now);
-    sf->status = status;
-    dsn_ranges_drop_before(&c->send.reinject, c->send.nxt);
     told(sf, bytes, "probe", now);
+}
+
+static void expect_answer(struct subflow *sf, braid_time now) {
+    struct tcp_info info;
+    tcp_info(sf->t, &info);
+    sf->probed_at = now;
+    sf->answer_due = now + info.srtt_ns + 4 * info.rttvar_ns + NS_OF_MS(PROBE_ANSWER_EXTRA_MS);
 }
 
 void reinject_suspected(void *owner, struct tcp *t, unsigned timeouts, braid_time now) {
@@ -128,10 +132,24 @@ void reinject_suspected(void *owner, struct tcp *t, unsigned timeouts, braid_tim
     if (sf->c->mode != CONNECTION_MODE_MPTCP || sf->closed) return;
     if (timeouts == 0) {
         reinject_opportune(sf, now);
+        expect_answer(sf, now);
         return;
     }
+    sf->answer_due = BRAID_NEVER;
     if (sf->status == SUBFLOW_ACTIVE) subflow_set_status(sf, SUBFLOW_SUSPECTED, now);
     reinject_subflow(sf, "timeout", now);
+}
+
+/* The probe had a round trip to be answered, and nothing came at all: TCP has reason to be patient, but there are other
+ * paths here. */
+void reinject_expire(struct subflow *sf, braid_time now) {
+    struct tcp_info info;
+    if (sf->answer_due > now) return;
+    sf->answer_due = BRAID_NEVER;
+    tcp_info(sf->t, &info);
+    if (info.last_received_at > sf->probed_at || sf->status != SUBFLOW_ACTIVE || !others_work(sf)) return;
+    subflow_set_status(sf, SUBFLOW_SUSPECTED, now);
+    reinject_subflow(sf, "no answer to a probe", now);
 }
 
 void reinject_recovered(void *owner, struct tcp *t, braid_time now) {
@@ -146,8 +164,9 @@ void reinject_recovered(void *owner, struct tcp *t, braid_time now) {
 /* No subflow has the head of the data order any more: up to the next byte that one has, it goes again. */
 void reinject_head(struct braid_connection *c, braid_time now) {
     struct sending *s = &c->send;
-    if (reinject_outstanding(c, s->una, NULL)) return;
-    dsn64 end = dsn64_min(s->nxt, dsn64_add(s->una, MAPPING_BYTES_MAX));
+    dsn64 end;
+    if (reinject_holder(c, s->una, NULL, &end)) return;
+    end = dsn64_min(s->nxt, dsn64_add(s->una, MAPPING_BYTES_MAX));
     LIST_EACH(&c->subflows, node, following) {
         const struct subflow *sf = SUBFLOW_OF(node);
         for (uint32_t i = 0; i < sf->sent.count && !sf->closed; i++) {

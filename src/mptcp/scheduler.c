@@ -20,10 +20,11 @@ static enum rank rank_of(const struct subflow *sf) {
     return subflow_backup(sf) ? RANK_BACKUP : RANK_REGULAR;
 }
 
-static enum rank best_rank(const struct braid_connection *c) {
+static enum rank best_rank(const struct braid_connection *c, const struct subflow *except) {
     enum rank best = RANK_NONE;
     LIST_EACH(&c->subflows, node, following) {
-        if (rank_of(SUBFLOW_OF(node)) < best) best = rank_of(SUBFLOW_OF(node));
+        const struct subflow *sf = SUBFLOW_OF(node);
+        if (sf != except && rank_of(sf) < best) best = rank_of(sf);
     }
     return best;
 }
@@ -52,13 +53,14 @@ static bool better_wait(const struct candidate *fast, const struct candidate *sl
     return fast->rtt_ns / 2 + waiting_bytes * BRAID_NS_PER_S / rate < slow->rtt_ns / 2;
 }
 
-struct subflow *scheduler_pick(const struct braid_connection *c, uint64_t waiting_bytes, uint32_t *room_bytes) {
-    enum rank rank = best_rank(c);
+struct subflow *scheduler_pick(const struct braid_connection *c, const struct subflow *except, uint64_t waiting_bytes,
+                               uint32_t *room_bytes) {
+    enum rank rank = best_rank(c, except);
     struct candidate best = {0}, full = {0};
     if (rank == RANK_NONE) return NULL;
     LIST_EACH(&c->subflows, node, following) {
         struct candidate k;
-        if (rank_of(SUBFLOW_OF(node)) != rank) continue;
+        if (SUBFLOW_OF(node) == except || rank_of(SUBFLOW_OF(node)) != rank) continue;
         candidate_fill(&k, SUBFLOW_OF(node), waiting_bytes);
         struct candidate *class = k.room_bytes > 0 ? &best : &full;
         if (!class->sf || k.rtt_ns < class->rtt_ns) *class = k;
@@ -69,8 +71,12 @@ struct subflow *scheduler_pick(const struct braid_connection *c, uint64_t waitin
     return best.sf;
 }
 
+bool scheduler_has_other(const struct braid_connection *c, const struct subflow *except) {
+    return best_rank(c, except) != RANK_NONE;
+}
+
 struct subflow *scheduler_for_probe(const struct braid_connection *c) {
-    enum rank rank = best_rank(c);
+    enum rank rank = best_rank(c, NULL);
     struct subflow *best = NULL;
     braid_time best_rtt = BRAID_NEVER;
     if (rank == RANK_NONE) return NULL;

@@ -79,7 +79,7 @@ struct subflow *subflow_create(struct braid_connection *c, const struct local_pa
     sf->backup_here = path->backup;
     sf->first = first;
     sf->ours = ours;
-    sf->third_ack_due = sf->disowned_until = BRAID_NEVER;
+    sf->third_ack_due = sf->disowned_until = sf->answer_due = BRAID_NEVER;
     mapping_list_init(&sf->sent, c->env);
     mapping_list_init(&sf->mapped, c->env);
     slice_queue_init(&sf->held, c->env);

@@ -51,6 +51,7 @@ struct subflow {
 
     /* Sending */
     struct mapping_list sent;
+    braid_time probed_at, answer_due; /* reinject.c */
     bool data_ack_seen;
     bool ack_arrived; /* a DATA_ACK in the segment being processed */
     dsn64 arrived_ack;
@@ -143,7 +144,10 @@ uint32_t outgoing_segment_limit(void *owner, struct tcp *t, seq32 seq, uint32_t 
 void outgoing_acknowledged(void *owner, struct tcp *t, uint32_t bytes, braid_time now);
 
 /* scheduler.c */
-struct subflow *scheduler_pick(const struct braid_connection *c, uint64_t waiting_bytes, uint32_t *room_bytes);
+/* For `waiting_bytes`, of which *room_bytes may go now. NULL: nothing has room, or waiting is better. */
+struct subflow *scheduler_pick(const struct braid_connection *c, const struct subflow *except, uint64_t waiting_bytes,
+                               uint32_t *room_bytes);
+bool scheduler_has_other(const struct braid_connection *c, const struct subflow *except);
 struct subflow *scheduler_for_probe(const struct braid_connection *c);
 
 /* room.c */
@@ -155,9 +159,12 @@ void reinject_subflow(struct subflow *sf, const char *reason, braid_time now);
 void reinject_cut(struct subflow *sf, const char *reason, braid_time cut_at, braid_time now);
 /* DATA_ACK moved: does it stop at what was held to have arrived? */
 void reinject_doubts_resolve(struct braid_connection *c, braid_time now);
-void reinject_opportune(struct subflow *sf, braid_time now);
-bool reinject_outstanding(const struct braid_connection *c, dsn64 dsn, const struct subflow *except);
+/* The subflow, other than `except`, on which it is under way, and what follows it until *held_until; NULL if there is
+ * none. */
+struct subflow *reinject_holder(const struct braid_connection *c, dsn64 dsn, const struct subflow *except,
+                                dsn64 *held_until);
 void reinject_head(struct braid_connection *c, braid_time now);
+void reinject_expire(struct subflow *sf, braid_time now);
 void reinject_suspected(void *owner, struct tcp *t, unsigned timeouts, braid_time now);
 void reinject_recovered(void *owner, struct tcp *t, braid_time now);
 

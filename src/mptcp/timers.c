@@ -5,7 +5,7 @@ static braid_time earlier(braid_time a, braid_time b) { return a < b ? a : b; }
 
 static braid_time subflow_deadline(const struct subflow *sf) {
     if (sf->closed) return tcp_deadline(sf->t);
-    return earlier(tcp_deadline(sf->t), earlier(sf->third_ack_due, sf->disowned_until));
+    return earlier(earlier(tcp_deadline(sf->t), sf->answer_due), earlier(sf->third_ack_due, sf->disowned_until));
 }
 
 braid_time connection_deadline(const struct braid_connection *c) {
@@ -24,6 +24,7 @@ void connection_expire(struct braid_connection *c, braid_time now) {
         if (tcp_deadline(sf->t) <= now) tcp_expire(sf->t, now);
         if (sf->closed) continue;
         join_expire(sf, now);
+        reinject_expire(sf, now);
         addresses_disowned_expire(sf, now);
     }
     if (!connection_over(c)) {
