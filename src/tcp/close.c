@@ -5,7 +5,9 @@
 
 void tcp_shutdown(struct tcp *t, braid_time now) {
     saw_time(t, now);
+    if (t->closed_for_good) return;
     t->shutdown = true; /* output sends the FIN when the queue is empty */
+    t->rearm_due = true;
 }
 
 void close_fin_sent(struct tcp *t, braid_time now) {

@@ -128,7 +128,9 @@ static struct step next_step(const struct tcp *t, braid_time now) {
     return (struct step){t->acks.now && may_acknowledge ? STEP_ACK : STEP_NONE, 0};
 }
 
-bool tcp_wants_output(const struct tcp *t, braid_time now) { return next_step(t, now).kind != STEP_NONE; }
+bool tcp_wants_output(const struct tcp *t, braid_time now) {
+    return t->rearm_due || next_step(t, now).kind != STEP_NONE;
+}
 
 /* --- doing --- */
 
@@ -333,6 +335,7 @@ static void note_limits(struct tcp *t) {
 
 size_t tcp_output(struct tcp *t, struct braid_packet_out *packets, size_t room, braid_time now) {
     saw_time(t, now);
+    t->rearm_due = false;
     size_t count = 0;
     while (count < room) {
         struct step step = next_step(t, now);

@@ -58,6 +58,7 @@ void state_set(struct tcp *t, enum tcp_state to, braid_time now) {
 void state_close(struct tcp *t, enum tcp_close_reason reason, braid_time now) {
     if (t->closed_for_good) return;
     t->closed_for_good = true;
+    t->rearm_due = false;
     timers_init(t);
     state_set(t, TCP_STATE_CLOSED, now);
     owner_closed(t, reason, now);

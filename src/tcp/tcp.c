@@ -62,7 +62,7 @@ void tcp_destroy(struct tcp *t) {
 bool tcp_send(struct tcp *t, struct braid_slice data) {
     if (t->closed_for_good || t->shutdown) return false;
     if (!slice_queue_append(&t->queue, data)) return false;
-    timers_rearm(t, t->seen_at);
+    t->rearm_due = true;
     return true;
 }
 

@@ -155,6 +155,7 @@ struct tcp {
     enum tcp_state state;
     bool closed_for_good;
     braid_time seen_at; /* latest time anyone told us */
+    bool rearm_due;     /* something changed without anyone telling the time: tcp_output() sees to the timers */
     braid_time timers[TIMER_COUNT];
 
     struct handshake handshake;

@@ -176,7 +176,7 @@ static void reordering_is_learnt(void **state) {
         p.ends[0].to_send = 3000000;
         assert_true(pair_run_until(&p, all_received, 60 * SECOND));
         uint64_t first = info_of(&p.ends[0]).segments_retransmitted;
-        assert_true(first < 50);
+        assert_true(first < 5); /* of 2,000, 100 came late */
         p.ends[0].to_send += 20000000;
         assert_true(pair_run_until(&p, all_received, 60 * SECOND));
         assert_true(info_of(&p.ends[0]).segments_retransmitted <= first + 5); /* of 14,000, 700 came late */
