@@ -1,6 +1,7 @@
 #include "relay.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <base/buf.h>
 #include <base/list.h>
 
@@ -26,7 +27,8 @@ struct relay {
     struct side program, network;
     struct braid_connection *second; /* another attempt, by another uplink */
     struct braid_endpoint destination;
-    bool accepted;
+    struct braid_address first_local; /* of the first attempt */
+    bool tried_again, accepted;
     braid_time began;
     braid_time reset_since; /* one side was reset; 0: none */
 };
@@ -111,17 +113,40 @@ static enum braid_refusal refusal_for(enum braid_connect_error error) {
     return BRAID_REFUSE_SILENT; /* the program's kernel tries again */
 }
 
-/* An attempt failed. While another one is under way, that one decides, unless somebody at the far end said no. */
+static bool same_address(const struct braid_address *a, const struct ip_address *b) {
+    return a->family == (uint8_t)b->family && memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
+}
+
+/* Tries the first uplink that the first attempt did not go by. */
+static struct braid_connection *attempt_again(struct relay *relay, braid_time now) {
+    struct engine_uplink_info uplink;
+    struct braid_connection *connection = NULL;
+    relay->tried_again = true;
+    for (size_t i = 0; connection == NULL && engine_uplink_info(relay->relays->engine, i, &uplink); i++) {
+        const struct ip_address *address =
+            relay->destination.address.family == 4 ? &uplink.address_v4 : &uplink.address_v6;
+        enum braid_connect_error error;
+        if (address->family == IP_NONE || same_address(&relay->first_local, address)) continue;
+        struct braid_address local = {.family = (uint8_t)address->family};
+        memcpy(local.bytes, address->bytes, sizeof(local.bytes));
+        connection = connect_from(relay, &local, now, &error);
+    }
+    return connection;
+}
+
+/* An attempt failed. If somebody at the far end said no, that is the answer. A way that leads nowhere is none, while there
+ * may be another. */
 static void attempt_failed(struct relay *relay, struct braid_connection *failed, braid_time now) {
     enum braid_close_reason reason = braid_connection_close_reason(failed);
     enum braid_refusal refusal = braid_connection_refusal(failed);
     struct braid_connection *other = failed == relay->second ? relay->network.connection : relay->second;
-    bool decides = other == NULL || reason == BRAID_CLOSED_REFUSED || reason == BRAID_CLOSED_RESET;
+    bool said_no = reason == BRAID_CLOSED_REFUSED || reason == BRAID_CLOSED_RESET;
     struct side gone = {.connection = failed, .closed = true};
+    let_go(&gone, now);
+    if (other == NULL && !said_no && !relay->tried_again) other = attempt_again(relay, now);
     relay->network.connection = other;
     relay->second = NULL;
-    let_go(&gone, now);
-    if (!decides) return;
+    if (other != NULL && !said_no) return;
     cut(&relay->network, now);
     refuse(relay, refusal, now);
 }
@@ -138,28 +163,6 @@ static void attempt_event(struct relay *relay, const struct braid_event *event, 
     }
     forget_second(relay, now);
     accept_program(relay, now);
-}
-
-static bool address_of_first(const struct braid_connection *connection, const struct ip_address *address) {
-    struct braid_endpoint local, remote;
-    braid_connection_endpoints(connection, &local, &remote);
-    return local.address.family == (uint8_t)address->family &&
-           __builtin_memcmp(local.address.bytes, address->bytes, sizeof(address->bytes)) == 0;
-}
-
-/* Tries the first uplink that the first attempt does not go by. */
-static void attempt_again(struct relay *relay, braid_time now) {
-    struct engine_uplink_info uplink;
-    for (size_t i = 0; engine_uplink_info(relay->relays->engine, i, &uplink); i++) {
-        const struct ip_address *address =
-            relay->destination.address.family == 4 ? &uplink.address_v4 : &uplink.address_v6;
-        enum braid_connect_error error;
-        if (address->family == IP_NONE || address_of_first(relay->network.connection, address)) continue;
-        struct braid_address local = {.family = (uint8_t)address->family};
-        __builtin_memcpy(local.bytes, address->bytes, sizeof(local.bytes));
-        relay->second = connect_from(relay, &local, now, &error);
-        if (relay->second != NULL) return;
-    }
 }
 
 /* ---- passing on ---- */
@@ -258,7 +261,13 @@ static void incoming(struct relays *relays, struct braid_connection *connection,
     relays->count++;
     start_ticking(relays);
     relay->network.connection = connect_from(relay, &route.local, now, &error);
-    if (relay->network.connection == NULL) refuse(relay, refusal_for(error), now);
+    if (relay->network.connection == NULL) {
+        refuse(relay, refusal_for(error), now);
+        return;
+    }
+    struct braid_endpoint local, remote;
+    braid_connection_endpoints(relay->network.connection, &local, &remote);
+    relay->first_local = local.address;
 }
 
 void relays_event(struct relays *relays, const struct braid_event *event, braid_time now) {
@@ -285,8 +294,8 @@ static void on_tick(uv_timer_t *timer) {
         waiting = true;
         if (relay->reset_since != 0)
             progress(relay, now);
-        else if (relay->second == NULL && now - relay->began >= SECOND_ATTEMPT_MS * BRAID_NS_PER_MS)
-            attempt_again(relay, now);
+        else if (!relay->tried_again && now - relay->began >= SECOND_ATTEMPT_MS * BRAID_NS_PER_MS)
+            relay->second = attempt_again(relay, now);
     }
     if (!waiting) uv_timer_stop(timer);
 }
