@@ -187,15 +187,17 @@ static char *own_path(void) {
 
 static bool make_out(struct request *request) {
     if (request->out == NULL) return true;
-    char *absolute = NULL;
-    if ((mkdir(request->out, 0755) == 0 || errno == EEXIST) &&
-        (absolute = realpath(request->out, NULL)) != NULL && access(absolute, W_OK) == 0) {
-        request->options.out = absolute;
-        return true;
+    char *absolute = mkdir(request->out, 0755) == 0 || errno == EEXIST ? realpath(request->out, NULL) : NULL;
+    int folder =
+        absolute != NULL && access(absolute, W_OK) == 0 ? open(absolute, O_DIRECTORY | O_CLOEXEC) : -1;
+    if (folder < 0) {
+        lab_say("the folder %s cannot be written to: %s", request->out, strerror(errno));
+        free(absolute);
+        return false;
     }
-    lab_say("the folder %s cannot be written to: %s", request->out, strerror(errno));
-    free(absolute);
-    return false;
+    close(folder);
+    request->options.out = absolute;
+    return true;
 }
 
 static void list(const struct scenario *scenario) {
@@ -248,7 +250,9 @@ static bool wanted(const struct request *request, const char *name) {
 
 static void announce(const struct request *request, const struct scenario_run *run) {
     if (request->options.quiet) return;
-    fprintf(stderr, "%s: %s\n", run->title, run->command.command);
+    size_t length = strcspn(run->command.command, "\n");
+    bool more = run->command.command[length] == '\n' && run->command.command[length + 1] != '\0';
+    fprintf(stderr, "%s: %.*s%s\n", run->title, (int)length, run->command.command, more ? " ..." : "");
 }
 
 /* Programs under `braid run` need a TUN device, and this system may keep it for root. */

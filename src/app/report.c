@@ -122,7 +122,8 @@ static void set_outcome(struct table *table, unsigned row, unsigned column, cons
     else if (json_is_true(json_object_get(run, "timed_out")))
         snprintf(text, sizeof(text), "no: ended after %.0f s", seconds);
     else
-        snprintf(text, sizeof(text), "no: exit status %lld",
+        snprintf(text, sizeof(text), "%sexit status %lld",
+                 json_is_true(json_object_get(run, "as_expected")) ? "" : "no: ",
                  (long long)json_integer_value(json_object_get(run, "exit_status")));
     set(table, row, column, text);
 }
