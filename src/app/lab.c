@@ -59,6 +59,7 @@ static const char help[] =
 struct request {
     struct lab_options options;
     const char *scenario_file, *shell, *out, *tell;
+    char *out_path; /* of `out`, absolute */
     const char *runs[64];
     size_t run_count;
     bool json, list;
@@ -196,7 +197,7 @@ static bool make_out(struct request *request) {
         return false;
     }
     close(folder);
-    request->options.out = absolute;
+    request->options.out = request->out_path = absolute;
     return true;
 }
 
@@ -330,7 +331,7 @@ static int make_runs(struct request *request) {
     const struct scenario *scenario = request->options.scenario;
     json_t *results = json_object(), *lab = describe_lab(scenario);
     int worst = 0;
-    if (tun_is_missing(request)) return BAD_USE;
+    if (tun_is_missing(request)) worst = BAD_USE;
     for (unsigned i = 0; i < scenario->run_count && worst < 2; i++) {
         int status;
         if (!wanted(request, scenario->runs[i].name)) continue;
@@ -357,33 +358,40 @@ static int make_runs(struct request *request) {
     return worst;
 }
 
+/* What was asked for, with the scenario read. */
+static int perform(struct request *request) {
+    const struct scenario *scenario = request->options.scenario;
+    int host;
+    if (request->list) {
+        list(scenario);
+        return 0;
+    }
+    for (size_t i = 0; i < request->run_count; i++)
+        if (scenario_find_run(scenario, request->runs[i]) < 0)
+            return bad_use("the scenario has no run \"%s\"", request->runs[i]);
+    if (!find_hosts(request, &host) || !make_out(request)) return BAD_USE;
+    struct job job = {.request = request, .host = host};
+    if (host >= 0) return lab_spawn(inside_for_command, &job, true);
+    if (scenario->run_count == 0)
+        return bad_use("%s has no runs: name a command (-- HOST COMMAND)", scenario->file);
+    return make_runs(request);
+}
+
 int lab_main(int argc, char **argv) {
     struct request request = {0};
-    int status = read_call(&request, argc, argv), host;
+    int status = read_call(&request, argc, argv);
     if (status >= 0) return status;
     request.options.scenario = scenario_read(request.scenario_file);
     if (request.options.scenario == NULL) return BAD_USE;
-    if (request.list) {
-        list(request.options.scenario);
-        return 0;
-    }
-    for (size_t i = 0; i < request.run_count; i++)
-        if (scenario_find_run(request.options.scenario, request.runs[i]) < 0)
-            return bad_use("the scenario has no run \"%s\"", request.runs[i]);
-    if (!find_hosts(&request, &host) || !make_out(&request)) return BAD_USE;
-    char *braid = own_path();
-    request.options.folder = get_current_dir_name();
+    char *braid = own_path(), *folder = get_current_dir_name();
     request.options.braid = braid != NULL ? braid : "braid";
+    request.options.folder = folder;
     request.options.on = request.on;
     request.options.on_count = request.on_count;
-    struct job job = {.request = &request, .host = host};
-    if (host >= 0)
-        status = lab_spawn(inside_for_command, &job, true);
-    else if (request.options.scenario->run_count == 0)
-        status = bad_use("%s has no runs: name a command (-- HOST COMMAND)", request.options.scenario->file);
-    else
-        status = make_runs(&request);
+    status = perform(&request);
     free(braid);
+    free(folder);
+    free(request.out_path);
     scenario_free(request.options.scenario);
     return status;
 }

@@ -112,7 +112,9 @@ static _Noreturn void keep(struct spawn *spawn, pid_t maker) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         close(spawn->to_maker[1]);
         close(spawn->to_keeper[0]);
-        exit(spawn->inside(spawn->context, spawn->lifeline[0]));
+        int status = spawn->inside(spawn->context, spawn->lifeline[0]);
+        fflush(NULL);
+        _exit(status); /* the kernel tidies up better than we could */
     }
     if (init < 0) _exit(1);
     ward = init;

@@ -21,7 +21,8 @@ struct arena *arena_create(void);
 void arena_destroy(struct arena *arena);
 void *arena_array(struct arena *arena, size_t count, size_t bytes); /* zeroed */
 const char *arena_text(struct arena *arena, const char *text);
-const char *arena_format(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
+const char *arena_format(struct arena *arena, const char *format, ...)
+    __attribute__((format(printf, 2, 3), nonnull));
 
 void yaml_fail(struct yaml_source *source, const yaml_node_t *node, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
