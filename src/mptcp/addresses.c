@@ -102,6 +102,8 @@ void addresses_path_gone(struct braid_connection *c, uint8_t path_id, braid_time
     TRACE(c->env, now, address_removed, .connection = c->config.number, .address_id = id, .by = "us");
 }
 
+void addresses_joined(struct subflow *sf) { removal_forget(sf->c, sf->local_id); }
+
 /* It must not be said of an address that is there again. */
 void addresses_path_back(struct braid_connection *c, const struct local_path *path, braid_time now) {
     removal_forget(c, address_local_id(c, path->address_id));

@@ -107,7 +107,8 @@ struct join_target {
     struct ip_address address;
     uint16_t port;
     unsigned failures;
-    braid_time not_before; /* BRAID_NEVER: not again without news */
+    bool silent; /* nobody answered by this path, though the host has it */
+    braid_time not_before; /* 0: now, or it is under way; BRAID_NEVER: not again without news */
 };
 struct path_manager {
     bool due; /* something changed: look again */
@@ -229,6 +230,7 @@ braid_time addresses_deadline(const struct braid_connection *c);
 /* path_manager.c */
 void path_manager_init(struct braid_connection *c);
 void path_manager_run(struct braid_connection *c, braid_time now);
+bool path_manager_is_silent(const struct braid_connection *c, uint8_t path_id);
 void path_manager_news(struct braid_connection *c, uint8_t path_id);
 void path_manager_address_news(struct braid_connection *c, const struct ip_address *address, uint16_t port);
 braid_time path_manager_deadline(const struct braid_connection *c);

@@ -33,6 +33,9 @@ enum mptcp_limit {
     JOIN_RETRY_FIRST_MS = 1000,
     JOIN_RETRY_MAX_MS = 60000,
     JOIN_CONNECT_TIMEOUT_MS = 15000,
+    JOIN_SILENT_TIMEOUT_MS = 1500, /* of one that fell silent: a SYN and another after a second ... */
+    JOIN_SILENT_RETRY_MS = 500,    /* ... and again after this, so often ... */
+    JOIN_SILENT_TRIES = 30,        /* ... before it is tried as rarely as any other */
     THIRD_ACK_TRIES = 8,
     THIRD_ACK_RETRY_MIN_MS = 200,
 
@@ -51,6 +54,11 @@ enum mptcp_limit {
     CROWDED_S = 10,
     PROBE_ANSWER_EXTRA_MS = 10,    /* beyond a round trip and its variation */
     ARRIVAL_MARGIN_MS = 1,         /* reinject.c: of the guess what had arrived when a path was cut */
+
+    SILENCE_EXTRA_MS = 30,         /* silence.c */
+    SILENCE_MIN_MS = 50,
+    SILENCE_MAX_MS = 1000,
+    SILENCE_ASK_AGAIN_MS = 600,
 
     MEMORY_RETRY_MS = 10,
     NO_PATH_TIMEOUT_MS = 60000,    /* connection without any subflow */

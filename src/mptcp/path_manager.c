@@ -1,7 +1,8 @@
 /* Which subflows there should be. The client's policy is the full mesh: from each of its paths to the peer's first
  * address and to those announced, of the same family, one subflow each. A join that fails is tried again after 1, 2, 4
  * ... 60 s while the path stays; one that the peer refuses for good (MP_TCPRST without T) only when there is news of
- * the path or of the address.
+ * the path or of the address. A path that fell silent (silence.c) is tried every other second for a minute: it may be
+ * back at any moment, and nobody else will say so.
  *
  * A path that goes takes its subflows along, and what they had unacknowledged goes out on the others at once. If none
  * is left the connection waits for one to come (RFC 8684 §3.9, break before make). */
@@ -56,7 +57,9 @@ void path_manager_address_news(struct braid_connection *c, const struct ip_addre
 static void target_failed(struct braid_connection *c, uint8_t path_id, const struct ip_address *address, uint16_t port,
                           bool for_good, braid_time now) {
     struct join_target *t = target_remember(c, path_id, address, port);
+    if (t->failures >= JOIN_SILENT_TRIES) t->silent = false;
     braid_time wait = NS_OF_MS(JOIN_RETRY_FIRST_MS) << (t->failures < 6 ? t->failures : 6);
+    if (t->silent) wait = NS_OF_MS(JOIN_SILENT_RETRY_MS);
     if (wait > NS_OF_MS(JOIN_RETRY_MAX_MS)) wait = NS_OF_MS(JOIN_RETRY_MAX_MS);
     t->failures++;
     t->not_before = for_good ? BRAID_NEVER : now + wait;
@@ -71,7 +74,20 @@ void path_manager_failed(struct subflow *sf, braid_time now) {
     target_failed(sf->c, sf->path_id, &sf->flow.remote, sf->flow.remote_port, for_good, now);
 }
 
+void path_manager_silent(struct subflow *sf, braid_time now) {
+    struct join_target *t = target_remember(sf->c, sf->path_id, &sf->flow.remote, sf->flow.remote_port);
+    t->silent = true;
+    t->not_before = now + NS_OF_MS(JOIN_SILENT_RETRY_MS);
+}
+
+bool path_manager_is_silent(const struct braid_connection *c, uint8_t path_id) {
+    for (unsigned i = 0; i < c->paths.target_count; i++)
+        if (c->paths.targets[i].path_id == path_id && c->paths.targets[i].silent) return true;
+    return false;
+}
+
 void path_manager_joined(struct subflow *sf) {
+    addresses_joined(sf);
     struct join_target *t = target_find(sf->c, sf->path_id, &sf->flow.remote, sf->flow.remote_port);
     if (t) *t = sf->c->paths.targets[--sf->c->paths.target_count];
 }
@@ -124,7 +140,8 @@ braid_time path_manager_deadline(const struct braid_connection *c) {
     braid_time earliest = c->paths.no_path_deadline;
     if (!joins_allowed(c)) return earliest;
     for (unsigned i = 0; i < c->paths.target_count; i++) {
-        if (c->paths.targets[i].not_before < earliest) earliest = c->paths.targets[i].not_before;
+        braid_time due = c->paths.targets[i].not_before;
+        if (due > 0 && due < earliest) earliest = due;
     }
     return earliest;
 }
@@ -136,8 +153,8 @@ void path_manager_expire(struct braid_connection *c, braid_time now) {
         return;
     }
     for (unsigned i = 0; i < c->paths.target_count; i++) {
-        if (c->paths.targets[i].not_before > now) continue;
-        c->paths.targets[i].not_before = 0; /* allowed from here on */
+        if (c->paths.targets[i].not_before == 0 || c->paths.targets[i].not_before > now) continue;
+        c->paths.targets[i].not_before = 0;
         c->paths.due = true;
     }
 }

@@ -50,8 +50,11 @@ static struct tcp_config tcp_config_of(const struct subflow *sf, const struct lo
         .ops = &owner_ops,
         .owner = (struct subflow *)(uintptr_t)sf,
     };
-    if (!sf->first && (out.connect_timeout_ns == 0 || out.connect_timeout_ns > NS_OF_MS(JOIN_CONNECT_TIMEOUT_MS)))
-        out.connect_timeout_ns = NS_OF_MS(JOIN_CONNECT_TIMEOUT_MS);
+    if (!sf->first) {
+        bool silent = path_manager_is_silent(sf->c, sf->path_id);
+        braid_time limit = NS_OF_MS(silent ? JOIN_SILENT_TIMEOUT_MS : JOIN_CONNECT_TIMEOUT_MS);
+        if (out.connect_timeout_ns == 0 || out.connect_timeout_ns > limit) out.connect_timeout_ns = limit;
+    }
     return out;
 }
 
@@ -131,6 +134,7 @@ void subflow_set_status(struct subflow *sf, enum subflow_status to, braid_time n
     TRACE(c->env, now, subflow_state, .connection = c->config.number, .subflow = sf->number,
           .from = status_name(sf->status), .to = status_name(to));
     sf->status = to;
+    if (to == SUBFLOW_SUSPECTED) sf->suspected_at = now;
     window_subflows_changed(c, to == SUBFLOW_ACTIVE);
     connection_raise(c, CONNECTION_PATHS);
 }

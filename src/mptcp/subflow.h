@@ -52,6 +52,7 @@ struct subflow {
     /* Sending */
     struct mapping_list sent;
     braid_time probed_at, answer_due; /* reinject.c */
+    braid_time silence_asked_at, suspected_at; /* silence.c; 0: never */
     bool data_ack_seen;
     bool ack_arrived; /* a DATA_ACK in the segment being processed */
     dsn64 arrived_ack;
@@ -168,6 +169,10 @@ void reinject_expire(struct subflow *sf, braid_time now);
 void reinject_suspected(void *owner, struct tcp *t, unsigned timeouts, braid_time now);
 void reinject_recovered(void *owner, struct tcp *t, braid_time now);
 
+/* silence.c */
+braid_time silence_deadline(const struct braid_connection *c);
+void silence_expire(struct braid_connection *c, braid_time now);
+
 /* window.c */
 void window_arrived(struct subflow *sf, uint32_t bytes, braid_time now);
 uint32_t window_receive(void *owner, struct tcp *t);
@@ -175,12 +180,16 @@ uint32_t window_receive(void *owner, struct tcp *t);
 /* addresses.c */
 void addresses_add_arrived(struct subflow *sf, const struct add_addr *option, braid_time now);
 void addresses_remove_arrived(struct subflow *sf, const struct remove_addr *option, braid_time now);
+/* Its address is in use again: nothing is to be said of its removal any more. */
+void addresses_joined(struct subflow *sf);
 void addresses_disowned_expire(struct subflow *sf, braid_time now);
 void addresses_announcement_written(struct braid_connection *c, const struct add_addr *option);
 
 /* path_manager.c */
 void path_manager_joined(struct subflow *sf);
 void path_manager_failed(struct subflow *sf, braid_time now);
+/* Its path does not answer; it is tried again soon, and often at first. */
+void path_manager_silent(struct subflow *sf, braid_time now);
 
 /* priority.c */
 void priority_arrived(struct subflow *sf, const struct mp_prio *option, braid_time now);

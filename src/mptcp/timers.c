@@ -12,6 +12,7 @@ braid_time connection_deadline(const struct braid_connection *c) {
     braid_time earliest = earlier(c->send.data_rto_at, c->linger_deadline);
     earliest = earlier(earliest, addresses_deadline(c));
     earliest = earlier(earliest, path_manager_deadline(c));
+    earliest = earlier(earliest, silence_deadline(c));
     if (c->send.starved_until > c->now) earliest = earlier(earliest, c->send.starved_until);
     LIST_EACH(&c->subflows, node, following) earliest = earlier(earliest, subflow_deadline(SUBFLOW_OF(node)));
     return earliest;
@@ -28,6 +29,7 @@ void connection_expire(struct braid_connection *c, braid_time now) {
         addresses_disowned_expire(sf, now);
     }
     if (!connection_over(c)) {
+        silence_expire(c, now);
         outgoing_expire(c, now);
         path_manager_expire(c, now);
     }

@@ -41,4 +41,11 @@ static inline uint32_t payload_of(uint8_t *bytes, uint32_t length) {
     return length - (uint32_t)(tcp_of(bytes) - bytes) - (uint32_t)(tcp_of(bytes)[12] >> 4) * 4;
 }
 
+/* Makes each option of one subtype into nothing. */
+static inline void erase_if(uint8_t *option, void *context) {
+    if (option[2] >> 4 == *(int *)context) memset(option, 1, option[1]);
+}
+static inline void strip_subtype(uint8_t *bytes, int subtype) { each_option(bytes, erase_if, &subtype); }
+
+
 #endif
