@@ -38,7 +38,8 @@ static const struct verb {
 
 static void help(void) {
     puts("braid: Multipath TCP in user space.\n\nUsage: braid VERB ...; braid VERB --help tells more\n");
-    for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) printf("  %-8s %s\n", verbs[i].name, verbs[i].what);
+    for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+        printf("  %-8s %s\n", verbs[i].name, verbs[i].what);
     puts("\n  --version, --help");
 }
 

@@ -47,7 +47,8 @@ static bool to_server(struct name_tcp *self, braid_time now) {
     struct flow_buffer *buffer = &self->to_server;
     for (;;) {
         if (room(buffer) > 0)
-            buffer->end += braid_connection_read(self->program, buffer->bytes + buffer->end, room(buffer), now);
+            buffer->end +=
+                braid_connection_read(self->program, buffer->bytes + buffer->end, room(buffer), now);
         if (buffer->start == buffer->end) break;
         ssize_t sent = send(self->fd, buffer->bytes + buffer->start, buffer->end - buffer->start,
                             MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -84,7 +85,8 @@ static bool to_program(struct name_tcp *self, braid_time now) {
 
 static void watch_what_matters(struct name_tcp *self) {
     bool sending = !self->connected || self->to_server.start < self->to_server.end;
-    bool receiving = self->connected && !self->to_program.ended && self->to_program.start == self->to_program.end;
+    bool receiving =
+        self->connected && !self->to_program.ended && self->to_program.start == self->to_program.end;
     fd_watch_set(self->watch, (sending ? UV_WRITABLE : 0) | (receiving ? UV_READABLE : 0));
 }
 
@@ -103,10 +105,14 @@ static void progress(struct name_tcp *self, braid_time now) {
 static enum braid_refusal refusal_of(int error) {
     switch (error) {
     case ECONNREFUSED:
-    case ECONNRESET: return BRAID_REFUSE_RESET;
-    case ENETUNREACH: return BRAID_REFUSE_NET_UNREACHABLE;
-    case EHOSTUNREACH: return BRAID_REFUSE_HOST_UNREACHABLE;
-    default: return BRAID_REFUSE_SILENT;
+    case ECONNRESET:
+        return BRAID_REFUSE_RESET;
+    case ENETUNREACH:
+        return BRAID_REFUSE_NET_UNREACHABLE;
+    case EHOSTUNREACH:
+        return BRAID_REFUSE_HOST_UNREACHABLE;
+    default:
+        return BRAID_REFUSE_SILENT;
     }
 }
 

@@ -1,5 +1,5 @@
-/* Name service over TCP: a program's connection to a name server's stand-in, passed on to the real one by a socket of
- * the kernel's, from the host's own network. */
+/* Name service over TCP: a program's connection to a name server's stand-in, passed on to the real one by a
+ * socket of the kernel's, from the host's own network. */
 #ifndef APP_NAME_TCP_H
 #define APP_NAME_TCP_H
 

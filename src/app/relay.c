@@ -5,10 +5,11 @@
 #include <base/buf.h>
 #include <base/list.h>
 
-/* A destination that has not answered by then is tried by another uplink as well: the first one may be dead without
- * anyone knowing yet. */
+/* A destination that has not answered by then is tried by another uplink as well: the first one may be dead
+ * without anyone knowing yet. */
 #define SECOND_ATTEMPT_MS 700
-/* What one side had said before it reset may still reach the other, which a reset would overtake; not for ever. */
+/* What one side had said before it reset may still reach the other, which a reset would overtake; not for
+ * ever. */
 #define RESET_GRACE_NS (2 * BRAID_NS_PER_S)
 #define TICK_MS 50
 
@@ -94,8 +95,8 @@ static void accept_program(struct relay *relay, braid_time now) {
     braid_connection_accept(relay->program.connection, now);
 }
 
-static struct braid_connection *connect_from(struct relay *relay, const struct braid_address *local, braid_time now,
-                                             enum braid_connect_error *error) {
+static struct braid_connection *connect_from(struct relay *relay, const struct braid_address *local,
+                                             braid_time now, enum braid_connect_error *error) {
     struct braid_connect_config config = {
         .remote = relay->destination, .local = *local, .multipath = true, .no_delay = true};
     struct braid_connection *connection = braid_stack_connect(relay->relays->stack, &config, now, error);
@@ -105,10 +106,13 @@ static struct braid_connection *connect_from(struct relay *relay, const struct b
 
 static enum braid_refusal refusal_for(enum braid_connect_error error) {
     switch (error) {
-    case BRAID_CONNECT_NO_PATH: return BRAID_REFUSE_NET_UNREACHABLE;
-    case BRAID_CONNECT_NO_PORT: return BRAID_REFUSE_HOST_UNREACHABLE;
+    case BRAID_CONNECT_NO_PATH:
+        return BRAID_REFUSE_NET_UNREACHABLE;
+    case BRAID_CONNECT_NO_PORT:
+        return BRAID_REFUSE_HOST_UNREACHABLE;
     case BRAID_CONNECT_OK:
-    case BRAID_CONNECT_NO_MEMORY: break;
+    case BRAID_CONNECT_NO_MEMORY:
+        break;
     }
     return BRAID_REFUSE_SILENT; /* the program's kernel tries again */
 }
@@ -134,8 +138,8 @@ static struct braid_connection *attempt_again(struct relay *relay, braid_time no
     return connection;
 }
 
-/* An attempt failed. If somebody at the far end said no, that is the answer. A way that leads nowhere is none, while there
- * may be another. */
+/* An attempt failed. If somebody at the far end said no, that is the answer. A way that leads nowhere is
+ * none, while there may be another. */
 static void attempt_failed(struct relay *relay, struct braid_connection *failed, braid_time now) {
     enum braid_close_reason reason = braid_connection_close_reason(failed);
     enum braid_refusal refusal = braid_connection_refusal(failed);
@@ -173,7 +177,8 @@ static void pump(struct side *from, struct side *to, braid_time now) {
     for (;;) {
         if (from->pending.length == 0) from->pending = braid_connection_read_slice(from->connection, now);
         if (from->pending.length == 0) break;
-        if (!braid_connection_write_slice(to->connection, from->pending, now)) return; /* WRITABLE will come */
+        if (!braid_connection_write_slice(to->connection, from->pending, now))
+            return; /* WRITABLE will come */
         from->pending = (struct braid_slice){0};
     }
     if (!braid_connection_at_end(from->connection)) return;
@@ -236,7 +241,8 @@ static void on_event(struct connection_owner *owner, const struct braid_event *e
 
 static bool served_otherwise(struct relays *relays, struct braid_connection *connection,
                              const struct braid_endpoint *destination, braid_time now) {
-    return relays->hooks.serve != NULL && relays->hooks.serve(relays->hooks.context, connection, destination, now);
+    return relays->hooks.serve != NULL &&
+           relays->hooks.serve(relays->hooks.context, connection, destination, now);
 }
 
 static void incoming(struct relays *relays, struct braid_connection *connection, braid_time now) {
@@ -310,15 +316,16 @@ struct relays *relays_create(struct engine *engine, const struct relay_hooks *ho
         free(tick);
         return NULL;
     }
-    *relays = (struct relays){
-        .engine = engine, .stack = engine_stack(engine), .hooks = *hooks, .tick = tick};
+    *relays = (struct relays){.engine = engine, .stack = engine_stack(engine), .hooks = *hooks, .tick = tick};
     list_init(&relays->all);
     uv_timer_init(engine_loop(engine), tick);
     tick->data = relays;
     return relays;
 }
 
-static void on_tick_closed(uv_handle_t *tick) { free(tick); }
+static void on_tick_closed(uv_handle_t *tick) {
+    free(tick);
+}
 
 void relays_destroy(struct relays *relays) {
     if (relays == NULL) return;
@@ -345,10 +352,12 @@ unsigned relays_undelivered(const struct relays *relays) {
     return count;
 }
 
-unsigned relays_count(const struct relays *relays) { return relays->count; }
+unsigned relays_count(const struct relays *relays) {
+    return relays->count;
+}
 
-void relays_each(const struct relays *relays, void (*each)(void *context, struct braid_connection *connection),
-                 void *context) {
+void relays_each(const struct relays *relays,
+                 void (*each)(void *context, struct braid_connection *connection), void *context) {
     LIST_EACH(&relays->all, node, following) {
         const struct relay *relay = LIST_ENTRY(node, struct relay, node);
         if (relay->network.connection != NULL) each(context, relay->network.connection);

@@ -1,6 +1,6 @@
-/* Relays: each connection that a program opens is answered the way its real destination answers braid, and from then on
- * everything one side says is passed on to the other: bytes (by reference), the end of a direction, a reset. Each side is
- * read only as fast as the other one takes it. */
+/* Relays: each connection that a program opens is answered the way its real destination answers braid, and
+ * from then on everything one side says is passed on to the other: bytes (by reference), the end of a
+ * direction, a reset. Each side is read only as fast as the other one takes it. */
 #ifndef APP_RELAY_H
 #define APP_RELAY_H
 
@@ -15,15 +15,15 @@ struct connection_owner {
 
 /* How to get to a destination, as the host sees it. */
 struct relay_route {
-    bool reachable;             /* false: refuse by `refusal` */
+    bool reachable; /* false: refuse by `refusal` */
     enum braid_refusal refusal;
     struct braid_address local; /* the first subflow must start here; family 0: the stack chooses */
 };
 struct relay_hooks {
     void *context;
     /* A destination that is served otherwise: takes the connection over and returns true. */
-    bool (*serve)(void *context, struct braid_connection *connection, const struct braid_endpoint *destination,
-                  braid_time now);
+    bool (*serve)(void *context, struct braid_connection *connection,
+                  const struct braid_endpoint *destination, braid_time now);
     struct relay_route (*route)(void *context, const struct braid_address *destination);
 };
 
@@ -39,7 +39,7 @@ void relays_event(struct relays *relays, const struct braid_event *event, braid_
 unsigned relays_undelivered(const struct relays *relays);
 unsigned relays_count(const struct relays *relays);
 /* Calls `each` with the network side's connection of every relay. */
-void relays_each(const struct relays *relays, void (*each)(void *context, struct braid_connection *connection),
-                 void *context);
+void relays_each(const struct relays *relays,
+                 void (*each)(void *context, struct braid_connection *connection), void *context);
 
 #endif

@@ -26,9 +26,8 @@ static char *nameserver_of(char *line) {
 }
 
 static bool parse_server(const char *text, struct sockaddr_in6 *out) {
-    struct addrinfo hints = {.ai_family = AF_INET6,
-                             .ai_socktype = SOCK_DGRAM,
-                             .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV};
+    struct addrinfo hints = {
+        .ai_family = AF_INET6, .ai_socktype = SOCK_DGRAM, .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV};
     struct addrinfo *found = NULL;
     char mapped[80];
     struct in_addr v4;
@@ -67,14 +66,16 @@ void resolver_refresh(struct resolver *resolver) {
     struct stat status;
     unsigned count = resolver->count;
     if (count == 0 || stat(resolv_conf, &status) != 0) return;
-    if (status.st_mtim.tv_sec == resolver->changed.tv_sec && status.st_mtim.tv_nsec == resolver->changed.tv_nsec)
+    if (status.st_mtim.tv_sec == resolver->changed.tv_sec &&
+        status.st_mtim.tv_nsec == resolver->changed.tv_nsec)
         return;
     struct ip_address first = resolver->first;
     struct resolver read = {0};
     resolver_read(&read, &first);
     if (read.count == 0) return;
     /* The command goes on asking as many as it was told of. */
-    for (unsigned i = 0; i < count; i++) resolver->servers[i] = read.servers[i % read.count];
+    for (unsigned i = 0; i < count; i++)
+        resolver->servers[i] = read.servers[i % read.count];
     resolver->changed = read.changed;
 }
 
@@ -144,8 +145,8 @@ static int write_file(const char *path, const char *text) {
     return error;
 }
 
-/* The file lives in a tmpfs that nobody can see but through the mount: nothing is left when the namespace goes. The
- * tmpfs is laid over /etc for a moment, a folder that is there wherever there is a resolv.conf. */
+/* The file lives in a tmpfs that nobody can see but through the mount: nothing is left when the namespace
+ * goes. The tmpfs is laid over /etc for a moment, a folder that is there wherever there is a resolv.conf. */
 int resolver_mount(const char *text) {
     static const char cover[] = "/etc", file[] = "/etc/resolv.conf";
     char target[64];
@@ -153,7 +154,9 @@ int resolver_mount(const char *text) {
     int target_fd = open(resolv_conf, O_PATH | O_CLOEXEC); /* through symbolic links, wherever they lead */
     if (target_fd < 0) return -errno;
     snprintf(target, sizeof(target), "/proc/self/fd/%d", target_fd);
-    int error = mount("braid", cover, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=64k,mode=755") < 0 ? -errno : 0;
+    int error = mount("braid", cover, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=64k,mode=755") < 0
+                    ? -errno
+                    : 0;
     if (error == 0) {
         error = write_file(file, text);
         if (error == 0 && mount(file, target, NULL, MS_BIND, NULL) < 0) error = -errno;

@@ -1,6 +1,6 @@
-/* Name service for the command. The host's name servers may listen on its loopback, where the command cannot reach
- * them; so each gets an address behind the TUN device, which the command's /etc/resolv.conf names in its place, and
- * what comes for it is passed on to the real one from the host's own network. */
+/* Name service for the command. The host's name servers may listen on its loopback, where the command cannot
+ * reach them; so each gets an address behind the TUN device, which the command's /etc/resolv.conf names in
+ * its place, and what comes for it is passed on to the real one from the host's own network. */
 #ifndef APP_RESOLVER_H
 #define APP_RESOLVER_H
 
@@ -16,16 +16,17 @@
 
 struct resolver {
     struct sockaddr_in6 servers[RESOLVER_SERVERS_MAX]; /* IPv4 as a mapped address */
-    unsigned count; /* 0: the host has no resolv.conf */
-    struct ip_address first; /* the stand-in of the first; the others follow it */
-    struct timespec changed; /* of the file that was read */
+    unsigned count;                                    /* 0: the host has no resolv.conf */
+    struct ip_address first;                           /* the stand-in of the first; the others follow it */
+    struct timespec changed;                           /* of the file that was read */
 };
 
 /* Reads the host's resolv.conf. `first`: the address to stand in for its first name server. */
 void resolver_read(struct resolver *resolver, const struct ip_address *first);
 /* Reads it again if it has changed since. How many servers there are is kept. */
 void resolver_refresh(struct resolver *resolver);
-/* The command's resolv.conf: the host's, with other name servers. False: none is needed, or it is too long. */
+/* The command's resolv.conf: the host's, with other name servers. False: none is needed, or it is too long.
+ */
 bool resolver_text(const struct resolver *resolver, char text[RESOLVER_TEXT_MAX]);
 /* Whether `address` stands in for a name server, and which. */
 bool resolver_stands_in(const struct resolver *resolver, const struct ip_address *address, unsigned *which);

@@ -52,7 +52,8 @@ static bool complain(const char *what) {
 
 static void on_event(void *context, const struct braid_event *event, braid_time now) {
     struct run *run = context;
-    if (run->relays != NULL) relays_event(run->relays, event, now); /* at the very end nobody listens any more */
+    if (run->relays != NULL)
+        relays_event(run->relays, event, now); /* at the very end nobody listens any more */
 }
 
 static void on_uplinks(void *context, braid_time now) {
@@ -61,8 +62,8 @@ static void on_uplinks(void *context, braid_time now) {
     if (run->udp != NULL) udp_forward_uplinks_changed(run->udp);
 }
 
-static bool serve(void *context, struct braid_connection *connection, const struct braid_endpoint *destination,
-                  braid_time now) {
+static bool serve(void *context, struct braid_connection *connection,
+                  const struct braid_endpoint *destination, braid_time now) {
     struct run *run = context;
     struct ip_address address = {.family = (enum ip_family)destination->address.family};
     unsigned which;
@@ -75,8 +76,8 @@ static bool serve(void *context, struct braid_connection *connection, const stru
     return true;
 }
 
-/* The host's own addresses cannot be reached by its uplinks. A destination on the network of an uplink is reached by that
- * one; anything else by whichever the stack chooses. */
+/* The host's own addresses cannot be reached by its uplinks. A destination on the network of an uplink is
+ * reached by that one; anything else by whichever the stack chooses. */
 static struct relay_route route(void *context, const struct braid_address *destination) {
     struct run *run = context;
     struct relay_route out = {.reachable = true};
@@ -166,7 +167,8 @@ static bool start_services(struct run *run) {
 static bool start_watching(struct run *run) {
     uv_timer_init(engine_loop(run->engine), &run->linger);
     run->linger.data = run;
-    run->signals = fd_watch_create(engine_loop(run->engine), run->command.signals, UV_READABLE, on_signals, run);
+    run->signals =
+        fd_watch_create(engine_loop(run->engine), run->command.signals, UV_READABLE, on_signals, run);
     if (run->options.live || engine_traces(run->engine))
         run->status = run_status_create(run->engine, run->relays, run->options.live);
     return run->signals != NULL || complain("out of memory");

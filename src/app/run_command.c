@@ -16,7 +16,7 @@
 #define STATUS_NOT_FOUND 127
 #define STATUS_SIGNAL 128
 
-static const int taken_signals[] = {SIGINT,  SIGQUIT, SIGTERM, SIGHUP,  SIGTSTP,
+static const int taken_signals[] = {SIGINT,  SIGQUIT, SIGTERM, SIGHUP,   SIGTSTP,
                                     SIGCONT, SIGUSR1, SIGUSR2, SIGWINCH, SIGCHLD};
 
 bool run_command_prepare(struct run_command *command) {
@@ -24,7 +24,8 @@ bool run_command_prepare(struct run_command *command) {
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     *command = (struct run_command){.channel = -1, .signals = -1};
     sigemptyset(&set);
-    for (size_t i = 0; i < sizeof(taken_signals) / sizeof(taken_signals[0]); i++) sigaddset(&set, taken_signals[i]);
+    for (size_t i = 0; i < sizeof(taken_signals) / sizeof(taken_signals[0]); i++)
+        sigaddset(&set, taken_signals[i]);
     if (getrlimit(RLIMIT_NOFILE, &command->old_descriptors) < 0) return false;
     if (sigprocmask(SIG_BLOCK, &set, &command->old_mask) < 0) return false;
     sigaction(SIGPIPE, &ignore, &command->old_pipe);
@@ -54,8 +55,8 @@ static void answer(int channel, int tun_fd, char text[NAMESPACE_TEXT_MAX]) {
     (void)!sendmsg(channel, &message, MSG_NOSIGNAL);
 }
 
-/* When braid dies the command's network is dead: the command goes with it. Forgotten when identity changes, so to be
- * said after that. */
+/* When braid dies the command's network is dead: the command goes with it. Forgotten when identity changes,
+ * so to be said after that. */
 static void die_with_parent(pid_t parent) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) _exit(STATUS_SIGNAL + SIGKILL);
@@ -74,8 +75,8 @@ static void become(const struct run_command *command, char **argv) {
     _exit(STATUS_NOT_EXECUTABLE);
 }
 
-static void child(const struct run_command *command, int channel, const struct namespace_plan *plan, char **argv,
-                  pid_t parent) {
+static void child(const struct run_command *command, int channel, const struct namespace_plan *plan,
+                  char **argv, pid_t parent) {
     char text[NAMESPACE_TEXT_MAX] = "", go;
     int tun_fd = -1;
     die_with_parent(parent);
@@ -100,7 +101,8 @@ static int take_answer(int channel, char text[NAMESPACE_TEXT_MAX]) {
         .msg_iov = &run, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control.bytes)};
     ssize_t length;
     int tun_fd = -1;
-    do length = recvmsg(channel, &message, MSG_CMSG_CLOEXEC);
+    do
+        length = recvmsg(channel, &message, MSG_CMSG_CLOEXEC);
     while (length < 0 && errno == EINTR);
     if (length != NAMESPACE_TEXT_MAX) {
         snprintf(text, NAMESPACE_TEXT_MAX, "the command's process ended before it began");
@@ -148,8 +150,8 @@ static void note_end(struct run_command *command) {
     command->status = status;
 }
 
-/* What the terminal sends goes to the whole foreground process group, so the command has it already. Of such a stop
- * braid itself must take part, for the shell waits for it. */
+/* What the terminal sends goes to the whole foreground process group, so the command has it already. Of such
+ * a stop braid itself must take part, for the shell waits for it. */
 static void pass_on(const struct run_command *command, const struct signalfd_siginfo *info) {
     int signal = (int)info->ssi_signo;
     if (info->ssi_code != SI_KERNEL && command->pid > 0 && !command->ended) kill(command->pid, signal);

@@ -8,29 +8,29 @@
 #include "run_namespace.h"
 
 struct run_command {
-    pid_t pid;      /* 0: not started */
-    int channel;    /* to the child until it becomes the command */
-    int signals;    /* a signalfd */
+    pid_t pid;   /* 0: not started */
+    int channel; /* to the child until it becomes the command */
+    int signals; /* a signalfd */
     bool ended;
-    int status;     /* as from waitpid() */
+    int status; /* as from waitpid() */
     sigset_t old_mask;
     struct sigaction old_pipe;
     struct rlimit old_descriptors;
 };
 
-/* Signals come by run_command.signals from now on. To be called first: what the process was started with is what the
- * command gets. False with errno set. */
+/* Signals come by run_command.signals from now on. To be called first: what the process was started with is
+ * what the command gets. False with errno set. */
 bool run_command_prepare(struct run_command *command);
 
-/* Starts the child, which sets up its network by the plan and waits. Returns the TUN device's descriptor, or -1 with
- * `text` saying in one line why. */
+/* Starts the child, which sets up its network by the plan and waits. Returns the TUN device's descriptor, or
+ * -1 with `text` saying in one line why. */
 int run_command_start(struct run_command *command, const struct namespace_plan *plan, char **argv,
                       char text[NAMESPACE_TEXT_MAX]);
 /* Lets it become the command. */
 void run_command_go(struct run_command *command);
 
-/* Takes the signals that came: passes them on to the command, or notes its end. Returns a signal that asks braid to end
- * while there is no command to pass it on to; 0 if none. */
+/* Takes the signals that came: passes them on to the command, or notes its end. Returns a signal that asks
+ * braid to end while there is no command to pass it on to; 0 if none. */
 int run_command_signals(struct run_command *command);
 
 /* Ends the process the way the command ended. */

@@ -73,7 +73,8 @@ static void keep(int channel) {
 /* Holds nothing of braid's open, and is of no terminal. */
 static void let_go_of_everything(int channel) {
     int null = open("/dev/null", O_RDWR);
-    for (int fd = 0; fd < 3; fd++) dup2(null, fd);
+    for (int fd = 0; fd < 3; fd++)
+        dup2(null, fd);
     dup2(channel, 3);
     close_range(4, ~0u, 0);
     setsid();

@@ -1,5 +1,6 @@
-/* What stays behind if braid is killed: processes of a command whose network is dead. The keeper is a small process
- * that waits for braid's end; if that comes without a word, it ends every process that is in the command's network. */
+/* What stays behind if braid is killed: processes of a command whose network is dead. The keeper is a small
+ * process that waits for braid's end; if that comes without a word, it ends every process that is in the
+ * command's network. */
 #ifndef APP_RUN_KEEPER_H
 #define APP_RUN_KEEPER_H
 

@@ -21,8 +21,8 @@
 
 /* ---- addresses ---- */
 
-/* 198.18.0.0/15 is for benchmarks (RFC 2544): no network anyone lives in has it. Whoever uses it all the same gets
- * another /24 of it. */
+/* 198.18.0.0/15 is for benchmarks (RFC 2544): no network anyone lives in has it. Whoever uses it all the same
+ * gets another /24 of it. */
 static struct ip_address v4_of(uint8_t third, uint8_t fourth) {
     return ip_address_v4((const uint8_t[]){198, 18, third, fourth});
 }
@@ -124,7 +124,8 @@ static bool make_tun(int *fd, char text[NAMESPACE_TEXT_MAX]) {
     int error = tun_device_create(TUN_PATH, TUN_NAME, fd);
     if (error == 0) return true;
     if (error == -ENOENT || error == -ENODEV)
-        return say(text, "no " TUN_PATH " (load the kernel's module \"tun\", or make the device available)", error);
+        return say(text, "no " TUN_PATH " (load the kernel's module \"tun\", or make the device available)",
+                   error);
     if (error == -EACCES)
         return say(text, "may not open " TUN_PATH " (run as root, or: sudo chmod 666 " TUN_PATH ")", error);
     return say(text, "cannot make a TUN device", error);

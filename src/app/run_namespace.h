@@ -22,8 +22,8 @@ void namespace_plan_addresses(struct namespace_plan *plan, const struct netlink_
 
 #define NAMESPACE_TEXT_MAX 256
 /* Moves the calling process, which must have one thread, into new network and mount namespaces, in a new user
- * namespace only if it may not do so otherwise; it keeps its user and group. Sets up the loopback and a TUN device with
- * the plan's addresses and default routes. False: `text` says in one line what is wrong. */
+ * namespace only if it may not do so otherwise; it keeps its user and group. Sets up the loopback and a TUN
+ * device with the plan's addresses and default routes. False: `text` says in one line what is wrong. */
 bool namespace_enter(const struct namespace_plan *plan, int *tun_fd, char text[NAMESPACE_TEXT_MAX]);
 
 #endif

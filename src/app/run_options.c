@@ -8,7 +8,8 @@
 static const char help[] =
     "Usage: braid run [OPTION]... [--] COMMAND [ARGUMENT]...\n"
     "\n"
-    "Runs COMMAND in a network namespace whose only way out is braid: its TCP connections become Multipath TCP\n"
+    "Runs COMMAND in a network namespace whose only way out is braid: its TCP connections become Multipath "
+    "TCP\n"
     "over all uplinks, and survive the loss of any of them. The command's exit status is braid's.\n"
     "\n"
     "  -u, --uplink IFACE[:backup]  an interface to use, in order of preference; may be given several times\n"
@@ -24,7 +25,9 @@ static const char help[] =
     "\n"
     "Needs CAP_NET_ADMIN and CAP_NET_RAW, as root has them.\n";
 
-void run_options_help(void) { fputs(help, stdout); }
+void run_options_help(void) {
+    fputs(help, stdout);
+}
 
 static bool complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 static bool complain(const char *format, ...) {
@@ -39,7 +42,8 @@ static bool complain(const char *format, ...) {
 
 static bool take_uplink(struct run_options *out, char *text) {
     static const char suffix[] = ":backup";
-    if (out->uplink_count == BRAID_LINKS_MAX - 1) return complain("more than %d uplinks", BRAID_LINKS_MAX - 1);
+    if (out->uplink_count == BRAID_LINKS_MAX - 1)
+        return complain("more than %d uplinks", BRAID_LINKS_MAX - 1);
     struct engine_uplink_choice *choice = &out->uplinks[out->uplink_count];
     size_t length = strlen(text), tail = sizeof(suffix) - 1;
     choice->backup = length > tail && strcmp(text + length - tail, suffix) == 0;
@@ -69,27 +73,47 @@ static bool take_congestion(struct run_options *out, const char *text) {
 enum { LONG_CHECKSUM = 256, LONG_CONGESTION };
 
 static const struct option long_options[] = {
-    {"uplink", required_argument, NULL, 'u'},   {"policy", required_argument, NULL, 'p'},
-    {"trace", required_argument, NULL, 't'},    {"pcap", required_argument, NULL, 'c'},
-    {"live", no_argument, NULL, 'l'},           {"checksum", no_argument, NULL, LONG_CHECKSUM},
-    {"help", no_argument, NULL, 'h'},           {"congestion", required_argument, NULL, LONG_CONGESTION},
+    {"uplink", required_argument, NULL, 'u'},
+    {"policy", required_argument, NULL, 'p'},
+    {"trace", required_argument, NULL, 't'},
+    {"pcap", required_argument, NULL, 'c'},
+    {"live", no_argument, NULL, 'l'},
+    {"checksum", no_argument, NULL, LONG_CHECKSUM},
+    {"help", no_argument, NULL, 'h'},
+    {"congestion", required_argument, NULL, LONG_CONGESTION},
     {0},
 };
 
 static bool take_option(struct run_options *out, int option, char **argv) {
     switch (option) {
-    case 'u': return take_uplink(out, optarg);
-    case 'p': return take_policy(out, optarg);
-    case 't': out->trace_path = optarg; return true;
-    case 'c': out->pcap_path = optarg; return true;
-    case 'l': out->live = true; return true;
-    case 'h': out->help = true; return true;
-    case LONG_CHECKSUM: out->checksum = true; return true;
-    case LONG_CONGESTION: return take_congestion(out, optarg);
-    case ':': return complain("%s wants a value; see braid run --help", argv[optind - 1]);
-    default: break;
+    case 'u':
+        return take_uplink(out, optarg);
+    case 'p':
+        return take_policy(out, optarg);
+    case 't':
+        out->trace_path = optarg;
+        return true;
+    case 'c':
+        out->pcap_path = optarg;
+        return true;
+    case 'l':
+        out->live = true;
+        return true;
+    case 'h':
+        out->help = true;
+        return true;
+    case LONG_CHECKSUM:
+        out->checksum = true;
+        return true;
+    case LONG_CONGESTION:
+        return take_congestion(out, optarg);
+    case ':':
+        return complain("%s wants a value; see braid run --help", argv[optind - 1]);
+    default:
+        break;
     }
-    if (optopt != 0 && optopt < LONG_CHECKSUM) return complain("unknown option -%c; see braid run --help", optopt);
+    if (optopt != 0 && optopt < LONG_CHECKSUM)
+        return complain("unknown option -%c; see braid run --help", optopt);
     return complain("unknown option %s; see braid run --help", argv[optind - 1]);
 }
 

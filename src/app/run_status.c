@@ -8,8 +8,8 @@
 #define PERIOD_MS 100
 #define LINES_EVERY 10 /* periods, where lines cannot be refreshed */
 
-/* One uplink. Rates are of all its packets, headers included, over the last period; the live lines show them over the
- * last second. */
+/* One uplink. Rates are of all its packets, headers included, over the last period; the live lines show them
+ * over the last second. */
 struct path {
     const char *interface;
     const char *state;
@@ -88,7 +88,8 @@ static void trace_path(struct run_status *status, int link) {
 
 static double megabits(const uint64_t history[LINES_EVERY]) {
     uint64_t bytes = 0;
-    for (int i = 0; i < LINES_EVERY; i++) bytes += history[i];
+    for (int i = 0; i < LINES_EVERY; i++)
+        bytes += history[i];
     return (double)bytes * 8 / 1e6 * 1000 / (PERIOD_MS * LINES_EVERY);
 }
 
@@ -144,7 +145,9 @@ struct run_status *run_status_create(struct engine *engine, struct relays *relay
     return status;
 }
 
-static void on_closed(uv_handle_t *timer) { free(timer->data); }
+static void on_closed(uv_handle_t *timer) {
+    free(timer->data);
+}
 
 void run_status_destroy(struct run_status *status) {
     if (status == NULL) return;

@@ -7,7 +7,8 @@
 
 struct run_status;
 
-/* `live`: lines on standard error, in place if that is a terminal, once a second otherwise. NULL: no memory. */
+/* `live`: lines on standard error, in place if that is a terminal, once a second otherwise. NULL: no memory.
+ */
 struct run_status *run_status_create(struct engine *engine, struct relays *relays, bool live);
 void run_status_destroy(struct run_status *status); /* NULL is fine */
 

@@ -64,14 +64,14 @@ static void send_to_programs(struct udp_forward *forward, struct braid_buf *buf,
     engine_send(forward->engine, &packet);
 }
 
-static void datagram_to_program(struct mapping *mapping, const struct ip_address *source, uint16_t source_port,
-                                const uint8_t *payload, uint32_t length) {
+static void datagram_to_program(struct mapping *mapping, const struct ip_address *source,
+                                uint16_t source_port, const uint8_t *payload, uint32_t length) {
     struct udp_forward *forward = mapping->forward;
     uint32_t room = length + 64;
     struct braid_buf *buf = buf_create(engine_env(forward->engine), room);
     if (buf == NULL) return;
-    uint32_t packet = udp_packet_encode(source, &mapping->program, source_port, mapping->port, payload, length,
-                                        buf->bytes, room);
+    uint32_t packet = udp_packet_encode(source, &mapping->program, source_port, mapping->port, payload,
+                                        length, buf->bytes, room);
     if (packet == 0)
         buf_release(buf);
     else
@@ -83,16 +83,16 @@ static void error_to_program(struct mapping *mapping, const struct udp_error *er
                              const struct ip_address *destination, uint16_t destination_port) {
     struct udp_forward *forward = mapping->forward;
     uint8_t quoted[1600];
-    uint32_t quoted_length = udp_packet_encode(&mapping->program, destination, mapping->port, destination_port,
-                                               error->payload, error->payload_length, quoted, sizeof(quoted));
+    uint32_t quoted_length =
+        udp_packet_encode(&mapping->program, destination, mapping->port, destination_port, error->payload,
+                          error->payload_length, quoted, sizeof(quoted));
     struct braid_buf *buf = buf_create(engine_env(forward->engine), 256);
     if (buf == NULL) return;
-    uint32_t length =
-        error->kind == ICMP_PACKET_TOO_BIG
-            ? icmp_packet_too_big_encode(error->mtu, destination, &mapping->program, quoted, quoted_length, buf->bytes,
-                                         buf->capacity)
-            : icmp_error_encode(error->kind, destination, &mapping->program, quoted, quoted_length, buf->bytes,
-                                buf->capacity);
+    uint32_t length = error->kind == ICMP_PACKET_TOO_BIG
+                          ? icmp_packet_too_big_encode(error->mtu, destination, &mapping->program, quoted,
+                                                       quoted_length, buf->bytes, buf->capacity)
+                          : icmp_error_encode(error->kind, destination, &mapping->program, quoted,
+                                              quoted_length, buf->bytes, buf->capacity);
     if (length == 0)
         buf_release(buf);
     else
@@ -172,15 +172,15 @@ static bool socket_open(struct mapping *mapping) {
     mapping->fd = udp_socket_open(mapping->outside, interface);
     if (mapping->fd < 0) return false;
     strncpy(mapping->interface, interface != NULL ? interface : "", sizeof(mapping->interface) - 1);
-    mapping->watch =
-        fd_watch_create(engine_loop(mapping->forward->engine), mapping->fd, UV_READABLE, on_readable, mapping);
+    mapping->watch = fd_watch_create(engine_loop(mapping->forward->engine), mapping->fd, UV_READABLE,
+                                     on_readable, mapping);
     if (mapping->watch != NULL) return true;
     socket_close(mapping);
     return false;
 }
 
-static uint64_t mapping_hash(const struct udp_forward *forward, const struct ip_address *program, uint16_t port,
-                             int server) {
+static uint64_t mapping_hash(const struct udp_forward *forward, const struct ip_address *program,
+                             uint16_t port, int server) {
     uint8_t key[20];
     memcpy(key, program->bytes, 16);
     key[16] = (uint8_t)program->family;
@@ -189,20 +189,21 @@ static uint64_t mapping_hash(const struct udp_forward *forward, const struct ip_
     return hash_bytes(forward->hash_key, key, sizeof(key));
 }
 
-static struct mapping *mapping_find(const struct udp_forward *forward, uint64_t hash, const struct ip_address *program,
-                                    uint16_t port, int server) {
+static struct mapping *mapping_find(const struct udp_forward *forward, uint64_t hash,
+                                    const struct ip_address *program, uint16_t port, int server) {
     struct hash_node *node = hash_table_first(&forward->mappings, hash);
     for (; node != NULL; node = hash_table_next(node)) {
         struct mapping *mapping = CONTAINER_OF(node, struct mapping, node);
-        if (mapping->port == port && mapping->server == server && ip_address_equal(&mapping->program, program))
+        if (mapping->port == port && mapping->server == server &&
+            ip_address_equal(&mapping->program, program))
             return mapping;
     }
     return NULL;
 }
 
 /* The mapping of a program's port, made if there is none yet; the one unused for longest makes room. */
-static struct mapping *mapping_for(struct udp_forward *forward, const struct ip_address *program, uint16_t port,
-                                   int server) {
+static struct mapping *mapping_for(struct udp_forward *forward, const struct ip_address *program,
+                                   uint16_t port, int server) {
     uint64_t hash = mapping_hash(forward, program, port, server);
     struct mapping *mapping = mapping_find(forward, hash, program, port, server);
     if (mapping == NULL) {
@@ -234,11 +235,18 @@ static void unreachable(struct mapping *mapping, int error, const struct ip_addr
                              .payload_length = datagram->payload_length < 64 ? datagram->payload_length : 64};
     switch (error) {
     case ENETUNREACH:
-    case ENETDOWN: told.kind = ICMP_NET_UNREACHABLE; break;
-    case EHOSTUNREACH: told.kind = ICMP_HOST_UNREACHABLE; break;
+    case ENETDOWN:
+        told.kind = ICMP_NET_UNREACHABLE;
+        break;
+    case EHOSTUNREACH:
+        told.kind = ICMP_HOST_UNREACHABLE;
+        break;
     case EACCES:
-    case EPERM: told.kind = ICMP_PROHIBITED; break;
-    default: return; /* a full queue loses datagrams, and so may we */
+    case EPERM:
+        told.kind = ICMP_PROHIBITED;
+        break;
+    default:
+        return; /* a full queue loses datagrams, and so may we */
     }
     error_to_program(mapping, &told, destination, datagram->destination_port);
 }
@@ -250,8 +258,8 @@ static void send_out(struct mapping *mapping, const struct sockaddr_storage *to,
         return;
     }
     for (int tries = 0; tries < 2; tries++) {
-        ssize_t sent = sendto(mapping->fd, datagram->payload, datagram->payload_length, MSG_DONTWAIT | MSG_NOSIGNAL,
-                              (const struct sockaddr *)to, to_length);
+        ssize_t sent = sendto(mapping->fd, datagram->payload, datagram->payload_length,
+                              MSG_DONTWAIT | MSG_NOSIGNAL, (const struct sockaddr *)to, to_length);
         if (sent >= 0) return;
         int error = errno;
         /* What an earlier datagram met with is told now, once. */
@@ -261,8 +269,8 @@ static void send_out(struct mapping *mapping, const struct sockaddr_storage *to,
     }
 }
 
-static void to_name_server(struct udp_forward *forward, const struct ip_header *ip, const struct udp_datagram *datagram,
-                           unsigned which) {
+static void to_name_server(struct udp_forward *forward, const struct ip_header *ip,
+                           const struct udp_datagram *datagram, unsigned which) {
     struct sockaddr_storage server;
     if (datagram->destination_port != RESOLVER_PORT) return;
     resolver_refresh(forward->resolver);
@@ -299,9 +307,11 @@ bool udp_forward_intercept(void *context, const struct braid_packet_in *packet) 
     struct ip_header ip;
     struct udp_datagram datagram;
     if (packet->length < 20 || is_tcp(packet)) return false;
-    if (ip_decode(packet->bytes, packet->length, false, &ip) != IP_OK || ip.protocol != IP_PROTOCOL_UDP) return false;
+    if (ip_decode(packet->bytes, packet->length, false, &ip) != IP_OK || ip.protocol != IP_PROTOCOL_UDP)
+        return false;
     /* Neighbours on the uplink's own network are not the command's. */
-    if (ip.is_fragment || ip_address_is_multicast(&ip.destination) || ip_address_is_link_local(&ip.destination))
+    if (ip.is_fragment || ip_address_is_multicast(&ip.destination) ||
+        ip_address_is_link_local(&ip.destination))
         return true;
     if (udp_decode(packet->bytes + ip.header_length, ip.payload_length, &ip.source, &ip.destination,
                    packet->checksum_verified, &datagram))
@@ -340,7 +350,8 @@ struct udp_forward *udp_forward_create(struct engine *engine, struct resolver *r
     forward->sweep = calloc(1, sizeof(*forward->sweep));
     forward->batch = udp_batch_create();
     bool keyed = env->random_secret(env->context, forward->hash_key, sizeof(forward->hash_key));
-    if (forward->sweep == NULL || forward->batch == NULL || !keyed || !hash_table_init(&forward->mappings, env)) {
+    if (forward->sweep == NULL || forward->batch == NULL || !keyed ||
+        !hash_table_init(&forward->mappings, env)) {
         free(forward->sweep);
         udp_batch_destroy(forward->batch);
         free(forward);
@@ -352,9 +363,13 @@ struct udp_forward *udp_forward_create(struct engine *engine, struct resolver *r
     return forward;
 }
 
-void udp_forward_set_tun(struct udp_forward *forward, int tun) { forward->tun = tun; }
+void udp_forward_set_tun(struct udp_forward *forward, int tun) {
+    forward->tun = tun;
+}
 
-static void on_sweep_closed(uv_handle_t *sweep) { free(sweep); }
+static void on_sweep_closed(uv_handle_t *sweep) {
+    free(sweep);
+}
 
 void udp_forward_destroy(struct udp_forward *forward) {
     if (forward == NULL) return;

@@ -1,7 +1,8 @@
-/* UDP for programs behind braid: datagrams that come by the TUN device go out by sockets of the kernel's on the
- * preferred uplink, and what comes back to these goes to the program. One socket for each of a program's ports, whatever
- * it talks to (RFC 4787's endpoint-independent mapping); it goes after three minutes of silence, and moves when its
- * uplink goes away. Datagrams for a name server's stand-in go to the real one, from the host's own network. */
+/* UDP for programs behind braid: datagrams that come by the TUN device go out by sockets of the kernel's on
+ * the preferred uplink, and what comes back to these goes to the program. One socket for each of a program's
+ * ports, whatever it talks to (RFC 4787's endpoint-independent mapping); it goes after three minutes of
+ * silence, and moves when its uplink goes away. Datagrams for a name server's stand-in go to the real one,
+ * from the host's own network. */
 #ifndef APP_UDP_FORWARD_H
 #define APP_UDP_FORWARD_H
 

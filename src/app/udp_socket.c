@@ -69,7 +69,8 @@ int udp_socket_open(enum ip_family family, const char *interface) {
     int yes = 1, bytes = BUFFER_BYTES;
     int fd = socket(family == IP_V4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0) return -1;
-    if (interface != NULL && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, interface, (socklen_t)strlen(interface)) < 0) {
+    if (interface != NULL &&
+        setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, interface, (socklen_t)strlen(interface)) < 0) {
         int error = errno;
         close(fd);
         errno = error;
@@ -107,13 +108,23 @@ unsigned udp_socket_receive(int fd, struct udp_batch *batch) {
 static bool kind_of_v4(const struct sock_extended_err *error, enum icmp_error_kind *out) {
     if (error->ee_type != ICMP_DEST_UNREACH) return false;
     switch (error->ee_code) {
-    case ICMP_NET_UNREACH: *out = ICMP_NET_UNREACHABLE; return true;
-    case ICMP_PORT_UNREACH: *out = ICMP_PORT_UNREACHABLE; return true;
-    case ICMP_FRAG_NEEDED: *out = ICMP_PACKET_TOO_BIG; return true;
+    case ICMP_NET_UNREACH:
+        *out = ICMP_NET_UNREACHABLE;
+        return true;
+    case ICMP_PORT_UNREACH:
+        *out = ICMP_PORT_UNREACHABLE;
+        return true;
+    case ICMP_FRAG_NEEDED:
+        *out = ICMP_PACKET_TOO_BIG;
+        return true;
     case ICMP_NET_ANO:
     case ICMP_HOST_ANO:
-    case ICMP_PKT_FILTERED: *out = ICMP_PROHIBITED; return true;
-    default: *out = ICMP_HOST_UNREACHABLE; return true;
+    case ICMP_PKT_FILTERED:
+        *out = ICMP_PROHIBITED;
+        return true;
+    default:
+        *out = ICMP_HOST_UNREACHABLE;
+        return true;
     }
 }
 
@@ -122,24 +133,38 @@ static bool kind_of_v6(const struct sock_extended_err *error, enum icmp_error_ki
     if (error->ee_type == ICMP6_PACKET_TOO_BIG) return true;
     if (error->ee_type != ICMP6_DST_UNREACH) return false;
     switch (error->ee_code) {
-    case ICMP6_DST_UNREACH_NOROUTE: *out = ICMP_NET_UNREACHABLE; return true;
-    case ICMP6_DST_UNREACH_NOPORT: *out = ICMP_PORT_UNREACHABLE; return true;
-    case ICMP6_DST_UNREACH_ADMIN: *out = ICMP_PROHIBITED; return true;
-    default: *out = ICMP_HOST_UNREACHABLE; return true;
+    case ICMP6_DST_UNREACH_NOROUTE:
+        *out = ICMP_NET_UNREACHABLE;
+        return true;
+    case ICMP6_DST_UNREACH_NOPORT:
+        *out = ICMP_PORT_UNREACHABLE;
+        return true;
+    case ICMP6_DST_UNREACH_ADMIN:
+        *out = ICMP_PROHIBITED;
+        return true;
+    default:
+        *out = ICMP_HOST_UNREACHABLE;
+        return true;
     }
 }
 
 static bool kind_of(const struct sock_extended_err *error, enum icmp_error_kind *out) {
     switch (error->ee_origin) {
-    case SO_EE_ORIGIN_ICMP: return kind_of_v4(error, out);
-    case SO_EE_ORIGIN_ICMP6: return kind_of_v6(error, out);
-    case SO_EE_ORIGIN_LOCAL: *out = ICMP_PACKET_TOO_BIG; return error->ee_errno == EMSGSIZE;
-    default: return false;
+    case SO_EE_ORIGIN_ICMP:
+        return kind_of_v4(error, out);
+    case SO_EE_ORIGIN_ICMP6:
+        return kind_of_v6(error, out);
+    case SO_EE_ORIGIN_LOCAL:
+        *out = ICMP_PACKET_TOO_BIG;
+        return error->ee_errno == EMSGSIZE;
+    default:
+        return false;
     }
 }
 
 static const struct sock_extended_err *error_in(struct msghdr *message) {
-    for (struct cmsghdr *header = CMSG_FIRSTHDR(message); header != NULL; header = CMSG_NXTHDR(message, header)) {
+    for (struct cmsghdr *header = CMSG_FIRSTHDR(message); header != NULL;
+         header = CMSG_NXTHDR(message, header)) {
         bool v4 = header->cmsg_level == IPPROTO_IP && header->cmsg_type == IP_RECVERR;
         bool v6 = header->cmsg_level == IPPROTO_IPV6 && header->cmsg_type == IPV6_RECVERR;
         if (v4 || v6) return (const void *)CMSG_DATA(header);

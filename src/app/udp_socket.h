@@ -1,4 +1,5 @@
-/* Sockets of the kernel's for UDP: opened on an interface, read in batches, with the ICMP errors that came back. */
+/* Sockets of the kernel's for UDP: opened on an interface, read in batches, with the ICMP errors that came
+ * back. */
 #ifndef APP_UDP_SOCKET_H
 #define APP_UDP_SOCKET_H
 

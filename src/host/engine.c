@@ -37,16 +37,22 @@ static bool deliver_events(struct engine *engine) {
     return any;
 }
 
-void engine_settle(struct engine *engine) {
+static void settle(struct engine *engine) {
     if (engine->uplinks_changed) {
         engine->uplinks_changed = false;
         if (engine->application.on_uplinks != NULL)
             engine->application.on_uplinks(engine->application.context, engine->now);
     }
-    do send_all(engine);
+    do
+        send_all(engine);
     while (deliver_events(engine));
     for (int i = 0; i < engine->port_count; i++)
         if (engine->ports[i] != NULL) port_flush(engine->ports[i]);
+}
+
+void engine_settle(struct engine *engine) {
+    engine->now = host_now();
+    settle(engine);
 }
 
 static void take_network_news(struct engine *engine) {
@@ -79,8 +85,9 @@ static void turn(struct engine *engine) {
     take_network_news(engine);
     for (int round = 0; round < ENGINE_ROUNDS_MAX; round++) {
         bool more = receive_round(engine);
-        if (braid_stack_deadline(engine->stack) <= engine->now) braid_stack_expire(engine->stack, engine->now);
-        engine_settle(engine);
+        if (braid_stack_deadline(engine->stack) <= engine->now)
+            braid_stack_expire(engine->stack, engine->now);
+        settle(engine);
         if (!more) break;
         engine->now = host_now();
     }
@@ -111,12 +118,15 @@ static void on_prepare(uv_prepare_t *prepare) {
     struct engine *engine = prepare->data;
     if (braid_stack_deadline(engine->stack) == 0 || engine->uplinks_changed) {
         engine->now = host_now();
-        engine_settle(engine);
+        settle(engine);
     }
-    set_timer(engine, braid_stack_deadline(engine->stack));
+    braid_time deadline = braid_stack_deadline(engine->stack);
+    set_timer(engine, deadline < engine->wake_at ? deadline : engine->wake_at);
 }
 
-static void on_check(uv_check_t *check) { turn(check->data); }
+static void on_check(uv_check_t *check) {
+    turn(check->data);
+}
 
 static void on_networks(void *context, int events) {
     (void)events;
@@ -135,8 +145,8 @@ static bool loop_start(struct engine *engine) {
     engine->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     if (engine->timer_fd < 0) return false;
     engine->timer = fd_watch_create(&engine->loop, engine->timer_fd, UV_READABLE, on_timer, engine);
-    engine->networks_watch = fd_watch_create(&engine->loop, netlink_watch_fd(engine->networks), UV_READABLE,
-                                             on_networks, engine);
+    engine->networks_watch =
+        fd_watch_create(&engine->loop, netlink_watch_fd(engine->networks), UV_READABLE, on_networks, engine);
     return engine->timer != NULL && engine->networks_watch != NULL;
 }
 
@@ -155,21 +165,25 @@ static void loop_end(struct engine *engine) {
 /* ---- life ---- */
 
 static bool say(char text[ENGINE_TEXT_MAX], const char *what, const char *which, int error) {
-    snprintf(text, ENGINE_TEXT_MAX, "%s%s%s%s%s", what, which ? " " : "", which ? which : "", error ? ": " : "",
-             error ? strerror(-error) : "");
+    snprintf(text, ENGINE_TEXT_MAX, "%s%s%s%s%s", what, which ? " " : "", which ? which : "",
+             error ? ": " : "", error ? strerror(-error) : "");
     return false;
 }
 
-static bool files_open(struct engine *engine, const struct engine_options *options, char text[ENGINE_TEXT_MAX]) {
+static bool files_open(struct engine *engine, const struct engine_options *options,
+                       char text[ENGINE_TEXT_MAX]) {
     int error;
-    if (options->trace_path != NULL && (error = environment_trace_to(&engine->environment, options->trace_path)) != 0)
+    if (options->trace_path != NULL &&
+        (error = environment_trace_to(&engine->environment, options->trace_path)) != 0)
         return say(text, "cannot write the trace", options->trace_path, error);
-    if (options->pcap_path != NULL && (error = pcapng_file_create(options->pcap_path, NULL, &engine->capture)) != 0)
+    if (options->pcap_path != NULL &&
+        (error = pcapng_file_create(options->pcap_path, NULL, &engine->capture)) != 0)
         return say(text, "cannot write the capture", options->pcap_path, error);
     return true;
 }
 
-static bool parts_create(struct engine *engine, const struct engine_options *options, char text[ENGINE_TEXT_MAX]) {
+static bool parts_create(struct engine *engine, const struct engine_options *options,
+                         char text[ENGINE_TEXT_MAX]) {
     int error = netlink_watch_create(uplinks_on_network, engine, &engine->networks);
     if (error != 0) return say(text, "cannot ask the kernel about its networks", NULL, error);
     if (!loop_start(engine)) return say(text, "cannot set up the event loop", NULL, -errno);
@@ -192,7 +206,7 @@ bool engine_create(const struct engine_options *options, char text[ENGINE_TEXT_M
     engine->announce = options->announce;
     engine->every_default_route = options->uplink_count == 0;
     engine->timer_fd = -1;
-    engine->timer_set_for = BRAID_NEVER;
+    engine->timer_set_for = engine->wake_at = BRAID_NEVER;
     engine->now = host_now();
     if (!parts_create(engine, options, text)) {
         engine_destroy(engine);
@@ -227,41 +241,48 @@ int engine_destroy(struct engine *engine) {
     return trace_error != 0 ? trace_error : capture_error;
 }
 
-uv_loop_t *engine_loop(const struct engine *engine) { return (uv_loop_t *)(uintptr_t)&engine->loop; }
-struct braid_stack *engine_stack(const struct engine *engine) { return engine->stack; }
-const struct braid_env *engine_env(const struct engine *engine) { return &engine->environment.env; }
-const struct netlink_watch *engine_networks(const struct engine *engine) { return engine->networks; }
-braid_time engine_now(const struct engine *engine) { return engine->now; }
-bool engine_traces(const struct engine *engine) { return engine->environment.trace != NULL; }
+uv_loop_t *engine_loop(const struct engine *engine) {
+    return (uv_loop_t *)(uintptr_t)&engine->loop;
+}
+struct braid_stack *engine_stack(const struct engine *engine) {
+    return engine->stack;
+}
+const struct braid_env *engine_env(const struct engine *engine) {
+    return &engine->environment.env;
+}
+const struct netlink_watch *engine_networks(const struct engine *engine) {
+    return engine->networks;
+}
+braid_time engine_now(const struct engine *engine) {
+    return engine->now;
+}
+bool engine_traces(const struct engine *engine) {
+    return engine->environment.trace != NULL;
+}
 
-void engine_trace(struct engine *engine, const char *event, const struct braid_trace_field *fields, size_t count) {
+void engine_trace(struct engine *engine, const char *event, const struct braid_trace_field *fields,
+                  size_t count) {
     if (engine_traces(engine)) trace_json_event(engine->environment.trace, engine->now, event, fields, count);
 }
 
-void engine_run(struct engine *engine) { uv_run(&engine->loop, UV_RUN_DEFAULT); }
+void engine_ports(const struct engine *engine, uint16_t *first, uint16_t *last) {
+    *first = uplinks_port_first(engine->shared);
+    *last = uplinks_port_last(engine->shared);
+}
 
-void engine_stop(struct engine *engine) { uv_stop(&engine->loop); }
+void engine_run(struct engine *engine) {
+    uv_run(&engine->loop, UV_RUN_DEFAULT);
+}
 
-static void on_timeout(uv_timer_t *timer) { (void)timer; }
+void engine_stop(struct engine *engine) {
+    uv_stop(&engine->loop);
+}
 
 void engine_run_once(struct engine *engine, braid_time timeout_ns) {
-    uv_timer_t timeout;
-    engine->now = host_now();
-    engine_settle(engine);
-    if (timeout_ns == BRAID_NEVER) {
-        uv_run(&engine->loop, UV_RUN_ONCE);
-        return;
-    }
-    if (timeout_ns == 0) {
-        uv_run(&engine->loop, UV_RUN_NOWAIT);
-        return;
-    }
-    uv_timer_init(&engine->loop, &timeout);
-    uv_update_time(&engine->loop);
-    uv_timer_start(&timeout, on_timeout, (timeout_ns + BRAID_NS_PER_MS - 1) / BRAID_NS_PER_MS, 0);
-    uv_run(&engine->loop, UV_RUN_ONCE);
-    uv_close((uv_handle_t *)&timeout, NULL);
-    uv_run(&engine->loop, UV_RUN_NOWAIT);
+    braid_time now = host_now();
+    engine->wake_at = timeout_ns < BRAID_NEVER - now ? now + timeout_ns : BRAID_NEVER;
+    uv_run(&engine->loop, timeout_ns == 0 ? UV_RUN_NOWAIT : UV_RUN_ONCE);
+    engine->wake_at = BRAID_NEVER;
 }
 
 /* ---- TUN ---- */

@@ -9,7 +9,7 @@
 #include "packet_queue.h"
 
 enum engine_limit {
-    ENGINE_ROUNDS_MAX = 8,   /* batches taken from each link before the loop looks at the rest of the world */
+    ENGINE_ROUNDS_MAX = 8, /* batches taken from each link before the loop looks at the rest of the world */
     ENGINE_OUTPUT_BATCH = 64,
     ENGINE_ADDRESSES_MAX = 32, /* looked at on one interface */
     ENGINE_ROUTES_MAX = 64,
@@ -38,7 +38,8 @@ struct engine_uplink {
     bool neighbours_ready;
     struct ip_address active[FAMILIES]; /* what the stack knows of; family IP_NONE: nothing */
     bool route_seen[FAMILIES];
-    braid_time on_link_since[FAMILIES]; /* since when an address waits without a default route; 0: none does */
+    braid_time
+        on_link_since[FAMILIES]; /* since when an address waits without a default route; 0: none does */
 };
 
 struct engine {
@@ -52,6 +53,7 @@ struct engine {
     int timer_fd;
     struct fd_watch *timer;
     braid_time timer_set_for; /* BRAID_NEVER: not set */
+    braid_time wake_at;       /* what engine_run_once() waits for at most */
 
     struct braid_stack *stack;
     struct engine_port *ports[BRAID_LINKS_MAX]; /* by the stack's number */
@@ -80,7 +82,8 @@ bool port_receive(struct engine_port *port);
 void port_flush(struct engine_port *port);
 
 /* engine_uplinks.c */
-bool uplinks_start(struct engine *engine, const struct engine_options *options, char text[ENGINE_TEXT_MAX]) MUST_USE;
+bool uplinks_start(struct engine *engine, const struct engine_options *options,
+                   char text[ENGINE_TEXT_MAX]) MUST_USE;
 void uplinks_end(struct engine *engine);
 void uplinks_on_network(void *context, const struct netlink_event *event);
 /* Looks again at those that wait for a route. */

@@ -1,8 +1,9 @@
 /* The uplinks: which interfaces they are, and which of their addresses the stack may use now.
  *
- * An address may be used when its interface can carry packets, it is past duplicate-address detection, and a default
- * route leads out by the interface: announced any earlier, what is sent from it would be lost. Where no default route
- * was ever seen (a network that leads nowhere else), the address itself is enough after a moment. */
+ * An address may be used when its interface can carry packets, it is past duplicate-address detection, and a
+ * default route leads out by the interface: announced any earlier, what is sent from it would be lost. Where
+ * no default route was ever seen (a network that leads nowhere else), the address itself is enough after a
+ * moment. */
 #include "engine_internal.h"
 
 #include <errno.h>
@@ -33,8 +34,8 @@ static bool has_default_route(const struct engine *engine, uint32_t interface_in
     return false;
 }
 
-/* Higher is better; 0: not to be used. The one in use is kept while it lives; of IPv6's the temporary ones are for
- * connections of one's own (RFC 8981). */
+/* Higher is better; 0: not to be used. The one in use is kept while it lives; of IPv6's the temporary ones
+ * are for connections of one's own (RFC 8981). */
 static int address_rank(const struct netlink_address *address, const struct ip_address *in_use) {
     const struct ip_address *ip = &address->address;
     if (ip_address_is_link_local(ip) || ip_address_is_loopback(ip) || ip_address_is_multicast(ip)) return 0;
@@ -44,12 +45,13 @@ static int address_rank(const struct netlink_address *address, const struct ip_a
 }
 
 /* The best address of a family; IP_NONE if there is none. */
-static struct ip_address best_address(const struct engine *engine, uint32_t interface_index, enum ip_family family,
-                                      const struct ip_address *in_use) {
+static struct ip_address best_address(const struct engine *engine, uint32_t interface_index,
+                                      enum ip_family family, const struct ip_address *in_use) {
     struct netlink_address addresses[ENGINE_ADDRESSES_MAX];
     struct ip_address best = {.family = IP_NONE};
     int best_rank = 0;
-    size_t count = netlink_watch_addresses(engine->networks, interface_index, addresses, ENGINE_ADDRESSES_MAX);
+    size_t count =
+        netlink_watch_addresses(engine->networks, interface_index, addresses, ENGINE_ADDRESSES_MAX);
     if (count > ENGINE_ADDRESSES_MAX) count = ENGINE_ADDRESSES_MAX;
     for (size_t i = 0; i < count; i++) {
         int rank = addresses[i].address.family == family ? address_rank(&addresses[i], in_use) : 0;
@@ -108,14 +110,15 @@ static void reconsider(struct engine *engine, struct engine_uplink *uplink) {
         engine->uplinks_changed = true;
         if (wanted.family == IP_NONE) continue;
         struct braid_address added = public_address(&wanted);
-        if (!braid_stack_address_add(engine->stack, uplink->port.number, &added, uplink->backup, engine->announce,
-                                     engine->now))
+        if (!braid_stack_address_add(engine->stack, uplink->port.number, &added, uplink->backup,
+                                     engine->announce, engine->now))
             active->family = IP_NONE;
     }
 }
 
 void uplinks_look_again(struct engine *engine) {
-    for (size_t i = 0; i < engine->uplink_count; i++) reconsider(engine, engine->uplinks[i]);
+    for (size_t i = 0; i < engine->uplink_count; i++)
+        reconsider(engine, engine->uplinks[i]);
 }
 
 /* ---- interfaces ---- */
@@ -162,8 +165,8 @@ static struct uplink_result interface_found(struct engine *engine, struct engine
 
 static void interface_changed(struct engine *engine, struct engine_uplink *uplink) {
     uplink_refresh(uplink->uplink);
-    braid_stack_link_set_mtu(engine->stack, uplink->port.number, uplink_link(uplink->uplink)->capabilities->mtu,
-                             engine->now);
+    braid_stack_link_set_mtu(engine->stack, uplink->port.number,
+                             uplink_link(uplink->uplink)->capabilities->mtu, engine->now);
 }
 
 static struct engine_uplink *uplink_named(const struct engine *engine, const char *interface) {
@@ -183,7 +186,8 @@ static struct engine_uplink *uplink_of_index(const struct engine *engine, uint32
 /* With handover the first uplink that may carry does, and the others stand by. */
 static void decide_backup(struct engine *engine) {
     bool have_first = false, none_but_backups = true;
-    for (size_t i = 0; i < engine->uplink_count; i++) none_but_backups &= engine->uplinks[i]->backup_asked;
+    for (size_t i = 0; i < engine->uplink_count; i++)
+        none_but_backups &= engine->uplinks[i]->backup_asked;
     for (size_t i = 0; i < engine->uplink_count; i++) {
         struct engine_uplink *uplink = engine->uplinks[i];
         bool may_be_first = none_but_backups ? i == 0 : !uplink->backup_asked;
@@ -235,7 +239,8 @@ void uplinks_on_network(void *context, const struct netlink_event *event) {
     if (event->type == NETLINK_ROUTE_ADDED) route_appeared(engine, event->interface_index);
     struct engine_uplink *uplink = uplink_of_index(engine, event->interface_index);
     if (uplink == NULL) return;
-    if (event->type == NETLINK_LINK_UP || event->type == NETLINK_LINK_CHANGED) interface_changed(engine, uplink);
+    if (event->type == NETLINK_LINK_UP || event->type == NETLINK_LINK_CHANGED)
+        interface_changed(engine, uplink);
     if (event->type == NETLINK_LINK_REMOVED) interface_lost(uplink);
     reconsider(engine, uplink);
 }
@@ -248,7 +253,8 @@ static bool explain(struct uplink_result result, const char *interface, char tex
     return result.problem == UPLINK_OK;
 }
 
-static bool add_chosen(struct engine *engine, const struct engine_options *options, char text[ENGINE_TEXT_MAX]) {
+static bool add_chosen(struct engine *engine, const struct engine_options *options,
+                       char text[ENGINE_TEXT_MAX]) {
     for (size_t i = 0; i < options->uplink_count; i++) {
         const struct engine_uplink_choice *choice = &options->uplinks[i];
         struct uplink_result result = {UPLINK_OK, 0};
@@ -268,7 +274,8 @@ static bool add_default_routes(struct engine *engine, char text[ENGINE_TEXT_MAX]
     for (size_t i = 0; i < count; i++) {
         const struct netlink_interface *interface =
             netlink_watch_interface(engine->networks, routes[i].interface_index);
-        if (interface == NULL || interface->loopback || uplink_named(engine, interface->name) != NULL) continue;
+        if (interface == NULL || interface->loopback || uplink_named(engine, interface->name) != NULL)
+            continue;
         struct uplink_result result = uplink_add(engine, interface->name, false);
         if (result.problem == UPLINK_OK) continue;
         problem = result;
@@ -280,10 +287,13 @@ static bool add_default_routes(struct engine *engine, char text[ENGINE_TEXT_MAX]
 bool uplinks_start(struct engine *engine, const struct engine_options *options, char text[ENGINE_TEXT_MAX]) {
     for (size_t i = 0; i < options->uplink_count; i++)
         if (netlink_watch_interface_named(engine->networks, options->uplinks[i].interface) == NULL)
-            return explain((struct uplink_result){UPLINK_NO_SUCH_INTERFACE, 0}, options->uplinks[i].interface, text);
-    struct uplink_result result = uplinks_create(engine_env(engine), options->port_count, &engine->shared);
+            return explain((struct uplink_result){UPLINK_NO_SUCH_INTERFACE, 0}, options->uplinks[i].interface,
+                           text);
+    struct uplink_result result =
+        uplinks_create_at(engine_env(engine), options->port_first, options->port_count, &engine->shared);
     if (!explain(result, NULL, text)) return false;
-    bool added = options->uplink_count > 0 ? add_chosen(engine, options, text) : add_default_routes(engine, text);
+    bool added =
+        options->uplink_count > 0 ? add_chosen(engine, options, text) : add_default_routes(engine, text);
     if (added) uplinks_look_again(engine);
     return added;
 }
@@ -302,7 +312,8 @@ void uplinks_end(struct engine *engine) {
 bool engine_uplink_info(const struct engine *engine, size_t index, struct engine_uplink_info *out) {
     if (index >= engine->uplink_count) return false;
     const struct engine_uplink *uplink = engine->uplinks[index];
-    const struct netlink_interface *interface = netlink_watch_interface_named(engine->networks, uplink->interface);
+    const struct netlink_interface *interface =
+        netlink_watch_interface_named(engine->networks, uplink->interface);
     *out = (struct engine_uplink_info){
         .interface = uplink->interface,
         .interface_index = interface != NULL ? interface->index : 0,

@@ -64,6 +64,10 @@ static uint64_t read_clock(clockid_t clock) {
     return (uint64_t)time.tv_sec * BRAID_NS_PER_S + (uint64_t)time.tv_nsec;
 }
 
-braid_time host_now(void) { return read_clock(CLOCK_MONOTONIC); }
+braid_time host_now(void) {
+    return read_clock(CLOCK_MONOTONIC);
+}
 
-uint64_t host_unix_ns(void) { return read_clock(CLOCK_REALTIME); }
+uint64_t host_unix_ns(void) {
+    return read_clock(CLOCK_REALTIME);
+}

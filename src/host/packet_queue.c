@@ -17,7 +17,8 @@ void packet_queue_deinit(struct packet_queue *queue) {
 static bool make_room(struct packet_queue *queue) {
     if (queue->tail < queue->capacity) return true;
     if (queue->head > 0) {
-        memmove(queue->packets, queue->packets + queue->head, packet_queue_count(queue) * sizeof(*queue->packets));
+        memmove(queue->packets, queue->packets + queue->head,
+                packet_queue_count(queue) * sizeof(*queue->packets));
         queue->tail -= queue->head;
         queue->head = 0;
         return true;
@@ -60,6 +61,7 @@ bool packet_queue_flush(struct packet_queue *queue, struct link *link) {
 }
 
 void packet_queue_drop_all(struct packet_queue *queue) {
-    for (; queue->head < queue->tail; queue->head++) braid_packet_out_release(&queue->packets[queue->head]);
+    for (; queue->head < queue->tail; queue->head++)
+        braid_packet_out_release(&queue->packets[queue->head]);
     queue->head = queue->tail = 0;
 }

@@ -90,19 +90,41 @@ static int raise_descriptor_limit(uint16_t count) {
     return setrlimit(RLIMIT_NOFILE, &limit) < 0 ? -errno : 0;
 }
 
-int ports_reserve(uint16_t count, struct port_reservation **out) {
+static int reservation_create(uint16_t count, struct port_reservation **out) {
     if (count == 0 || count > COUNT_MAX) return -EINVAL;
     int error = raise_descriptor_limit(count);
     if (error != 0) return error;
-    struct port_reservation *ports = malloc(sizeof(*ports) + count * sizeof(ports->sockets[0]));
-    if (ports == NULL) return -ENOMEM;
-    ports->count = count;
+    *out = malloc(sizeof(**out) + count * sizeof((*out)->sockets[0]));
+    if (*out == NULL) return -ENOMEM;
+    (*out)->count = count;
+    return 0;
+}
+
+int ports_reserve(uint16_t count, struct port_reservation **out) {
+    struct port_reservation *ports;
+    int error = reservation_create(count, &ports);
+    if (error != 0) return error;
     bool low_first = forwards_for_others();
-    error = low_first ? hold_between(ports, LOW_FIRST, LOW_LAST) : hold_between(ports, HIGH_FIRST, HIGH_LAST);
+    error =
+        low_first ? hold_between(ports, LOW_FIRST, LOW_LAST) : hold_between(ports, HIGH_FIRST, HIGH_LAST);
     if (error == -EADDRINUSE)
-        error =
-            low_first ? hold_between(ports, HIGH_FIRST, HIGH_LAST) : hold_between(ports, LOW_FIRST, LOW_LAST);
+        error = low_first ? hold_between(ports, HIGH_FIRST, HIGH_LAST)
+                          : hold_between(ports, LOW_FIRST, LOW_LAST);
     if (error == -EADDRINUSE) error = hold_between(ports, LOW_LAST + 1, HIGH_FIRST - 1);
+    if (error != 0) {
+        free(ports);
+        return error;
+    }
+    *out = ports;
+    return 0;
+}
+
+int ports_reserve_range(uint16_t first, uint16_t count, struct port_reservation **out) {
+    struct port_reservation *ports;
+    if (first == 0 || first + (uint32_t)count > 65536) return -EINVAL;
+    int error = reservation_create(count, &ports);
+    if (error != 0) return error;
+    error = hold_range(ports, first);
     if (error != 0) {
         free(ports);
         return error;

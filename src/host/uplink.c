@@ -91,11 +91,14 @@ const char *uplink_explain(struct uplink_result result, const char *interface, c
 
 /* ---- what all share ---- */
 
-struct uplink_result uplinks_create(const struct braid_env *env, uint16_t port_count, struct uplinks **out) {
+struct uplink_result uplinks_create_at(const struct braid_env *env, uint16_t port_first, uint16_t port_count,
+                                       struct uplinks **out) {
     struct uplinks *uplinks = env->allocate(env->context, sizeof(*uplinks));
     if (uplinks == NULL) return result_of(-ENOMEM);
     *uplinks = (struct uplinks){.env = env};
-    int error = ports_reserve(port_count != 0 ? port_count : PORTS_COUNT_DEFAULT, &uplinks->ports);
+    uint16_t count = port_count != 0 ? port_count : PORTS_COUNT_DEFAULT;
+    int error = port_first != 0 ? ports_reserve_range(port_first, count, &uplinks->ports)
+                                : ports_reserve(count, &uplinks->ports);
     if (error == 0) {
         struct firewall_options options = {.port_first = ports_first(uplinks->ports),
                                            .port_last = ports_last(uplinks->ports)};
@@ -107,6 +110,10 @@ struct uplink_result uplinks_create(const struct braid_env *env, uint16_t port_c
     }
     *out = uplinks;
     return result_of(0);
+}
+
+struct uplink_result uplinks_create(const struct braid_env *env, uint16_t port_count, struct uplinks **out) {
+    return uplinks_create_at(env, 0, port_count, out);
 }
 
 void uplinks_destroy(struct uplinks *uplinks) {

@@ -27,11 +27,11 @@
 #ifndef IPPROTO_MPTCP
 #define IPPROTO_MPTCP 262
 #endif
-#define MEGABYTE 1000000u
 #define WRITES 10000u
 #define WRITE_MAX_BYTES 1400u
 
 static const char *me;
+static uint64_t megabyte = 1000000; /* or as many bytes as the environment's ENDS_BYTES says */
 
 static void expect(bool holds, const char *what) {
     if (holds) return;
@@ -96,7 +96,7 @@ static void send_and_end(int fd, bool server, bool small) {
     if (small)
         send_small_writes(fd, server);
     else
-        send_bytes(fd, &sent, MEGABYTE, server);
+        send_bytes(fd, &sent, megabyte, server);
     expect(shutdown(fd, SHUT_WR) == 0, "shutdown failed");
 }
 
@@ -107,7 +107,7 @@ static void both_at_once(int fd, bool server, bool small) {
         send_and_end(fd, server, small);
         _exit(0);
     }
-    take_all(fd, small ? small_writes_bytes(!server) : MEGABYTE, !server);
+    take_all(fd, small ? small_writes_bytes(!server) : megabyte, !server);
     int status;
     expect(waitpid(child, &status, 0) == child && status == 0, "the sending half failed");
 }
@@ -137,7 +137,7 @@ static void converse(int fd, bool server, const char *how) {
     bool small = strcmp(how, "small_writes") == 0;
     if (first || last) {
         if (first == server) send_and_end(fd, server, false);
-        take_all(fd, MEGABYTE, !server);
+        take_all(fd, megabyte, !server);
         if (first != server) send_and_end(fd, server, false);
     } else if (strcmp(how, "both_close") == 0 || small) {
         both_at_once(fd, server, small);
@@ -189,6 +189,7 @@ int main(int argc, char **argv) {
         fprintf(stderr, "usage: ends serve [--mptcp] PORT HOW | ends connect [--mptcp] ADDRESS PORT HOW\n");
         return 2;
     }
+    if (getenv("ENDS_BYTES") != NULL) megabyte = strtoull(getenv("ENDS_BYTES"), NULL, 10);
     me = server ? "server" : "client";
     int fd = server ? accept_one(rest[0], protocol) : connect_to(rest[0], rest[1], protocol, rest[2]);
     converse(fd, server, rest[count - 1]);

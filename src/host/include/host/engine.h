@@ -1,7 +1,8 @@
 /* The engine: one stack, its links, the kernel's news of its networks, and a libuv loop that drives them.
  *
- * Each time the loop wakes, news of the networks come first, then packets, then what the stack wants to tell and send,
- * until there is nothing more; packets leave in batches for each link. One engine belongs to one thread. */
+ * Each time the loop wakes, news of the networks come first, then packets, then what the stack wants to tell
+ * and send, until there is nothing more; packets leave in batches for each link. One engine belongs to one
+ * thread. */
 #ifndef HOST_ENGINE_H
 #define HOST_ENGINE_H
 
@@ -44,9 +45,10 @@ struct engine_options {
 };
 
 #define ENGINE_TEXT_MAX 320
-/* False: `text` says in one line what is wrong and what to do. Works in the network namespace of the calling thread;
- * nothing it sets up outlives the process. */
-bool engine_create(const struct engine_options *options, char text[ENGINE_TEXT_MAX], struct engine **out) MUST_USE;
+/* False: `text` says in one line what is wrong and what to do. Works in the network namespace of the calling
+ * thread; nothing it sets up outlives the process. */
+bool engine_create(const struct engine_options *options, char text[ENGINE_TEXT_MAX],
+                   struct engine **out) MUST_USE;
 /* Connections end without a word. Returns the first error met in writing trace or capture, as -errno. */
 int engine_destroy(struct engine *engine);
 
@@ -57,8 +59,12 @@ const struct netlink_watch *engine_networks(const struct engine *engine);
 /* The moment the engine last woke; what every call of the stack should be given. */
 braid_time engine_now(const struct engine *engine);
 /* Writes an event of the application's own to the trace, if there is one. */
-void engine_trace(struct engine *engine, const char *event, const struct braid_trace_field *fields, size_t count);
+void engine_trace(struct engine *engine, const char *event, const struct braid_trace_field *fields,
+                  size_t count);
 bool engine_traces(const struct engine *engine);
+
+/* The range of ports of our own. */
+void engine_ports(const struct engine *engine, uint16_t *first, uint16_t *last);
 
 /* Runs until engine_stop(). */
 void engine_run(struct engine *engine);
@@ -70,11 +76,12 @@ void engine_settle(struct engine *engine);
 
 /* ---- links beside the uplinks ---- */
 
-/* Adds a TUN device, the programs' side; takes `fd` over. `intercept` sees each packet first and returns true for those
- * the stack should not see. Returns the stack's number of the link, or -errno. */
+/* Adds a TUN device, the programs' side; takes `fd` over. `intercept` sees each packet first and returns true
+ * for those the stack should not see. Returns the stack's number of the link, or -errno. */
 int engine_add_tun(struct engine *engine, int fd, uint32_t mtu,
                    bool (*intercept)(void *context, const struct braid_packet_in *packet), void *context);
-/* Puts a packet of the application's own on its link (packet->link), together with the stack's. Takes its references. */
+/* Puts a packet of the application's own on its link (packet->link), together with the stack's. Takes its
+ * references. */
 void engine_send(struct engine *engine, const struct braid_packet_out *packet);
 
 /* ---- uplinks ---- */
@@ -84,7 +91,7 @@ struct engine_uplink_info {
     uint32_t interface_index;
     int link; /* the stack's number of it */
     bool backup;
-    bool present;                         /* the interface is there and able to carry packets */
+    bool present;                             /* the interface is there and able to carry packets */
     struct ip_address address_v4, address_v6; /* in use; family IP_NONE: none */
     uint32_t mtu_bytes;
     uint64_t bytes_in, bytes_out;

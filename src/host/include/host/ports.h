@@ -16,6 +16,8 @@ struct port_reservation;
  * (RLIMIT_NOFILE) as far as that needs: programs started later should get the old one back. 0, or -errno:
  * -EADDRINUSE no such range is free; -EMFILE the hard limit of descriptors is too low; -EINVAL. */
 int ports_reserve(uint16_t count, struct port_reservation **out) MUST_USE;
+/* The same for a range of one's own choice, for those who listen. -EADDRINUSE if one of them is taken. */
+int ports_reserve_range(uint16_t first, uint16_t count, struct port_reservation **out) MUST_USE;
 void ports_release(struct port_reservation *ports); /* NULL is fine */
 uint16_t ports_first(const struct port_reservation *ports);
 uint16_t ports_last(const struct port_reservation *ports);

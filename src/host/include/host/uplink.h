@@ -37,6 +37,9 @@ struct uplinks;
  * firewall table, in the network namespace of the calling thread. */
 struct uplink_result uplinks_create(const struct braid_env *env, uint16_t port_count,
                                     struct uplinks **out) MUST_USE;
+/* The same with ports of one's own choice, for those who listen: `port_first` and those that follow it. */
+struct uplink_result uplinks_create_at(const struct braid_env *env, uint16_t port_first, uint16_t port_count,
+                                       struct uplinks **out) MUST_USE;
 /* Every uplink must be closed. NULL is fine. */
 void uplinks_destroy(struct uplinks *uplinks);
 uint16_t uplinks_port_first(const struct uplinks *uplinks);

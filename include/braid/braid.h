@@ -1,0 +1,124 @@
+/* Multipath TCP for programs that only want connections: braid's stack with the host's networks behind it.
+ *
+ *     char text[BRAID_TEXT_MAX];
+ *     struct braid_host *host = braid_host_create(&(struct braid_host_config){0}, text);
+ *     struct braid_stream *stream = braid_open(host, "example.org", 80, BRAID_NEVER, &error);
+ *     braid_send(stream, request, length, BRAID_NEVER);
+ *     while ((got = braid_recv(stream, buffer, sizeof(buffer), BRAID_NEVER)) > 0) ...
+ *     braid_close(stream);
+ *     braid_host_destroy(host, 10 * BRAID_NS_PER_S);
+ *
+ * Two styles: every call that may have to wait takes a time-out in nanoseconds, BRAID_NEVER to wait as long
+ * as it takes, 0 not to wait at all; or braid_wait() tells which stream can go on, and all other calls get 0.
+ * Connections only live while one of these calls runs: a program that does long work of its own calls
+ * braid_wait() in between, or polls braid_host_fd() beside its own descriptors.
+ *
+ * Results are 0 or a count where all is well, and -errno where it is not: -EAGAIN the time-out came first;
+ * -ECONNREFUSED, -ECONNRESET, -ETIMEDOUT, -EHOSTUNREACH, -ENETUNREACH as the network said; -ECONNABORTED the
+ * peer broke the protocol; -ENOMEM. A host belongs to one thread.
+ *
+ * Needs CAP_NET_ADMIN and CAP_NET_RAW. Nothing that is set up outlives the process. */
+#ifndef BRAID_BRAID_H
+#define BRAID_BRAID_H
+
+#include <braid/stack.h>
+
+struct braid_host;
+struct braid_stream;
+struct braid_server;
+
+#define BRAID_TEXT_MAX 320
+
+/* ---- the host ---- */
+
+struct braid_uplink {
+    const char *interface;
+    bool backup; /* only when nothing else works */
+};
+
+struct braid_host_config {
+    const struct braid_uplink *uplinks; /* in order of preference */
+    unsigned uplink_count;           /* 0: every interface that has a default route, now and as they come */
+    bool handover;                   /* the first uplink carries everything, the others are backup */
+    bool announce;                   /* tell peers of accepted connections of every address (servers) */
+    uint16_t port_first, port_count; /* the ports to use, for connecting and listening; 0: any free range */
+    bool checksum;                   /* ask for the DSS checksum, RFC 8684 §3.1 */
+    const char *trace_path, *pcap_path; /* JSON lines; pcapng. NULL: none */
+};
+
+/* NULL: `text` (of BRAID_TEXT_MAX bytes) says in one line what is wrong and what to do. */
+struct braid_host *braid_host_create(const struct braid_host_config *config, char *text);
+/* Waits until what was written on closed streams has arrived, at most `timeout_ns`; then resets what is still
+ * open. Streams and servers are gone afterwards. 0, or the first error met in writing trace or capture. NULL
+ * is fine. */
+int braid_host_destroy(struct braid_host *host, braid_time timeout_ns);
+
+/* Readable when braid_wait() has something to do; also to be called when braid_host_timeout() has passed. */
+int braid_host_fd(const struct braid_host *host);
+/* From now, in nanoseconds; BRAID_NEVER. */
+braid_time braid_host_timeout(const struct braid_host *host);
+
+/* The stack below, for its counters. */
+struct braid_stack *braid_host_stack(struct braid_host *host);
+
+/* ---- streams ---- */
+
+/* Connects to a name or an address in text; of a name's addresses each is tried in turn. Looking up a name
+ * blocks whatever the time-out. NULL with the reason in *error (-EADDRNOTAVAIL: no such name, or no uplink
+ * for its family). With time-out 0 it returns at once (only the first address is tried): wait for
+ * BRAID_READY_CONNECTED. */
+struct braid_stream *braid_open(struct braid_host *host, const char *name, uint16_t port,
+                                braid_time timeout_ns, int *error);
+/* Gives bytes to the stream; returns how many it took: all, unless the time-out came first. */
+int64_t braid_send(struct braid_stream *stream, const void *bytes, size_t length, braid_time timeout_ns);
+/* Takes what is there, at most `length` bytes. 0: the peer has ended its direction, and everything was read.
+ */
+int64_t braid_recv(struct braid_stream *stream, void *bytes, size_t length, braid_time timeout_ns);
+/* Ends our direction: the peer reads what was sent and then the end. */
+int braid_shutdown(struct braid_stream *stream);
+/* Waits until everything sent has been acknowledged by the peer, the end of our direction included if there
+ * is one. */
+int braid_drain(struct braid_stream *stream, braid_time timeout_ns);
+/* Lets go of a stream: what was sent is still delivered, while the host runs. */
+void braid_close(struct braid_stream *stream);
+/* Resets it, and lets go. */
+void braid_abort(struct braid_stream *stream);
+
+/* What it is in the stack: for braid_connection_info(), braid_connection_path(),
+ * braid_connection_endpoints(). Valid as long as the stream. */
+struct braid_connection *braid_stream_connection(struct braid_stream *stream);
+void braid_stream_set_user(struct braid_stream *stream, void *user);
+void *braid_stream_user(const struct braid_stream *stream);
+
+/* ---- servers ---- */
+
+/* Takes connections to a port, on the addresses of all uplinks. The port must be one of the host's
+ * (port_first; 0 takes the first of them). NULL with the reason in *error: -EADDRNOTAVAIL, -EADDRINUSE,
+ * -ENOMEM. */
+struct braid_server *braid_listen(struct braid_host *host, uint16_t port, int *error);
+uint16_t braid_server_port(const struct braid_server *server);
+/* NULL with *error -EAGAIN when the time-out came first. */
+struct braid_stream *braid_accept(struct braid_server *server, braid_time timeout_ns, int *error);
+/* Connections that were not accepted yet are reset; the others live on. */
+void braid_server_close(struct braid_server *server);
+
+/* ---- waiting for any of them ---- */
+
+enum braid_ready_bits {
+    BRAID_READY_CONNECTED = 1 << 0,
+    BRAID_READY_READABLE = 1 << 1, /* data, or the end */
+    BRAID_READY_WRITABLE = 1 << 2, /* room again after braid_send() took less than all */
+    BRAID_READY_PATHS = 1 << 3,    /* subflows came, went, or changed state */
+    BRAID_READY_CLOSED = 1 << 4,   /* over; braid_recv() has what is left, and then the reason */
+    BRAID_READY_SENT = 1 << 5,     /* all that was sent, the end included, is acknowledged */
+    BRAID_READY_ACCEPT = 1 << 6,   /* a server has a connection to accept */
+};
+struct braid_ready {
+    struct braid_stream *stream; /* NULL if it is about a server */
+    struct braid_server *server;
+    unsigned bits;
+};
+/* The next stream or server about which there is news. False: the time-out came first. */
+bool braid_wait(struct braid_host *host, struct braid_ready *ready, braid_time timeout_ns);
+
+#endif
