@@ -51,7 +51,7 @@ struct probe_seen {
     bool as_sent;
     int error; /* errno of a stream that broke */
     double first_s, last_s;
-    double gaps[512][2]; /* the longer pauses between two reads, in order */
+    double gaps[512][2]; /* the longest pauses between two reads */
     size_t gap_count;
     double longest_gap_s;
 };

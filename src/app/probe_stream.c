@@ -10,7 +10,7 @@
 
 #define READ_BYTES (256 << 10)
 #define WRITE_BYTES (256 << 10)
-#define GAP_MIN_S 0.02
+#define GAP_MIN_S 0.005
 
 bool probe_pattern_init(struct probe_pattern *pattern, uint64_t seed) {
     struct prng prng;
@@ -42,11 +42,21 @@ int probe_send_stream(int fd, const struct probe_pattern *pattern, uint64_t byte
     return 0;
 }
 
+/* Where there is no room, the shortest gives way. */
 static void note_gap(struct probe_seen *seen, double from, double to) {
     if (to - from > seen->longest_gap_s) seen->longest_gap_s = to - from;
-    if (to - from < GAP_MIN_S || seen->gap_count == ARRAY_COUNT(seen->gaps)) return;
-    seen->gaps[seen->gap_count][0] = from;
-    seen->gaps[seen->gap_count++][1] = to;
+    if (to - from < GAP_MIN_S) return;
+    size_t place = seen->gap_count;
+    if (place == ARRAY_COUNT(seen->gaps)) {
+        place = 0;
+        for (size_t i = 1; i < ARRAY_COUNT(seen->gaps); i++)
+            if (seen->gaps[i][1] - seen->gaps[i][0] < seen->gaps[place][1] - seen->gaps[place][0]) place = i;
+        if (to - from <= seen->gaps[place][1] - seen->gaps[place][0]) return;
+    } else {
+        seen->gap_count++;
+    }
+    seen->gaps[place][0] = from;
+    seen->gaps[place][1] = to;
 }
 
 void probe_receive_stream(int fd, const struct probe_pattern *pattern, uint64_t bytes,

@@ -412,7 +412,7 @@ static double draw_head(const struct picture *picture, const json_t *run, const 
         snprintf(text, sizeof(text), "%.1f Mb/s, done after %.1f s", number(run, "goodput_mbps"),
                  number(run, "seconds"));
     label(picture, WIDTH - RIGHT, y, completed ? "figures" : "bad", text);
-    return LEFT + 11.5 * (double)strlen(*title != '\0' ? title : name) + 12;
+    return LEFT + 10.8 * (double)strlen(*title != '\0' ? title : name) + 8;
 }
 
 static void draw_end(const struct picture *picture, const json_t *run, double base) {
