@@ -9,6 +9,7 @@ unsigned scenario_read_host_name(struct yaml_source *source, yaml_node_t *node);
 /* Fills the field of both directions, or of those said. Returns which were, as bits. */
 unsigned scenario_read_shape(struct yaml_source *source, yaml_node_t *value, struct scenario_shape shape[2],
                              enum scenario_shape_bits which);
+void scenario_read_links(struct yaml_source *source, yaml_node_t *node);
 struct scenario_service *scenario_read_services(struct yaml_source *source, yaml_node_t *node, size_t *count);
 void scenario_read_timeline(struct yaml_source *source, yaml_node_t *node,
                             struct scenario_timeline *timeline);

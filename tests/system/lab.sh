@@ -156,4 +156,13 @@ E2
 }
 promise 40 pictures "the report draws what a lab has measured"
 
+documented() {
+    awk '/^```yaml/ { inside = 1; next } /^```/ { inside = 0 } inside' "$root/lab/README.md" >documented.yaml
+    for scenario in documented.yaml "$root"/lab/scenarios/*.yaml; do
+        "$braid" lab "$scenario" --list >list || fail "$scenario is not understood"
+        grep -q '^run' list || fail "$scenario has no runs"
+    done
+}
+promise 10 documented "the scenarios that come with braid, and the documented one, are understood"
+
 keep_promises "$@"
