@@ -206,7 +206,7 @@ void subflow_bury(struct subflow *sf, braid_time now) {
             bury_mptcp(sf, now);
         } else if (subflow_live_count(c) == 0 && (sf->closed_reason != TCP_CLOSED_NORMALLY || !c->send.shutdown)) {
             c->icmp_kind = tcp_last_icmp(sf->t);
-            closing_fail(c, reason_of(sf->closed_reason), now);
+            closing_fail(c, nothing_left_to_lose(c) ? CONNECTION_CLOSED_NORMALLY : reason_of(sf->closed_reason), now);
         }
     }
     subflow_set_status(sf, SUBFLOW_CLOSING, now);

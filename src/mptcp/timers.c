@@ -9,11 +9,14 @@ static braid_time subflow_deadline(const struct subflow *sf) {
 }
 
 braid_time connection_deadline(const struct braid_connection *c) {
-    braid_time earliest = earlier(c->send.data_rto_at, c->linger_deadline);
-    earliest = earlier(earliest, addresses_deadline(c));
-    earliest = earlier(earliest, path_manager_deadline(c));
-    earliest = earlier(earliest, silence_deadline(c));
-    if (c->send.starved_until > c->now) earliest = earlier(earliest, c->send.starved_until);
+    braid_time earliest = c->linger_deadline;
+    if (!connection_over(c)) {
+        earliest = earlier(earliest, c->send.data_rto_at);
+        earliest = earlier(earliest, addresses_deadline(c));
+        earliest = earlier(earliest, path_manager_deadline(c));
+        earliest = earlier(earliest, silence_deadline(c));
+        if (c->send.starved_until > c->now) earliest = earlier(earliest, c->send.starved_until);
+    }
     LIST_EACH(&c->subflows, node, following) earliest = earlier(earliest, subflow_deadline(SUBFLOW_OF(node)));
     return earliest;
 }

@@ -100,6 +100,7 @@ struct net {
     int64_t allocations_left; /* negative: no limit */
     uint64_t allocations;
     bool no_checks;
+    unsigned idle_steps;
     uint64_t settled, check_every; /* invariants are checked after so many steps */
     /* False: drop it. May change the packet in place. */
     bool (*spoil)(struct net *n, int from, unsigned wire, uint8_t *bytes, uint32_t *length);
@@ -598,6 +599,8 @@ static inline bool net_step(struct net *n, braid_time until) {
         n->now = until;
         return false;
     }
+    n->idle_steps = at > n->now ? 0 : n->idle_steps + 1;
+    if (n->idle_steps > 1000) fail_msg("time stands still");
     if (at > n->now) n->now = at;
     for (int side = 0; side < 2; side++)
         if (n->host[side].c && connection_deadline(n->host[side].c) <= n->now)
