@@ -160,19 +160,22 @@ static void side_let_go(struct side *side, braid_time now) {
     sim_host_touch(side->host);
 }
 
-/* An application is through when it has read the end and all it wrote has arrived. */
+/* An application is through when it has read the end and all it wrote has arrived, or when it is told that all is over
+ * and has read what there was. */
 static void side_maybe_leave(struct side *side, unsigned bits, braid_time now) {
+    const struct stream *in = &side->c->sides[1 - side->writes].out;
     if (side->connection == NULL) return;
     if (bits & BRAID_EVENT_SENT && side->out.shut) side->sent = true;
     if (bits & BRAID_EVENT_CLOSED) {
         side->reason = braid_connection_close_reason(side->connection);
         if (side->reason == BRAID_OPEN) fault(side->c, "closed without a reason");
-        if (side->reason == BRAID_CLOSED_NORMALLY && !side->c->sides[1 - side->writes].out.ended && !side->paused)
+    }
+    if (side->reason != BRAID_OPEN) {
+        if (side->paused) return; /* there may be more to read */
+        if (side->reason == BRAID_CLOSED_NORMALLY && !in->ended)
             fault(side->c, "closed normally without the end of the stream");
         side_let_go(side, now);
-        return;
-    }
-    if (side->sent && side->c->sides[1 - side->writes].out.ended) {
+    } else if (side->sent && in->ended) {
         side->reason = BRAID_CLOSED_NORMALLY;
         side_let_go(side, now);
     }

@@ -30,8 +30,10 @@ const char *sim_conversation_fault(const struct sim_conversation *c) { return c-
 bool sim_conversation_complete(const struct sim_conversation *c) {
     for (int i = 0; i < 2; i++) {
         const struct stream *stream = &c->sides[i].out;
-        if (stream->read != stream->config.bytes) return false;
-        if (!stream->config.keep_open && !stream->ended) return false;
+        bool wrote_all = stream->shut || stream->written == stream->config.bytes;
+        if (!wrote_all || stream->read != stream->written) return false;
+        if (stream->shut && !stream->ended) return false;
+        if (!stream->shut && !stream->config.keep_open) return false;
     }
     return c->fault == NULL;
 }
