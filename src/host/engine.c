@@ -237,6 +237,7 @@ int engine_destroy(struct engine *engine) {
     netlink_watch_destroy(engine->networks);
     int capture_error = pcapng_file_close(engine->capture);
     int trace_error = environment_trace_end(&engine->environment);
+    environment_deinit(&engine->environment);
     free(engine);
     return trace_error != 0 ? trace_error : capture_error;
 }

@@ -5,15 +5,49 @@
 #include <sys/random.h>
 #include <time.h>
 
+/* What links receive into comes and goes with every batch. Given back to libc, it would be given back to the
+ * kernel, and its pages would have to be made anew. */
+#define BLOCK_BYTES_LEAST 65536u
+#define BLOCK_BYTES (65536u + 256u)
+#define SPARE_BLOCKS_MAX 256u
+
+struct environment_block {
+    struct environment_block *next;
+};
+
+static bool is_block(size_t size) {
+    return size >= BLOCK_BYTES_LEAST && size <= BLOCK_BYTES;
+}
+
 static void *allocate(void *context, size_t size) {
-    (void)context;
-    return malloc(size);
+    struct environment *environment = context;
+    struct environment_block *block = environment->spare;
+    if (!is_block(size)) return malloc(size);
+    if (block == NULL) return malloc(BLOCK_BYTES);
+    environment->spare = block->next;
+    environment->spare_count--;
+    return block;
 }
 
 static void release(void *context, void *memory, size_t size) {
-    (void)context;
-    (void)size;
-    free(memory);
+    struct environment *environment = context;
+    struct environment_block *block = memory;
+    if (block == NULL || !is_block(size) || environment->spare_count == SPARE_BLOCKS_MAX) {
+        free(memory);
+        return;
+    }
+    block->next = environment->spare;
+    environment->spare = block;
+    environment->spare_count++;
+}
+
+void environment_deinit(struct environment *environment) {
+    while (environment->spare != NULL) {
+        struct environment_block *block = environment->spare;
+        environment->spare = block->next;
+        free(block);
+    }
+    environment->spare_count = 0;
 }
 
 static bool random_secret(void *context, void *out, size_t size) {

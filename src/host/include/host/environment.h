@@ -5,12 +5,17 @@
 #include <braid/env.h>
 #include <link/trace_json.h>
 
+struct environment_block;
+
 struct environment {
     struct braid_env env;
+    struct environment_block *spare; /* blocks of the size that links receive into, kept to be used again */
+    unsigned spare_count;
     struct trace_json *trace; /* NULL: trace events go nowhere */
 };
 
 void environment_init(struct environment *environment);
+void environment_deinit(struct environment *environment);
 /* From now on trace events are written to `path`. 0 or -errno. */
 int environment_trace_to(struct environment *environment, const char *path) MUST_USE;
 /* Ends the trace. Returns the first error met in writing it, as -errno. */
