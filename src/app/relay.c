@@ -340,14 +340,23 @@ void relays_destroy(struct relays *relays) {
     free(relays);
 }
 
-unsigned relays_undelivered(const struct relays *relays) {
+/* The program's end has come, by its end of stream or by a reset that is being passed on. */
+static bool program_ended(const struct relay *relay) {
+    return relay->program.closed || relay->network.shut || relay->reset_since != 0 ||
+           braid_connection_at_end(relay->program.connection);
+}
+
+unsigned relays_undelivered(const struct relays *relays, bool programs_gone, uint64_t *arrived_bytes) {
     unsigned count = 0;
+    *arrived_bytes = 0;
     LIST_EACH(&relays->all, node, following) {
         const struct relay *relay = LIST_ENTRY(node, struct relay, node);
-        /* The program's end has come: by its end of stream, or by a reset that is being passed on. */
-        bool said_all = relay->program.closed || relay->network.shut || relay->reset_since != 0 ||
-                        (relay->accepted && braid_connection_at_end(relay->program.connection));
-        if (relay->accepted && said_all && !relay->network.delivered && !relay->network.closed) count++;
+        struct braid_connection_info info;
+        if (!relay->accepted || relay->network.delivered || relay->network.closed) continue;
+        if (!programs_gone && !program_ended(relay)) continue;
+        count++;
+        braid_connection_info(relay->network.connection, &info);
+        *arrived_bytes += info.bytes_acknowledged;
     }
     return count;
 }

@@ -35,8 +35,10 @@ void relays_destroy(struct relays *relays);
 /* An event of the stack. */
 void relays_event(struct relays *relays, const struct braid_event *event, braid_time now);
 
-/* Relays whose program has said all it will, while not everything has been delivered yet. */
-unsigned relays_undelivered(const struct relays *relays);
+/* Relays whose program has said all it will, while not everything has been delivered yet. `programs_gone`: no
+ * program is left to say more, so that the end of each relay is on its way. *arrived_bytes: how much of what
+ * they passed on has arrived. */
+unsigned relays_undelivered(const struct relays *relays, bool programs_gone, uint64_t *arrived_bytes);
 unsigned relays_count(const struct relays *relays);
 /* Calls `each` with the network side's connection of every relay. */
 void relays_each(const struct relays *relays,

@@ -19,9 +19,11 @@
 #include "udp_forward.h"
 
 #define EXIT_USAGE 2
-/* How long what the command has sent may take to arrive after the command has ended. */
+/* What the command has sent is delivered after it has ended, as the kernel does for those it serves itself;
+ * unless nothing moves any more for so long. */
 #define LINGER_NS (10 * BRAID_NS_PER_S)
 #define LINGER_CHECK_MS 10
+#define LINGER_CHECKS_PER_LOOK 20 /* at the processes that are left */
 #define MTU_DEFAULT 1500
 #define MTU_LEAST 1280 /* IPv6 wants it */
 #define DESCRIPTORS_WANTED 65536
@@ -30,6 +32,7 @@ struct run {
     struct run_options options;
     struct run_keeper keeper;
     struct run_command command;
+    struct network_identity network; /* the command's */
     struct engine *engine;
     struct resolver resolver;
     struct namespace_plan plan;
@@ -40,7 +43,10 @@ struct run {
     struct netlink *routes;
     struct fd_watch *signals;
     uv_timer_t linger;
-    braid_time linger_until;
+    braid_time linger_until; /* 0: the command has not ended */
+    unsigned linger_checks, lingering;
+    bool alone; /* nobody is left in the command's network */
+    uint64_t lingering_arrived_bytes;
 };
 
 static bool complain(const char *what) {
@@ -101,7 +107,15 @@ static struct relay_route route(void *context, const struct braid_address *desti
 
 static void on_linger(uv_timer_t *timer) {
     struct run *run = timer->data;
-    if (relays_undelivered(run->relays) == 0 || host_now() >= run->linger_until) engine_stop(run->engine);
+    uint64_t arrived_bytes;
+    if (run->linger_checks++ % LINGER_CHECKS_PER_LOOK == 0)
+        run->alone = network_processes(&run->network, 0) == 0;
+    unsigned undelivered = relays_undelivered(run->relays, run->alone, &arrived_bytes);
+    if (undelivered != run->lingering || arrived_bytes != run->lingering_arrived_bytes)
+        run->linger_until = host_now() + LINGER_NS;
+    run->lingering = undelivered;
+    run->lingering_arrived_bytes = arrived_bytes;
+    if (undelivered == 0 || host_now() >= run->linger_until) engine_stop(run->engine);
 }
 
 static void on_signals(void *context, int events) {
@@ -156,7 +170,7 @@ static bool start_services(struct run *run) {
     char text[NAMESPACE_TEXT_MAX];
     int fd = run_command_start(&run->command, &run->plan, run->options.command, text);
     if (fd < 0) return complain(text);
-    run_keeper_watch(&run->keeper, run->command.pid);
+    if (network_identity_of(run->command.pid, &run->network)) run_keeper_watch(&run->keeper, &run->network);
     listen.link = engine_add_tun(run->engine, fd, run->plan.mtu, udp_forward_intercept, run->udp);
     if (listen.link < 0) return complain(strerror(-listen.link));
     udp_forward_set_tun(run->udp, listen.link);

@@ -1,18 +1,13 @@
 #define _GNU_SOURCE
 #include "run_keeper.h"
 
-#include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,39 +15,8 @@
 #define ROUNDS_MAX 50 /* processes may be born while others are ended */
 #define ROUND_MS 10
 
-struct network {
-    dev_t device;
-    ino_t inode;
-};
-
-static bool network_of(const char *pid, struct network *out) {
-    char path[300];
-    struct stat status;
-    snprintf(path, sizeof(path), "/proc/%s/ns/net", pid);
-    if (stat(path, &status) != 0) return false;
-    *out = (struct network){status.st_dev, status.st_ino};
-    return true;
-}
-
-/* Returns how many processes of the network there were. */
-static unsigned end_all(const struct network *network) {
-    unsigned found = 0;
-    DIR *processes = opendir("/proc");
-    if (processes == NULL) return 0;
-    const struct dirent *entry;
-    while ((entry = readdir(processes)) != NULL) {
-        struct network theirs;
-        if (!isdigit((unsigned char)entry->d_name[0]) || !network_of(entry->d_name, &theirs)) continue;
-        if (theirs.device != network->device || theirs.inode != network->inode) continue;
-        found++;
-        kill((pid_t)atol(entry->d_name), SIGKILL);
-    }
-    closedir(processes);
-    return found;
-}
-
 static void keep(int channel) {
-    struct network network = {0}, own;
+    struct network_identity network = {0}, own;
     bool known = false;
     char word;
     ssize_t length;
@@ -64,9 +28,9 @@ static void keep(int channel) {
     }
     memcpy(&word, &network, 1);
     if (length == 1 && word == 'd') return; /* dismissed */
-    if (!known || !network_of("self", &own)) return;
+    if (!known || !network_identity_of(0, &own)) return;
     if (own.device == network.device && own.inode == network.inode) return; /* never our own */
-    for (unsigned i = 0; i < ROUNDS_MAX && end_all(&network) > 0; i++)
+    for (unsigned i = 0; i < ROUNDS_MAX && network_processes(&network, SIGKILL) > 0; i++)
         nanosleep(&(struct timespec){.tv_nsec = ROUND_MS * 1000000L}, NULL);
 }
 
@@ -103,12 +67,12 @@ int run_keeper_start(struct run_keeper *keeper) {
     return -EAGAIN;
 }
 
-void run_keeper_watch(const struct run_keeper *keeper, pid_t pid) {
-    struct network network;
-    char text[32];
-    memset(&network, 0, sizeof(network));
-    snprintf(text, sizeof(text), "%d", (int)pid);
-    if (network_of(text, &network)) (void)!send(keeper->channel, &network, sizeof(network), MSG_NOSIGNAL);
+void run_keeper_watch(const struct run_keeper *keeper, const struct network_identity *network) {
+    struct network_identity copy;
+    memset(&copy, 0, sizeof(copy)); /* padding too: it is sent */
+    copy.device = network->device;
+    copy.inode = network->inode;
+    (void)!send(keeper->channel, &copy, sizeof(copy), MSG_NOSIGNAL);
 }
 
 void run_keeper_dismiss(struct run_keeper *keeper) {

@@ -4,7 +4,7 @@
 #ifndef APP_RUN_KEEPER_H
 #define APP_RUN_KEEPER_H
 
-#include <sys/types.h>
+#include "run_processes.h"
 
 struct run_keeper {
     pid_t pid;
@@ -13,8 +13,8 @@ struct run_keeper {
 
 /* To be started before there is anything it should not hold open. 0 or -errno. */
 int run_keeper_start(struct run_keeper *keeper);
-/* Tells which network to look after: that of the process `pid`. */
-void run_keeper_watch(const struct run_keeper *keeper, pid_t pid);
+/* Tells which network to look after. */
+void run_keeper_watch(const struct run_keeper *keeper, const struct network_identity *network);
 /* Braid ends in order: the keeper has nothing to do. */
 void run_keeper_dismiss(struct run_keeper *keeper);
 
