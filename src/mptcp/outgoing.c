@@ -138,7 +138,8 @@ static uint32_t portion(const struct subflow *sf, uint64_t waiting, uint32_t roo
     return room > segment ? room - room % segment : room;
 }
 
-static void schedule_reinjections(struct braid_connection *c, braid_time now) {
+/* One portion of what goes again; false if nothing does. */
+static bool schedule_again(struct braid_connection *c, braid_time now) {
     struct sending *s = &c->send;
     dsn_ranges_drop_before(&s->reinject, s->una);
     while (!dsn_ranges_empty(&s->reinject) && s->starved_until <= now) {
@@ -152,16 +153,19 @@ static void schedule_reinjections(struct braid_connection *c, braid_time now) {
             continue;
         }
         struct subflow *sf = scheduler_pick(c, holder, dsn_ranges_bytes(&s->reinject), &room);
-        if (!sf) return;
+        if (!sf) return false;
+        if (now < s->cut_doubts_until && room > segment_bytes(sf)) room = segment_bytes(sf);
         uint32_t length = portion(sf, (uint64_t)dsn64_diff(range.end, range.start), room);
         uint32_t given = give(sf, range.start, length, now);
-        if (given == 0) return;
+        if (given == 0) return false;
         dsn_ranges_drop_before(&s->reinject, dsn64_add(range.start, given));
         c->contiguous = false;
         s->bytes_reinjected += given;
         COUNT_N(c, reinjected_bytes, given);
         COUNT_N(c, reinjected_segments, (given + segment_bytes(sf) - 1) / segment_bytes(sf));
+        return true;
     }
+    return false;
 }
 
 /* New bytes that the peer's window has room for. With nothing under way and the window shut, one byte goes all the
@@ -175,17 +179,32 @@ static uint64_t sendable(const struct braid_connection *c) {
     return unassigned < (uint64_t)window ? unassigned : (uint64_t)window;
 }
 
-static void schedule_new(struct braid_connection *c, braid_time now) {
+/* One portion of what was never sent; false if nothing goes. */
+static bool schedule_new(struct braid_connection *c, braid_time now) {
     struct sending *s = &c->send;
-    uint64_t waiting;
-    while ((waiting = sendable(c)) > 0 && s->starved_until <= now) {
-        uint32_t room;
-        bool probe = dsn64_ge(s->nxt, s->window_edge);
-        struct subflow *sf = probe ? scheduler_for_probe(c) : scheduler_pick(c, NULL, outgoing_unassigned(c), &room);
-        if (!sf) return;
-        uint32_t given = give(sf, s->nxt, probe ? 1 : portion(sf, waiting, room), now);
-        if (given == 0) return;
-        s->nxt = dsn64_add(s->nxt, given);
+    uint64_t waiting = sendable(c);
+    uint32_t room;
+    if (waiting == 0 || s->starved_until > now) return false;
+    bool probe = dsn64_ge(s->nxt, s->window_edge);
+    struct subflow *sf = probe ? scheduler_for_probe(c) : scheduler_pick(c, NULL, outgoing_unassigned(c), &room);
+    if (!sf) return false;
+    if (now < s->cut_doubts_until && !probe && room > segment_bytes(sf)) room = segment_bytes(sf);
+    uint32_t given = give(sf, s->nxt, probe ? 1 : portion(sf, waiting, room), now);
+    s->nxt = dsn64_add(s->nxt, given);
+    return given > 0;
+}
+
+/* What blocks the peer goes first. But just after a path was cut nobody knows how much of what it had under way did
+ * arrive: if all of it, then new bytes are what the reader waits for, and if none, the old ones. For the round trip
+ * until the DATA_ACKs tell, the two take turns, and the reader has to wait for neither. */
+static void schedule_mapped(struct braid_connection *c, braid_time now) {
+    struct sending *s = &c->send;
+    bool gave = true;
+    while (gave) {
+        bool new_first = now < s->cut_doubts_until && s->turn_of_new;
+        s->turn_of_new = !s->turn_of_new;
+        if (new_first) gave = schedule_new(c, now) || schedule_again(c, now);
+        else gave = schedule_again(c, now) || schedule_new(c, now);
     }
 }
 
@@ -214,8 +233,7 @@ void outgoing_schedule(struct braid_connection *c, braid_time now) {
         return;
     }
     if (dsn_ranges_empty(&c->send.reinject)) reinject_doubts_resolve(c, now);
-    schedule_reinjections(c, now); /* what blocks the peer goes first */
-    schedule_new(c, now);
+    schedule_mapped(c, now);
 }
 
 bool outgoing_wants(const struct braid_connection *c) {

@@ -51,11 +51,11 @@ void reinject_cut(struct subflow *sf, const char *reason, braid_time cut_at, bra
         bool doubtful = cut_at != BRAID_NEVER && probably_arrived(m, &info, cut_at);
         bytes += queue_mapping(sf, doubtful ? &s->doubtful : &s->reinject, m, UINT64_MAX);
     }
-    if (!dsn_ranges_empty(&s->doubtful) && cut_at != BRAID_NEVER) {
+    if (bytes > 0 && cut_at != BRAID_NEVER) {
         struct subflow *best = subflow_best(sf->c, sf->number);
         struct tcp_info other = {0};
         if (best) tcp_info(best->t, &other);
-        s->doubtful_since = cut_at + subflow_rtt(&other);
+        s->cut_doubts_until = cut_at + subflow_rtt(&other);
     }
     told(sf, bytes, reason, now);
 }
@@ -69,7 +69,7 @@ void reinject_doubts_resolve(struct braid_connection *c, braid_time now) {
     struct sending *s = &c->send;
     dsn_ranges_drop_before(&s->doubtful, s->una);
     if (dsn_ranges_empty(&s->doubtful)) return;
-    bool awaited = now >= s->doubtful_since && dsn64_le(dsn_ranges_first(&s->doubtful).start, s->una);
+    bool awaited = now >= s->cut_doubts_until && dsn64_le(dsn_ranges_first(&s->doubtful).start, s->una);
     if (!dsn_ranges_empty(&s->reinject) && !awaited) return;
     while (!dsn_ranges_empty(&s->doubtful)) {
         struct dsn_range range = dsn_ranges_first(&s->doubtful);
