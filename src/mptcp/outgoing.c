@@ -191,6 +191,7 @@ static bool schedule_new(struct braid_connection *c, braid_time now) {
     if (now < s->cut_doubts_until && !probe && room > segment_bytes(sf)) room = segment_bytes(sf);
     uint32_t given = give(sf, s->nxt, probe ? 1 : portion(sf, waiting, room), now);
     s->nxt = dsn64_add(s->nxt, given);
+    if (given > 0 && s->data_rto_at == BRAID_NEVER) outgoing_rto_restart(c, now); /* now something is waited for */
     return given > 0;
 }
 

@@ -32,7 +32,7 @@ bool sim_tcp_open(struct sim_packet *packet, struct sim_tcp *out) {
     if (out->ip.protocol != IP_PROTOCOL_TCP || out->ip.is_fragment) return false;
     out->packet = packet;
     out->header = packet->bytes + out->ip.header_length;
-    if (tcp_segment_decode(out->header, out->ip.payload_length, &out->ip.source, &out->ip.destination, true,
+    if (tcp_segment_decode(out->header, out->ip.payload_length, &out->ip.source, &out->ip.destination, false,
                            &out->segment) != TCP_DECODE_OK)
         return false;
     out->options = out->header + TCP_HEADER_BYTES;

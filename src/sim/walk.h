@@ -23,6 +23,7 @@ struct walk {
     struct sim_conversation *talks[WALK_CONVERSATIONS];
     /* It may end otherwise than whole: it was told to, or no way was left to it. */
     bool may_die[WALK_CONVERSATIONS];
+    bool single_path[WALK_CONVERSATIONS]; /* nobody joins for it */
     bool boxes_may_kill; /* some middlebox breaks what passes */
     braid_time events_from, healed_at;
     struct walk_event {

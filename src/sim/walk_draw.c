@@ -174,6 +174,7 @@ static void draw_conversation(struct walk *walk, unsigned i) {
              talk.streams[1].message_bytes, talk.plain_client ? ", plain client" : "",
              talk.plain_server ? ", plain server" : "", talk.single_path ? ", single path" : "",
              talk.deferred ? ", deferred" : "");
+    walk->single_path[i] = talk.single_path;
     walk->talks[i] = sim_phone_talk(&walk->phone, &talk);
 }
 

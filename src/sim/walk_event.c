@@ -42,7 +42,7 @@ static void bereave(struct walk *walk) {
         if (connection != NULL) braid_connection_info(connection, &info);
         /* Once data was acknowledged both sides know that it is MPTCP. */
         bool sure = info.multipath && (info.bytes_acknowledged > 0 || info.bytes_received > 0);
-        if (!sure) walk->may_die[i] = true;
+        if (!sure || walk->single_path[i]) walk->may_die[i] = true;
     }
 }
 

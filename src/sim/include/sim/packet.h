@@ -63,7 +63,8 @@ struct sim_tcp {
     uint32_t payload_length;
     struct tcp_segment segment; /* decoded; its pointers lead into the packet */
 };
-/* False if it is not a whole TCP segment that decodes. Completes the checksum: the packet may be changed. */
+/* False if it is not a whole TCP segment that decodes, checksum included: what was spoilt must not be made to look good.
+ * Completes a partial checksum: the packet may be changed. */
 bool sim_tcp_open(struct sim_packet *packet, struct sim_tcp *out) MUST_USE;
 /* In place; sim_tcp_close() afterwards. */
 void sim_tcp_set_seq(struct sim_tcp *tcp, seq32 seq);
