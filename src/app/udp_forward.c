@@ -12,15 +12,18 @@
 #include <host/fd_watch.h>
 #include <wire/icmp.h>
 #include <wire/udp.h>
+#include "icmp_echo.h"
 #include "udp_socket.h"
 
 #define MAPPINGS_MAX 1024
 #define IDLE_NS (180 * BRAID_NS_PER_S)
 #define SWEEP_MS 10000
 #define RECEIVE_BATCHES 4 /* at one go from one socket */
+/* What a mapping is about, where it is not the name server of that number. */
 #define NO_SERVER (-1)
+#define ECHO_REQUESTS (-2)
 
-/* A program's port, and the socket that stands for it outside. */
+/* A program's port (or identifier of echo requests), and the socket that stands for it outside. */
 struct mapping {
     struct hash_node node;
     struct list_node by_use; /* the one used last is last */
@@ -28,7 +31,7 @@ struct mapping {
     struct ip_address program;
     uint16_t port;
     enum ip_family outside; /* the socket's family */
-    int server;             /* the name server this is about; NO_SERVER: none */
+    int server;             /* the name server this is about; NO_SERVER; ECHO_REQUESTS */
     int fd;
     struct fd_watch *watch;
     char interface[16]; /* it is bound to; empty: to none */
@@ -78,6 +81,23 @@ static void datagram_to_program(struct mapping *mapping, const struct ip_address
         send_to_programs(forward, buf, packet);
 }
 
+static void reply_to_program(struct mapping *mapping, const struct ip_address *source,
+                             const uint8_t *received, uint32_t length) {
+    struct udp_forward *forward = mapping->forward;
+    uint32_t message_length = 0;
+    const uint8_t *message =
+        icmp_echo_reply(mapping->outside, received, length, mapping->port, &message_length);
+    if (message == NULL) return;
+    uint32_t room = message_length + 64;
+    struct braid_buf *buf = buf_create(engine_env(forward->engine), room);
+    if (buf == NULL) return;
+    uint32_t packet = icmp_echo_packet(source, &mapping->program, message, message_length, buf->bytes, room);
+    if (packet == 0)
+        buf_release(buf);
+    else
+        send_to_programs(forward, buf, packet);
+}
+
 /* An ICMP error about a datagram the program sent to `destination`, quoting its start. */
 static void error_to_program(struct mapping *mapping, const struct udp_error *error,
                              const struct ip_address *destination, uint16_t destination_port) {
@@ -101,7 +121,7 @@ static void error_to_program(struct mapping *mapping, const struct udp_error *er
 
 /* As the program knows the far end: a name server by its stand-in. */
 static void as_program_knows(const struct mapping *mapping, struct udp_peer *peer) {
-    if (mapping->server == NO_SERVER) return;
+    if (mapping->server < 0) return;
     peer->address = resolver_stand_in(mapping->forward->resolver, (unsigned)mapping->server);
     peer->port = RESOLVER_PORT;
 }
@@ -114,6 +134,15 @@ static void take_errors(struct mapping *mapping) {
     }
 }
 
+static void arrived(struct mapping *mapping, struct udp_arrived *datagram) {
+    as_program_knows(mapping, &datagram->peer);
+    if (mapping->server == ECHO_REQUESTS)
+        reply_to_program(mapping, &datagram->peer.address, datagram->payload, datagram->length);
+    else
+        datagram_to_program(mapping, &datagram->peer.address, datagram->peer.port, datagram->payload,
+                            datagram->length);
+}
+
 static void on_readable(void *context, int events) {
     struct mapping *mapping = context;
     struct udp_batch *batch = mapping->forward->batch;
@@ -121,11 +150,8 @@ static void on_readable(void *context, int events) {
     mapping->used = host_now();
     for (int i = 0; i < RECEIVE_BATCHES; i++) {
         unsigned count = udp_socket_receive(mapping->fd, batch);
-        for (unsigned d = 0; d < count; d++) {
-            as_program_knows(mapping, &batch->datagrams[d].peer);
-            datagram_to_program(mapping, &batch->datagrams[d].peer.address, batch->datagrams[d].peer.port,
-                                batch->datagrams[d].payload, batch->datagrams[d].length);
-        }
+        for (unsigned d = 0; d < count; d++)
+            arrived(mapping, &batch->datagrams[d]);
         if (count < UDP_BATCH_MAX) break;
     }
     take_errors(mapping);
@@ -165,11 +191,12 @@ static const char *preferred_uplink(const struct udp_forward *forward, enum ip_f
 /* Name servers are reached as the host reaches them: by no interface in particular. */
 static bool socket_open(struct mapping *mapping) {
     const char *interface = NULL;
-    if (mapping->server == NO_SERVER) {
+    if (mapping->server < 0) {
         interface = preferred_uplink(mapping->forward, mapping->outside);
         if (interface == NULL) return false;
     }
-    mapping->fd = udp_socket_open(mapping->outside, interface);
+    mapping->fd = mapping->server == ECHO_REQUESTS ? icmp_echo_open(mapping->outside, interface)
+                                                   : udp_socket_open(mapping->outside, interface);
     if (mapping->fd < 0) return false;
     strncpy(mapping->interface, interface != NULL ? interface : "", sizeof(mapping->interface) - 1);
     mapping->watch = fd_watch_create(engine_loop(mapping->forward->engine), mapping->fd, UV_READABLE,
@@ -184,7 +211,7 @@ static uint64_t mapping_hash(const struct udp_forward *forward, const struct ip_
     uint8_t key[20];
     memcpy(key, program->bytes, 16);
     key[16] = (uint8_t)program->family;
-    key[17] = (uint8_t)(server + 1);
+    key[17] = (uint8_t)(server - ECHO_REQUESTS);
     memcpy(key + 18, &port, 2);
     return hash_bytes(forward->hash_key, key, sizeof(key));
 }
@@ -297,6 +324,17 @@ static void forward_datagram(struct udp_forward *forward, const struct ip_header
     send_out(mapping, &to, length, &ip->destination, datagram);
 }
 
+/* What becomes of an echo request is known by its reply, or by none. */
+static void forward_echo(struct udp_forward *forward, const struct ip_header *ip, const uint8_t *message,
+                         uint16_t identifier) {
+    struct mapping *mapping = mapping_for(forward, &ip->source, identifier, ECHO_REQUESTS);
+    struct sockaddr_storage to;
+    if (mapping == NULL || (mapping->fd < 0 && !socket_open(mapping))) return;
+    socklen_t length = udp_socket_address(&ip->destination, 0, &to);
+    (void)!sendto(mapping->fd, message, ip->payload_length, MSG_DONTWAIT | MSG_NOSIGNAL,
+                  (const struct sockaddr *)&to, length);
+}
+
 static bool is_tcp(const struct braid_packet_in *packet) {
     bool v4 = packet->length > 9 && packet->bytes[0] >> 4 == 4;
     return packet->bytes[v4 ? 9 : 6] == IP_PROTOCOL_TCP;
@@ -306,15 +344,20 @@ bool udp_forward_intercept(void *context, const struct braid_packet_in *packet) 
     struct udp_forward *forward = context;
     struct ip_header ip;
     struct udp_datagram datagram;
+    uint16_t identifier;
     if (packet->length < 20 || is_tcp(packet)) return false;
-    if (ip_decode(packet->bytes, packet->length, false, &ip) != IP_OK || ip.protocol != IP_PROTOCOL_UDP)
-        return false;
+    if (ip_decode(packet->bytes, packet->length, false, &ip) != IP_OK) return false;
+    const uint8_t *payload = packet->bytes + ip.header_length;
+    bool echo = icmp_echo_is_request(&ip, payload, &identifier);
+    if (ip.protocol != IP_PROTOCOL_UDP && !echo) return false;
     /* Neighbours on the uplink's own network are not the command's. */
     if (ip.is_fragment || ip_address_is_multicast(&ip.destination) ||
         ip_address_is_link_local(&ip.destination))
         return true;
-    if (udp_decode(packet->bytes + ip.header_length, ip.payload_length, &ip.source, &ip.destination,
-                   packet->checksum_verified, &datagram))
+    if (echo)
+        forward_echo(forward, &ip, payload, identifier);
+    else if (udp_decode(payload, ip.payload_length, &ip.source, &ip.destination, packet->checksum_verified,
+                        &datagram))
         forward_datagram(forward, &ip, &datagram);
     return true;
 }
@@ -324,7 +367,7 @@ bool udp_forward_intercept(void *context, const struct braid_packet_in *packet) 
 void udp_forward_uplinks_changed(struct udp_forward *forward) {
     LIST_EACH(&forward->by_use, node, following) {
         struct mapping *mapping = LIST_ENTRY(node, struct mapping, by_use);
-        if (mapping->server != NO_SERVER || mapping->fd < 0) continue;
+        if (mapping->server >= 0 || mapping->fd < 0) continue;
         const char *wanted = preferred_uplink(forward, mapping->outside);
         /* The next datagram opens another one. */
         if (wanted == NULL || strcmp(wanted, mapping->interface) != 0) socket_close(mapping);
