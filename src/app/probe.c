@@ -12,7 +12,7 @@
 #define BAD_USE 2
 
 static const char help[] =
-    "usage: braid probe serve [--port PORT] [--mptcp]\n"
+    "usage: braid probe serve [--port PORT] [--mptcp] [--congestion NAME]\n"
     "       braid probe bulk HOST:PORT [--upload] [--bytes N] [--seed N] [--write-max N] [--mptcp] "
     "[--timeout S]\n"
     "       braid probe messages HOST:PORT [--rate N] [--size N] [--seconds N] [--mptcp]\n"
@@ -30,6 +30,7 @@ static const char help[] =
     "  send       copies standard input to a connection, and waits until the other side has closed\n"
     "\n"
     "  --mptcp          the kernel's own MPTCP (IPPROTO_MPTCP) instead of TCP\n"
+    "  --congestion N   the kernel's congestion control for it, as cubic or bbr (default: the kernel's own choice)\n"
     "  --upload         from here to there; without it, from there to here\n"
     "  --bytes N        how many (100000000); --seed N: which (1)\n"
     "  --write-max N    the client writes pieces of random sizes up to N, each at once\n"
@@ -45,7 +46,7 @@ static int bad_use(const char *what, const char *name) {
     return BAD_USE;
 }
 
-enum call { UPLOAD = 256, BYTES, SEED, WRITE_MAX, RATE, SIZE, SECONDS, TIMEOUT, PORT, MPTCP };
+enum call { UPLOAD = 256, BYTES, SEED, WRITE_MAX, RATE, SIZE, SECONDS, TIMEOUT, PORT, MPTCP, CONGESTION };
 static const struct option options_known[] = {
     {"upload", no_argument, NULL, UPLOAD},
     {"bytes", required_argument, NULL, BYTES},
@@ -57,6 +58,7 @@ static const struct option options_known[] = {
     {"timeout", required_argument, NULL, TIMEOUT},
     {"port", required_argument, NULL, PORT},
     {"mptcp", no_argument, NULL, MPTCP},
+    {"congestion", required_argument, NULL, CONGESTION},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
 };
@@ -75,6 +77,9 @@ static bool take_option(struct probe_options *options, int option) {
         return true;
     case MPTCP:
         options->mptcp = true;
+        return true;
+    case CONGESTION:
+        options->congestion = optarg;
         return true;
     case PORT:
         options->port = optarg;

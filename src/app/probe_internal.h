@@ -14,6 +14,7 @@
 struct probe_options {
     const char *host, *port; /* of the server */
     bool mptcp;              /* the kernel's, by IPPROTO_MPTCP */
+    const char *congestion;  /* NULL: what the kernel takes */
     bool upload;
     uint64_t bytes, seed;
     uint32_t write_max; /* not 0: writes of random sizes up to this */

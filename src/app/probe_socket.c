@@ -21,7 +21,13 @@ double probe_now(void) {
 }
 
 static int open_socket(const struct probe_options *options, int family) {
-    return socket(family, SOCK_STREAM | SOCK_CLOEXEC, options->mptcp ? IPPROTO_MPTCP : IPPROTO_TCP);
+    int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, options->mptcp ? IPPROTO_MPTCP : IPPROTO_TCP);
+    const char *name = options->congestion;
+    if (fd < 0 || name == NULL || setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, (socklen_t)strlen(name)) == 0)
+        return fd;
+    fprintf(stderr, "braid: the kernel refuses the congestion control %s: %s\n", name, strerror(errno));
+    close(fd);
+    return -1;
 }
 
 static int failed(int fd, const char *what, const char *where) {
