@@ -143,8 +143,11 @@ enum tcp_verdict incoming_dss(struct subflow *sf, const struct tcp_segment *segm
     dsn64 fin = mapping_data_end(&m);
     if (m.length > 0) verdict = mapping_arrived(sf, segment, &m, now);
     if (verdict == TCP_VERDICT_ACCEPT && dss->data_fin) {
+        bool known = c->receive.fin_known;
         incoming_fin(c, fin, now);
-        tcp_ack_now(sf->t);
+        /* Said again it is answered only once it can be acknowledged: two ends that both wait for data before the
+         * other's DATA_FIN would answer each other's ACKs for ever. */
+        if (!known || c->receive.fin_reached) tcp_ack_now(sf->t);
     }
     return verdict;
 }

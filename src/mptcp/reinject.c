@@ -8,7 +8,9 @@
  * usually covered it. If instead a DATA_ACK stops in the middle of it, it was lost after all, and goes at once. */
 #include "subflow.h"
 
+/* With checksums a mapping counts as a whole: the peer can use, and DATA_ACK, none of it before its last byte is there. */
 static seq32 unacknowledged_start(const struct subflow *sf, const struct mapping *m) {
+    if (sf->c->checksum) return m->seq;
     return seq32_max(m->seq, tcp_snd_una(sf->t));
 }
 
