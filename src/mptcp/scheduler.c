@@ -43,6 +43,9 @@ static void candidate_fill(struct candidate *k, struct subflow *sf, uint64_t wai
     uint32_t segment = k->info.mss_bytes > 2 * DSS_BYTES ? k->info.mss_bytes - DSS_BYTES : DSS_BYTES;
     bool busy = k->info.in_flight_bytes > 0 || tcp_unsent(sf->t) > 0;
     if (busy && k->room_bytes < segment && k->room_bytes < waiting_bytes) k->room_bytes = 0;
+    /* Idle and without room: the peer's window is too small for a segment. TCP gets one all the same, for it alone knows
+     * when to send less (RFC 9293 §3.8.6.2.1), and nothing would wake us if the window never grew. */
+    if (!busy && k->room_bytes == 0) k->room_bytes = segment;
 }
 
 /* Would `waiting_bytes` be there sooner if they waited for the full `fast`? */
