@@ -65,6 +65,7 @@ void fallback_checksum_failed(struct subflow *sf, dsn64 dsn, braid_time now) {
 void fallback_fail_arrived(struct subflow *sf, const struct mp_fail *option, braid_time now) {
     struct braid_connection *c = sf->c;
     COUNT(c, mp_fail_received);
+    sf->failed = true;
     if (!fallback_possible(sf) || connection_over(c)) return; /* with a RST: the subflow goes, that is all */
     COUNT(c, fallback_mp_fail_received);
     sf->signals.fail = true; /* "MUST also respond with an MP_FAIL in the reverse direction" */

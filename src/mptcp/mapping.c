@@ -60,11 +60,19 @@ struct mapping *mapping_find(const struct mapping_list *list, seq32 seq) {
     return seq32_le(m->seq, seq) ? m : NULL;
 }
 
+static void drop_first(struct mapping_list *list) {
+    list->head = (list->head + 1) & (list->capacity - 1);
+    list->count--;
+}
+
 void mapping_drop_before(struct mapping_list *list, seq32 seq) {
-    while (list->count > 0 && seq32_le(mapping_end(mapping_at(list, 0)), seq)) {
-        list->head = (list->head + 1) & (list->capacity - 1);
-        list->count--;
-    }
+    while (list->count > 0 && seq32_le(mapping_end(mapping_at(list, 0)), seq)) drop_first(list);
+}
+
+void mapping_drop_before_both(struct mapping_list *list, seq32 seq, dsn64 dsn) {
+    while (list->count > 0 && seq32_le(mapping_end(mapping_at(list, 0)), seq) &&
+           dsn64_le(mapping_data_end(mapping_at(list, 0)), dsn))
+        drop_first(list);
 }
 
 uint16_t mapping_checksum(dsn64 dsn, uint32_t relative_seq, uint32_t data_level_length, uint64_t sum) {

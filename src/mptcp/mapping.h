@@ -38,6 +38,8 @@ struct mapping *mapping_find(const struct mapping_list *list, seq32 seq);
 uint32_t mapping_search(const struct mapping_list *list, seq32 seq);
 /* Forgets mappings that end at or before `seq`. */
 void mapping_drop_before(struct mapping_list *list, seq32 seq);
+/* The same, but only those whose data ends at or before `dsn`. */
+void mapping_drop_before_both(struct mapping_list *list, seq32 seq, dsn64 dsn);
 static inline seq32 mapping_end(const struct mapping *m) { return seq32_add(m->seq, m->length); }
 static inline dsn64 mapping_data_end(const struct mapping *m) { return dsn64_add(m->dsn, m->length); }
 static inline dsn64 mapping_lift(const struct mapping *m, seq32 seq) {

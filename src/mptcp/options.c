@@ -157,7 +157,9 @@ static void write_ack(struct pen *pen, struct subflow *sf) {
     }
     dss_ack(c, &option.as.dss);
     /* An ACK that is sent for signals' sake has room for them: with a checksum a DATA_FIN takes it all. */
-    if (!urgent && sf->signals.acks_in_a_row == 0) dss_data_fin(sf, &option.as.dss);
+    const struct signals *s = &sf->signals;
+    bool for_signals = s->acks_in_a_row > 0 && (s->prio || s->echo_count > 0 || s->announce);
+    if (!urgent && !for_signals) dss_data_fin(sf, &option.as.dss);
     if (!put(pen, &option)) {
         option.as.dss.data_fin = option.as.dss.has_mapping = false;
         put(pen, &option);

@@ -273,6 +273,10 @@ static void advance(struct braid_connection *c, dsn64 to) {
     s->bytes_acknowledged += bytes;
     dsn_ranges_drop_before(&s->reinject, to);
     dsn_ranges_drop_before(&s->doubtful, to);
+    LIST_EACH(&c->subflows, node, following) {
+        struct subflow *sf = SUBFLOW_OF(node);
+        mapping_drop_before_both(&sf->sent, tcp_snd_una(sf->t), to);
+    }
     if (s->write_short && connection_write_room(c) >= c->config.send_buffer_bytes / WRITABLE_PART) {
         s->write_short = false;
         connection_raise(c, CONNECTION_WRITABLE);
@@ -320,7 +324,7 @@ void outgoing_acknowledged(void *owner, struct tcp *t, uint32_t bytes, braid_tim
         outgoing_linear_acknowledged(c, bytes, now);
         if (c->send.infinite_said && seq32_gt(tcp_snd_una(t), c->send.infinite_said_at)) c->send.infinite_due = false;
     } else {
-        mapping_drop_before(&sf->sent, tcp_snd_una(t));
+        mapping_drop_before_both(&sf->sent, tcp_snd_una(t), c->send.una);
     }
 }
 

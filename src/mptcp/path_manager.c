@@ -70,6 +70,8 @@ void path_manager_failed(struct subflow *sf, braid_time now) {
     bool prohibited = sf->peer_reset && sf->peer_reset_reason == MPTCP_RESET_PROHIBITED;
     /* A RST without a reason is a closed port, or a middlebox: it may pass. */
     bool for_good = prohibited || (refused && sf->peer_reset_reason != MPTCP_RESET_UNSPECIFIED);
+    if (sf->closed_reason == TCP_CLOSED_NORMALLY) for_good = true; /* the peer did without it */
+    if (sf->closed_reason == TCP_CLOSED_ABORTED && sf->reset_reason == MPTCP_RESET_MIDDLEBOX) for_good = true;
     if (refused && sf->status == SUBFLOW_CONNECTING) COUNT(sf->c, join_rejected_by_peer);
     target_failed(sf->c, sf->path_id, &sf->flow.remote, sf->flow.remote_port, for_good, now);
 }
@@ -185,7 +187,7 @@ void connection_path_down(struct braid_connection *c, uint8_t address_id, braid_
         if (!sf->closed) {
             TRACE(c->env, now, subflow_closed, .connection = c->config.number, .subflow = sf->number,
                   .reason = "path down");
-            reinject_cut(sf, "path down", now, now);
+            reinject_gone(sf, "path down", now, now);
         }
         subflow_destroy(sf);
         lost = true;

@@ -14,15 +14,16 @@ static seq32 unacknowledged_start(const struct subflow *sf, const struct mapping
     return seq32_max(m->seq, tcp_snd_una(sf->t));
 }
 
-/* Queues the unacknowledged part of one mapping; at most `limit` bytes of it. */
-static uint64_t queue_mapping(struct subflow *sf, struct dsn_ranges *queue, const struct mapping *m, uint64_t limit) {
-    struct braid_connection *c = sf->c;
-    dsn64 start = dsn64_max(mapping_lift(m, unacknowledged_start(sf, m)), c->send.una);
-    dsn64 end = mapping_data_end(m);
+static uint64_t queue_range(struct subflow *sf, struct dsn_ranges *queue, dsn64 start, dsn64 end) {
+    start = dsn64_max(start, sf->c->send.una);
     if (dsn64_ge(start, end)) return 0;
-    if ((uint64_t)dsn64_diff(end, start) > limit) end = dsn64_add(start, limit);
     dsn_ranges_add(queue, start, end);
     return (uint64_t)dsn64_diff(end, start);
+}
+
+/* The part of it that the subflow has unacknowledged. */
+static uint64_t queue_unacknowledged(struct subflow *sf, struct dsn_ranges *queue, const struct mapping *m) {
+    return queue_range(sf, queue, mapping_lift(m, unacknowledged_start(sf, m)), mapping_data_end(m));
 }
 
 static void told(struct subflow *sf, uint64_t bytes, const char *reason, braid_time now) {
@@ -39,31 +40,54 @@ static bool probably_arrived(const struct mapping *m, const struct tcp_info *inf
     return m->sent_at + way_there + margin < cut_at && m->sent_at + info->srtt_ns + margin > cut_at;
 }
 
-/* cut_at BRAID_NEVER: nothing is known to have worked until then. */
-void reinject_cut(struct subflow *sf, const char *reason, braid_time cut_at, braid_time now) {
+/* What the subflow has unacknowledged. cut_at BRAID_NEVER: nothing is known to have worked until then. */
+static uint64_t queue_all_unacknowledged(struct subflow *sf, braid_time cut_at) {
     struct sending *s = &sf->c->send;
     struct tcp_info info;
     uint64_t bytes = 0;
-    if (sf->c->mode != CONNECTION_MODE_MPTCP) return;
     tcp_info(sf->t, &info);
     for (uint32_t i = 0; i < sf->sent.count; i++) {
         struct mapping *m = mapping_at(&sf->sent, i);
         if (m->reinjected || seq32_le(mapping_end(m), tcp_snd_una(sf->t))) continue;
         m->reinjected = true;
         bool doubtful = cut_at != BRAID_NEVER && probably_arrived(m, &info, cut_at);
-        bytes += queue_mapping(sf, doubtful ? &s->doubtful : &s->reinject, m, UINT64_MAX);
+        bytes += queue_unacknowledged(sf, doubtful ? &s->doubtful : &s->reinject, m);
     }
-    if (bytes > 0 && cut_at != BRAID_NEVER) {
-        struct subflow *best = subflow_best(sf->c, sf->number);
-        struct tcp_info other = {0};
-        if (best) tcp_info(best->t, &other);
-        s->cut_doubts_until = cut_at + subflow_rtt(&other);
-    }
-    told(sf, bytes, reason, now);
+    return bytes;
+}
+
+/* DATA_ACKs of after the cut are here a round trip later. */
+static void doubts_begin(struct subflow *sf, braid_time cut_at) {
+    struct subflow *best = subflow_best(sf->c, sf->number);
+    struct tcp_info other = {0};
+    if (best) tcp_info(best->t, &other);
+    sf->c->send.cut_doubts_until = cut_at + subflow_rtt(&other);
 }
 
 void reinject_subflow(struct subflow *sf, const char *reason, braid_time now) {
-    reinject_cut(sf, reason, BRAID_NEVER, now);
+    if (sf->c->mode != CONNECTION_MODE_MPTCP) return;
+    told(sf, queue_all_unacknowledged(sf, BRAID_NEVER), reason, now);
+}
+
+void reinject_cut(struct subflow *sf, const char *reason, braid_time cut_at, braid_time now) {
+    if (sf->c->mode != CONNECTION_MODE_MPTCP) return;
+    uint64_t bytes = queue_all_unacknowledged(sf, cut_at);
+    if (bytes > 0) doubts_begin(sf, cut_at);
+    told(sf, bytes, reason, now);
+}
+
+void reinject_gone(struct subflow *sf, const char *reason, braid_time cut_at, braid_time now) {
+    struct sending *s = &sf->c->send;
+    if (sf->c->mode != CONNECTION_MODE_MPTCP) return;
+    uint64_t bytes = queue_all_unacknowledged(sf, cut_at);
+    if (bytes > 0 && cut_at != BRAID_NEVER) doubts_begin(sf, cut_at);
+    /* Acknowledged there, but not at the data level: the peer has it, unless it threw it away, as it does with MP_FAIL. */
+    for (uint32_t i = 0; i < sf->sent.count; i++) {
+        const struct mapping *m = mapping_at(&sf->sent, i);
+        dsn64 until = dsn64_min(mapping_lift(m, tcp_snd_una(sf->t)), mapping_data_end(m));
+        bytes += queue_range(sf, sf->failed ? &s->reinject : &s->doubtful, m->dsn, until);
+    }
+    told(sf, bytes, reason, now);
 }
 
 /* All of it goes once nothing else is to be sent again; or at once, if the first of it is what the peer waits for. */
@@ -116,8 +140,10 @@ static void reinject_opportune(struct subflow *sf, braid_time now) {
     dsn64 held_until;
     if (!holder(sf, c->send.una) || reinject_holder(c, c->send.una, sf, &held_until)) return;
     uint64_t bytes = 0;
-    for (uint32_t i = 0; i < sf->sent.count && bytes < OPPORTUNE_BYTES_MAX; i++)
-        bytes += queue_mapping(sf, &c->send.reinject, mapping_at(&sf->sent, i), OPPORTUNE_BYTES_MAX - bytes);
+    for (uint32_t i = 0; i < sf->sent.count && bytes < OPPORTUNE_BYTES_MAX; i++) {
+        const struct mapping *m = mapping_at(&sf->sent, i);
+        if (seq32_gt(mapping_end(m), tcp_snd_una(sf->t))) bytes += queue_unacknowledged(sf, &c->send.reinject, m);
+    }
     told(sf, bytes, "probe", now);
 }
 

@@ -85,7 +85,7 @@ static void give_up(struct subflow *sf, braid_time now) {
     struct braid_connection *c = sf->c;
     uint8_t path_id = sf->path_id;
     TRACE(c->env, now, subflow_closed, .connection = c->config.number, .subflow = sf->number, .reason = "silent");
-    reinject_subflow(sf, "silent", now);
+    reinject_gone(sf, "silent", BRAID_NEVER, now);
     path_manager_silent(sf, now);
     subflow_destroy(sf);
     addresses_path_gone(c, path_id, now);

@@ -175,16 +175,24 @@ static bool nothing_left_to_lose(const struct braid_connection *c) {
 
 static void bury_mptcp(struct subflow *sf, braid_time now) {
     struct braid_connection *c = sf->c;
-    reinject_subflow(sf, tcp_close_reason_name(sf->closed_reason), now);
-    if (sf->ours && !sf->first && (sf->status == SUBFLOW_CONNECTING || sf->peer_reset)) path_manager_failed(sf, now);
+    reinject_gone(sf, tcp_close_reason_name(sf->closed_reason), BRAID_NEVER, now);
+    /* An attempt that failed, or a subflow that one of us had no use for: not again at once. */
+    bool unwanted = sf->closed_reason == TCP_CLOSED_NORMALLY || sf->closed_reason == TCP_CLOSED_ABORTED ||
+                    (sf->peer_reset && !sf->first);
+    if (sf->ours && (sf->status == SUBFLOW_CONNECTING || unwanted)) path_manager_failed(sf, now);
     c->paths.due = true;
     if (subflow_live_count(c) > 0) return;
+    /* A join that fails while the connection waits for a path is no end of the connection, unless the peer says that it
+     * knows of no such connection. */
+    if (sf->status == SUBFLOW_CONNECTING) {
+        bool unknown = sf->peer_reset && !sf->peer_reset_transient && sf->peer_reset_reason == MPTCP_RESET_MPTCP_ERROR;
+        if (unknown) closing_fail(c, CONNECTION_RESET, now);
+        return;
+    }
     switch (sf->closed_reason) {
     case TCP_CLOSED_RESET:
     case TCP_CLOSED_ABORTED:
     case TCP_CLOSED_NO_MEMORY:
-        /* A join that fails while the connection waits for a path is no end of the connection. */
-        if (sf->status == SUBFLOW_CONNECTING) return;
         closing_fail(c, nothing_left_to_lose(c) ? CONNECTION_CLOSED_NORMALLY : reason_of(sf->closed_reason), now);
         return;
     case TCP_CLOSED_NORMALLY:

@@ -75,6 +75,7 @@ struct subflow {
     uint8_t reset_reason; /* of ours: goes out in MP_TCPRST */
     bool reset_transient, reset_fail, reset_fastclose;
     bool peer_reset, peer_reset_transient;
+    bool failed; /* MP_FAIL came: the peer threw away what it had acknowledged */
     uint8_t peer_reset_reason;
 };
 
@@ -158,6 +159,8 @@ uint32_t room_of(struct subflow *sf, const struct tcp_info *info, braid_time now
 void reinject_subflow(struct subflow *sf, const char *reason, braid_time now);
 /* The same of a subflow whose path worked until `cut_at`. */
 void reinject_cut(struct subflow *sf, const char *reason, braid_time cut_at, braid_time now);
+/* And of one that is no more: everything that is not DATA_ACKed. */
+void reinject_gone(struct subflow *sf, const char *reason, braid_time cut_at, braid_time now);
 /* DATA_ACK moved: does it stop at what was held to have arrived? */
 void reinject_doubts_resolve(struct braid_connection *c, braid_time now);
 /* The subflow, other than `except`, on which it is under way, and what follows it until *held_until; NULL if there is

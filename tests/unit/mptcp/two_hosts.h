@@ -97,7 +97,8 @@ struct net {
     size_t heap_count, heap_capacity;
     uint64_t order;
     long long live_bytes, live_blocks;
-    int64_t allocations_left; /* negative: no limit */
+    int64_t allocations_left; /* so many succeed, negative: all */
+    uint64_t allocations_fail; /* and then so many do not */
     uint64_t allocations;
     bool no_checks;
     unsigned idle_steps;
@@ -114,7 +115,10 @@ struct net {
 
 static inline void *net_allocate(void *context, size_t size) {
     struct net *n = context;
-    if (n->allocations_left == 0) return NULL;
+    if (n->allocations_left == 0 && n->allocations_fail > 0) {
+        n->allocations_fail--;
+        return NULL;
+    }
     if (n->allocations_left > 0) n->allocations_left--;
     n->allocations++;
     n->live_bytes += (long long)size;
