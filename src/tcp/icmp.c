@@ -22,12 +22,14 @@ static void take_mtu(struct tcp *t, uint32_t mtu, braid_time now) {
     }
 }
 
-static bool is_hard(enum icmp_error_kind kind) {
+/* RFC 1122 §4.2.3.9 calls net and host unreachable soft. An attempt ends by them all the same, as RFC 5461 §4.1 describes
+ * and Linux does: whoever asked has other addresses, or uplinks, to try, and should not wait two minutes to hear. */
+static bool ends_attempt(enum icmp_error_kind kind) {
     switch (kind) {
     case ICMP_PORT_UNREACHABLE:
-    case ICMP_PROHIBITED: return true;
+    case ICMP_PROHIBITED:
     case ICMP_NET_UNREACHABLE:
-    case ICMP_HOST_UNREACHABLE:
+    case ICMP_HOST_UNREACHABLE: return true;
     case ICMP_PACKET_TOO_BIG:
     case ICMP_TIME_EXCEEDED:
     case ICMP_OTHER: return false;
@@ -48,5 +50,5 @@ void tcp_icmp(struct tcp *t, const struct icmp_error *error, braid_time now) {
     }
     t->icmp_seen = true;
     t->last_icmp = error->kind;
-    if (is_hard(error->kind) && !state_is_synchronized(t->state)) state_close(t, TCP_CLOSED_UNREACHABLE, now);
+    if (ends_attempt(error->kind) && !state_is_synchronized(t->state)) state_close(t, TCP_CLOSED_UNREACHABLE, now);
 }

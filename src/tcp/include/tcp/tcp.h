@@ -38,7 +38,7 @@ enum tcp_close_reason {
     TCP_CLOSED_REFUSED,  /* RST in answer to our SYN */
     TCP_CLOSED_RESET,    /* RST by the peer later on */
     TCP_CLOSED_TIMEOUT,  /* the peer did not answer */
-    TCP_CLOSED_UNREACHABLE, /* an ICMP error, hard, or soft until the connect attempt ended */
+    TCP_CLOSED_UNREACHABLE, /* an ICMP error that ended the connect attempt, or the last word when it timed out */
     TCP_CLOSED_ABORTED,  /* by us */
     TCP_CLOSED_NO_MEMORY,
 };
