@@ -48,8 +48,8 @@ static int take_route(const struct nlmsghdr *message, void *context) {
     return mnl_attr_parse(message, sizeof(*route), take_attribute, lookup);
 }
 
-int netlink_path_lookup(struct netlink *netlink, uint32_t interface_index, const struct ip_address *source,
-                        const struct ip_address *destination, struct netlink_path *out) {
+static int ask(struct netlink *netlink, uint32_t interface_index, const struct ip_address *source,
+               const struct ip_address *destination, struct lookup *lookup) {
     char buffer[NETLINK_REQUEST_BYTES];
     struct nlmsghdr *request = netlink_begin(buffer, RTM_GETROUTE, NLM_F_ACK);
     struct rtmsg *route = mnl_nlmsg_put_extra_header(request, sizeof(*route));
@@ -62,9 +62,19 @@ int netlink_path_lookup(struct netlink *netlink, uint32_t interface_index, const
         netlink_put_address(request, RTA_SRC, source);
     }
     if (interface_index != 0) mnl_attr_put_u32(request, RTA_OIF, interface_index);
+    *lookup = (struct lookup){.gateway.family = IP_NONE};
+    return netlink_request(netlink, request, take_route, lookup);
+}
 
-    struct lookup lookup = {.gateway.family = IP_NONE};
-    int error = netlink_request(netlink, request, take_route, &lookup);
+int netlink_path_lookup(struct netlink *netlink, uint32_t interface_index, const struct ip_address *source,
+                        const struct ip_address *destination, struct netlink_path *out) {
+    struct lookup lookup;
+    int error = ask(netlink, interface_index, source, destination, &lookup);
+    /* For IPv6 the interface is only a wish when a source is named: the answer is the preferred route, whatever its
+     * interface. Without a source it is an order; rules about sources are then not looked at. */
+    bool elsewhere = interface_index != 0 && lookup.path.interface_index != interface_index;
+    if (destination->family == IP_V6 && source != NULL && elsewhere)
+        error = ask(netlink, interface_index, NULL, destination, &lookup);
     if (error != 0) return error;
     /* Asked for a certain interface, IPv4 answers "on link" when no route leads there at all; its table then
      * is 0. */

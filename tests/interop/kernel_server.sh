@@ -27,7 +27,7 @@ EOF
 
 # What the trace says of the two connections.
 fallbacks() { jq -r 'select(.event == "connection_fallback") | .reason' trace.json | wc -l; }
-joins() { jq -r 'select(.event == "subflow_opened" and .subflow > 0)' -c trace.json | wc -l; }
+joins() { jq -c 'select(.event == "subflow_state" and .subflow > 0 and .to == "active")' trace.json | wc -l; }
 
 ipv4_one_subflow() {
     both_ways 10.0.9.1 wlan0

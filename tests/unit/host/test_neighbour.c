@@ -92,6 +92,37 @@ static void a_far_destination_is_reached_through_its_gateway(void **state) {
     hosts_destroy(&hosts);
 }
 
+/* The kernel would rather send by another interface, whose default route has the lower metric. */
+static void an_uplink_that_is_not_preferred_has_its_own_gateway(void **state) {
+    (void)state;
+    struct hosts hosts = hosts_create(true);
+    assert_int_equal(netlink_veth_create(hosts.netlink, "other0", "other1", hosts.peer), 0);
+    uint32_t other = if_nametoindex("other0");
+    struct ip_address other4 = test_ip("10.8.0.1"), other6 = test_ip("fd08::1");
+    assert_int_equal(netlink_address_add(hosts.netlink, other, &other4, 24), 0);
+    assert_int_equal(netlink_address_add(hosts.netlink, other, &other6, 64), 0);
+    assert_int_equal(netlink_link_set_up(hosts.netlink, other, true), 0);
+    test_enter(hosts.peer);
+    assert_int_equal(netlink_link_set_up(hosts.peer_netlink, if_nametoindex("other1"), true), 0);
+    test_enter(hosts.us);
+    test_wait_running("other0");
+    struct netlink_route routes[] = {
+        test_default_route("10.8.0.2", other, 1), test_default_route("fd08::2", other, 1),
+        test_default_route(PEER_V4, hosts.wan, 9), test_default_route(PEER_V6, hosts.wan, 9)};
+    for (size_t i = 0; i < ARRAY_COUNT(routes); i++)
+        assert_int_equal(netlink_route_add(hosts.netlink, &routes[i]), 0);
+
+    struct neighbours *neighbours = create(&hosts);
+    uint8_t mac[6], expected[6];
+    peer_mac(&hosts, expected);
+    assert_int_equal(resolve_patiently(neighbours, US_V4, "198.51.100.7", mac), LINK_NEXT_HOP_KNOWN);
+    assert_memory_equal(mac, expected, 6);
+    assert_int_equal(resolve_patiently(neighbours, US_V6, "2001:db8::7", mac), LINK_NEXT_HOP_KNOWN);
+    assert_memory_equal(mac, expected, 6);
+    neighbours_destroy(neighbours);
+    hosts_destroy(&hosts);
+}
+
 static void what_the_kernel_knows_is_known_at_once(void **state) {
     (void)state;
     struct hosts hosts = hosts_create(true);
@@ -190,6 +221,7 @@ int main(void) {
         TEST(a_neighbour_on_the_link_is_found_v4),
         TEST(a_neighbour_on_the_link_is_found_v6),
         TEST(a_far_destination_is_reached_through_its_gateway),
+        TEST(an_uplink_that_is_not_preferred_has_its_own_gateway),
         TEST(what_the_kernel_knows_is_known_at_once),
         TEST(a_neighbour_that_does_not_answer_is_unreachable),
         TEST(a_neighbour_that_moves_is_followed),
