@@ -147,12 +147,13 @@ static bool schedule_again(struct braid_connection *c, braid_time now) {
         struct dsn_range range = dsn_ranges_first(&s->reinject);
         /* Not to where it is stuck; if there is nowhere else, it is left to that one. */
         dsn64 held_until;
-        const struct subflow *holder = reinject_holder(c, range.start, NULL, &held_until);
-        if (holder && !scheduler_has_other(c, holder)) {
+        bool held;
+        const struct subflow *avoid = reinject_avoid(c, range.start, &held, &held_until);
+        if (held && !scheduler_has_other(c, avoid)) {
             dsn_ranges_drop_before(&s->reinject, dsn64_min(held_until, range.end));
             continue;
         }
-        struct subflow *sf = scheduler_pick(c, holder, dsn_ranges_bytes(&s->reinject), &room);
+        struct subflow *sf = scheduler_pick(c, avoid, dsn_ranges_bytes(&s->reinject), &room);
         if (!sf) return false;
         if (now < s->cut_doubts_until && room > segment_bytes(sf)) room = segment_bytes(sf);
         uint32_t length = portion(sf, (uint64_t)dsn64_diff(range.end, range.start), room);
@@ -245,8 +246,9 @@ bool outgoing_wants(const struct braid_connection *c) {
     const struct dsn_ranges *again = dsn_ranges_empty(&s->reinject) ? &s->doubtful : &s->reinject;
     if (!dsn_ranges_empty(again)) {
         dsn64 held_until;
-        const struct subflow *holder = reinject_holder(c, dsn_ranges_first(again).start, NULL, &held_until);
-        if (scheduler_pick(c, holder, dsn_ranges_bytes(again), &room)) return true;
+        bool held;
+        const struct subflow *avoid = reinject_avoid(c, dsn_ranges_first(again).start, &held, &held_until);
+        if (scheduler_pick(c, avoid, dsn_ranges_bytes(again), &room)) return true;
     }
     if (sendable(c) == 0) return false;
     bool probe = dsn64_ge(s->nxt, s->window_edge);

@@ -125,6 +125,21 @@ struct subflow *reinject_holder(const struct braid_connection *c, dsn64 dsn, con
     return NULL;
 }
 
+const struct subflow *reinject_avoid(const struct braid_connection *c, dsn64 dsn, bool *held, dsn64 *held_until) {
+    const struct subflow *holder_of_it = reinject_holder(c, dsn, NULL, held_until);
+    *held = holder_of_it != NULL;
+    if (holder_of_it) return holder_of_it;
+    LIST_EACH(&c->subflows, node, following) {
+        const struct subflow *sf = SUBFLOW_OF(node);
+        for (uint32_t i = 0; i < sf->sent.count && !sf->closed; i++) {
+            const struct mapping *m = mapping_at(&sf->sent, i);
+            if (dsn64_gt(m->dsn, dsn) || dsn64_le(mapping_data_end(m), dsn)) continue;
+            return scheduler_has_other(c, sf) ? sf : NULL;
+        }
+    }
+    return NULL;
+}
+
 static bool others_work(const struct subflow *sf) {
     LIST_EACH(&sf->c->subflows, node, following) {
         const struct subflow *other = SUBFLOW_OF(node);
@@ -199,7 +214,8 @@ void reinject_head(struct braid_connection *c, braid_time now) {
         const struct subflow *sf = SUBFLOW_OF(node);
         for (uint32_t i = 0; i < sf->sent.count && !sf->closed; i++) {
             const struct mapping *m = mapping_at(&sf->sent, i);
-            if (dsn64_gt(m->dsn, s->una)) end = dsn64_min(end, m->dsn);
+            bool under_way = seq32_gt(mapping_end(m), tcp_snd_una(sf->t));
+            if (under_way && dsn64_gt(m->dsn, s->una)) end = dsn64_min(end, m->dsn);
         }
     }
     dsn_ranges_add(&s->reinject, s->una, end);

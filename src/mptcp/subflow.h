@@ -167,6 +167,9 @@ void reinject_doubts_resolve(struct braid_connection *c, braid_time now);
  * none. */
 struct subflow *reinject_holder(const struct braid_connection *c, dsn64 dsn, const struct subflow *except,
                                 dsn64 *held_until);
+/* The subflow that is no good for sending it again: it has it under way (*held, until *held_until), or acknowledged it
+ * and to no avail. NULL if any will do. */
+const struct subflow *reinject_avoid(const struct braid_connection *c, dsn64 dsn, bool *held, dsn64 *held_until);
 void reinject_head(struct braid_connection *c, braid_time now);
 void reinject_expire(struct subflow *sf, braid_time now);
 void reinject_suspected(void *owner, struct tcp *t, unsigned timeouts, braid_time now);

@@ -121,7 +121,8 @@ static void find_data_ack(uint8_t *option, void *context) {
     for (unsigned i = 0; i < 8; i++) e->data_ack = e->data_ack << 8 | option[4 + i];
 }
 
-/* DATA_ACK + window of everything the server says: by less than one unit of the scale it may go back. */
+/* DATA_ACK + window of everything the server says. It may say less than before by a segment and a unit of the scale: each
+ * subflow moves its own edge in steps of a segment (RFC 9293 §3.8.6.2.2). The peer goes by the largest. */
 static bool watch_edge(struct net *n, int from, unsigned wire, uint8_t *bytes, uint32_t *length) {
     struct edge *e = n->spoil_context;
     uint8_t *tcp = tcp_of(bytes);
@@ -138,7 +139,7 @@ static bool watch_edge(struct net *n, int from, unsigned wire, uint8_t *bytes, u
     if (e->data_ack == 0) return true;
     uint64_t edge = e->data_ack + ((uint64_t)(tcp[14] << 8 | tcp[15]) << e->scale);
     e->seen++;
-    if (e->known && (int64_t)(edge - e->highest) < -(int64_t)(1u << e->scale)) e->shrunk++;
+    if (e->known && (int64_t)(edge - e->highest) < -(int64_t)(1460 + (1u << e->scale))) e->shrunk++;
     if (!e->known || (int64_t)(edge - e->highest) > 0) e->highest = edge;
     e->known = true;
     return true;
