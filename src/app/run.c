@@ -27,6 +27,11 @@
 #define MTU_DEFAULT 1500
 #define MTU_LEAST 1280 /* IPv6 wants it */
 #define DESCRIPTORS_WANTED 65536
+/* As many connections may be open, or have been closed a moment ago, to one port of one host. Each takes a
+ * descriptor. */
+#define PORTS_WANTED 4096
+/* Long enough to acknowledge FINs that come again; the usual minute would use up the ports too soon. */
+#define TIME_WAIT_NS (10 * BRAID_NS_PER_S)
 
 struct run {
     struct run_options options;
@@ -130,13 +135,22 @@ static void on_signals(void *context, int events) {
 
 /* ---- the beginning ---- */
 
+static uint16_t ports_wanted(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= 2 * PORTS_WANTED) return PORTS_WANTED;
+    return 0; /* the usual number */
+}
+
 static bool start_engine(struct run *run) {
     char text[ENGINE_TEXT_MAX];
     struct engine_options options = {
         .uplinks = run->options.uplinks,
         .uplink_count = run->options.uplink_count,
         .policy = run->options.policy,
-        .stack = {.checksum = run->options.checksum, .congestion = run->options.congestion},
+        .port_count = ports_wanted(),
+        .stack = {.checksum = run->options.checksum,
+                  .congestion = run->options.congestion,
+                  .time_wait_ns = TIME_WAIT_NS},
         .trace_path = run->options.trace_path,
         .pcap_path = run->options.pcap_path,
         .application = {.context = run, .on_event = on_event, .on_uplinks = on_uplinks},

@@ -37,15 +37,14 @@ struct flow_entry *stack_flow_find(const struct braid_stack *stack, uint16_t lin
     return flow_find(stack, flow_hash(stack, link, flow), link, flow);
 }
 
-/* RFC 6056's first algorithm: a random port, tried anew while taken; then the range in order. */
+/* RFC 6056 §3.3.3: a secret place in the range for each destination, and from there on one after the other. So a port is
+ * used again as late as can be: the peer may still have the connection that had it before. */
 static bool port_choose(struct braid_stack *stack, uint16_t link, struct flow *flow) {
     const struct braid_link_config *config = &stack->links[link].config;
     uint32_t count = (uint32_t)config->port_last - config->port_first + 1u;
-    uint64_t draw = 0;
-    for (uint32_t i = 0; i < STACK_PORT_TRIES + count; i++) {
-        if (i <= STACK_PORT_TRIES && !stack->env->random_secret(stack->env->context, &draw, sizeof(draw))) return false;
-        if (i > STACK_PORT_TRIES) draw++;
-        flow->local_port = (uint16_t)(config->port_first + draw % count);
+    uint64_t place = flow_hash(stack, link, flow);
+    for (uint32_t i = 0; i < count; i++) {
+        flow->local_port = (uint16_t)(config->port_first + (place + stack->ports_chosen++) % count);
         if (!stack_flow_find(stack, link, flow)) return true;
     }
     flow->local_port = 0;

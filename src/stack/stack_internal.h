@@ -15,7 +15,6 @@
 enum stack_limit {
     STACK_CONTROL_QUEUE_MAX = 64,  /* resets and ICMP errors waiting for output; more are not sent */
     STACK_SYN_QUOTE_BYTES = 128,   /* kept of a deferred SYN, to refuse it in its own words */
-    STACK_PORT_TRIES = 64,         /* random draws before the range is searched in order */
 };
 
 /* Packets the stack itself refuses, by reason; TCP's and MPTCP's own counters stand beside these. */
@@ -85,6 +84,7 @@ struct braid_stack {
     struct braid_stack_config config;
     const struct congestion_ops *congestion;
     uint64_t hash_key[2];
+    uint64_t ports_chosen; /* counts the places looked at */
     struct prng prng;
     struct stack_link links[BRAID_LINKS_MAX];
     int link_count;
