@@ -107,8 +107,10 @@ void closing_fin_arrived(void *owner, struct tcp *t, braid_time now) {
     struct braid_connection *c = sf->c;
     (void)t;
     if (connection_linear(c)) incoming_linear_fin(c, now);
-    /* §3.3.3: with MPTCP a FIN ends only its subflow. Ours follows what is unacknowledged there. */
-    else subflow_retire(sf, now);
+    /* §3.3.3: with MPTCP a FIN ends only its subflow. Ours follows what is unacknowledged there, if there are others.
+     * The last one still carries what we have to say; and it may be a plain FIN, of a peer that fell back to TCP and
+     * would take ours for the end of the stream. */
+    else if (subflow_live_count(c) > 1) subflow_retire(sf, now);
     connection_wake(c);
 }
 

@@ -11,9 +11,20 @@ static void set_mode(struct braid_connection *c, const char *reason, braid_time 
 
 void fallback_handshake(struct braid_connection *c, const char *reason, braid_time now) { set_mode(c, reason, now); }
 
-/* All that is under way is contiguous, and there is nobody else. */
+/* All that is under way is contiguous, there is nobody else, and no FIN of ours has cut the stream short. */
 bool fallback_possible(const struct subflow *sf) {
-    return sf->first && sf->c->contiguous && subflow_only(sf->c) == sf && list_empty(&sf->c->receive.ahead.runs);
+    return sf->first && !sf->retiring && sf->c->contiguous && subflow_only(sf->c) == sf && list_empty(&sf->c->receive.ahead.runs);
+}
+
+/* What was the end of the subflow is the end of the stream now. */
+static bool fin_has_arrived(const struct subflow *sf) {
+    switch (tcp_state(sf->t)) {
+    case TCP_STATE_CLOSE_WAIT:
+    case TCP_STATE_CLOSING:
+    case TCP_STATE_LAST_ACK:
+    case TCP_STATE_TIME_WAIT: return true;
+    default: return false;
+    }
 }
 
 void fallback_enter(struct subflow *sf, const char *reason, braid_time now) {
@@ -32,6 +43,7 @@ void fallback_enter(struct subflow *sf, const char *reason, braid_time now) {
     set_mode(c, reason, now);
     if (dsn64_gt(s->linear_acknowledged, s->una)) outgoing_linear_acknowledged(c, 0, now);
     incoming_lift(sf, now);
+    if (fin_has_arrived(sf)) incoming_linear_fin(c, now);
     connection_wake(c);
 }
 
