@@ -23,6 +23,9 @@ struct walk {
     struct sim_conversation *talks[WALK_CONVERSATIONS];
     /* It may end otherwise than whole: it was told to, or no way was left to it. */
     bool may_die[WALK_CONVERSATIONS];
+    /* For a moment the client had no subflow. A server that meanwhile sends to one that was given up, and to an address
+     * that is back, is reset by it, and may take that for the end. */
+    bool was_pathless[WALK_CONVERSATIONS];
     bool single_path[WALK_CONVERSATIONS]; /* nobody joins for it */
     bool boxes_may_kill; /* some middlebox breaks what passes */
     braid_time events_from, healed_at;
@@ -46,5 +49,6 @@ void walk_draw_conversations(struct walk *walk);
 /* walk_event.c */
 void walk_draw_events(struct walk *walk);
 void walk_heal(struct walk *walk);
+void walk_note_pathless(struct walk *walk);
 
 #endif

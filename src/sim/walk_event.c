@@ -46,6 +46,19 @@ static void bereave(struct walk *walk) {
     }
 }
 
+static bool has_path(const struct sim_conversation *c) {
+    struct braid_path_info path;
+    struct braid_connection *connection = sim_conversation_connection(c, SIM_UP);
+    for (unsigned i = 0; connection != NULL && braid_connection_path(connection, i, &path); i++)
+        if (path.status == BRAID_PATH_ACTIVE || path.status == BRAID_PATH_SUSPECTED) return true;
+    return false;
+}
+
+void walk_note_pathless(struct walk *walk) {
+    for (unsigned i = 0; i < WALK_CONVERSATIONS; i++)
+        if (walk->talks[i] != NULL && !has_path(walk->talks[i])) walk->was_pathless[i] = true;
+}
+
 static void shape(struct walk *walk, unsigned path, struct prng *prng) {
     struct sim_path_config shaped = walk->paths[path];
     shaped.rate_bps = walk_log_uniform(prng, 200000, 100000000);
@@ -117,7 +130,9 @@ static void event_happens(void *context, braid_time now) {
     if (chance(&prng, 0.5)) talk = 0; /* the one there always is */
     if (kind < READER_PAUSE) {
         walk_log(walk, "%.6f event %u: %s, path %u\n", (double)now / 1e9, event->number, kind_names[kind], path);
+        walk_note_pathless(walk);
         path_event(walk, kind, path, &prng);
+        walk_note_pathless(walk);
     } else {
         walk_log(walk, "%.6f event %u: %s, conversation %u, %s\n", (double)now / 1e9, event->number, kind_names[kind],
                  talk, side == SIM_UP ? "client" : "server");
@@ -142,6 +157,7 @@ void walk_draw_events(struct walk *walk) {
 
 void walk_heal(struct walk *walk) {
     static const struct sim_noise_config calm;
+    walk_note_pathless(walk);
     for (unsigned i = 0; i < walk->phone.path_count; i++) {
         sim_path_shape(&walk->phone, i, &walk->paths[i]);
         sim_path_up(&walk->phone, i);
