@@ -110,6 +110,39 @@ late_uplink() {
 }
 promise 60 late_uplink "an uplink that is down at first is joined when it comes up"
 
+# A download during which the phone's own address changes: CHANGES is a shell script beside it. What braid was given to
+# use stands in `uplinks`.
+with_changes() {
+    pattern served/www/file 30000000
+    printf '%s\n' "$1" >changes.sh
+    on phone sh -c "sh -e changes.sh >changes.log 2>&1 & exec '$braid' run --policy aggregate $uplinks --trace trace.json -- \
+        curl -sf --max-time 50 -o got http://10.0.9.1/file"
+    [ ! -s changes.log ] || fail "$(cat changes.log)"
+    expect_same_bytes got served/www/file
+}
+
+# A new address in the same network, as after a lease that ran out; the link stays up.
+renumbered() {
+    wifi=$home_wifi cellular=$home_cellular uplinks='--uplink wlan0 --uplink wwan0'
+    network
+    with_changes '
+        sleep 1.5; ip address del 10.0.1.2/24 dev wlan0
+        sleep 1; ip address add 10.0.1.7/24 dev wlan0; ip route add default via 10.0.1.1 dev wlan0 metric 100'
+    jq -e -n '[inputs | select(.event == "subflow_opened" and (.local | tostring | startswith("10.0.1.7")))] | length > 0' trace.json ||
+        fail "the new address was not used: $(jq -c 'select(.event == "subflow_opened")' trace.json)"
+}
+promise 60 renumbered "an uplink whose address is replaced is joined from the new one"
+
+# Without --uplink: an interface counts from the moment it has a default route.
+late_route() {
+    wifi=$home_wifi cellular=$home_cellular uplinks=
+    network
+    with_changes 'ip route del default dev wwan0; sleep 2; ip route add default via 10.0.2.1 dev wwan0 metric 600'
+    jq -e -n '[inputs | select(.event == "subflow_opened")] | length > 1' trace.json ||
+        fail "the second interface was not joined"
+}
+promise 60 late_route "an interface that gets a default route during a transfer is joined"
+
 killed_inside() {
     network
     pattern served/www/file 1000000
