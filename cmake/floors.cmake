@@ -22,20 +22,21 @@ function(braid_floor NAME)
   endif()
 endfunction()
 
-# A program is every .c in src/DIR over the floors it USES.
-function(braid_program NAME DIR)
+# The programs' floor: every .c in src/app but main.c is a library like the others, for its tests; nobody builds on it,
+# so its headers stay beside its sources. main.c makes it the program NAME.
+function(braid_program NAME)
   cmake_parse_arguments(P "" "" "USES;LIBRARIES" ${ARGN})
-  set(dir ${PROJECT_SOURCE_DIR}/src/${DIR})
+  set(dir ${PROJECT_SOURCE_DIR}/src/app)
   file(GLOB sources CONFIGURE_DEPENDS ${dir}/*.c)
-  if(NOT sources)
-    return()
-  endif()
-  add_executable(${NAME} ${sources})
-  target_include_directories(${NAME} PRIVATE ${dir})
+  list(REMOVE_ITEM sources ${dir}/main.c)
+  add_library(braid_app STATIC ${sources})
+  target_include_directories(braid_app PUBLIC ${dir})
   foreach(lower ${P_USES})
-    target_link_libraries(${NAME} PRIVATE braid_${lower})
+    target_link_libraries(braid_app PUBLIC braid_${lower})
   endforeach()
-  target_link_libraries(${NAME} PRIVATE ${P_LIBRARIES} m)
+  target_link_libraries(braid_app PUBLIC ${P_LIBRARIES} m)
+  add_executable(${NAME} ${dir}/main.c)
+  target_link_libraries(${NAME} PRIVATE braid_app)
 endfunction()
 
 # Every tests/unit/FLOOR/test_*.c is one cmocka program over that floor's public face.

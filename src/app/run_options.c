@@ -121,7 +121,7 @@ bool run_options_parse(int argc, char **argv, struct run_options *out) {
     int option;
     *out = (struct run_options){.policy = ENGINE_POLICY_HANDOVER};
     opterr = 0;
-    optind = 1;
+    optind = 0; /* begins anew, whatever was parsed before (getopt(3)) */
     /* "+": what follows the command's name is the command's. */
     while ((option = getopt_long(argc, argv, "+:u:p:t:c:lh", long_options, NULL)) != -1)
         if (!take_option(out, option, argv)) return false;

@@ -1,0 +1,88 @@
+/* The command line of `braid run`: what it means, and that each mistake is one line with the word that was wrong. */
+#include "said.h"
+#include <run_options.h>
+
+#define ARGUMENTS_MAX 12
+
+/* `line` is split at blanks. What was said is freed by the caller; NULL when all was well. */
+static char *parse(const char *line, struct run_options *out) {
+    static char text[256];
+    static char *argv[ARGUMENTS_MAX + 1];
+    int argc = 0;
+    snprintf(text, sizeof(text), "run %s", line);
+    for (char *word = strtok(text, " "); word != NULL && argc < ARGUMENTS_MAX; word = strtok(NULL, " "))
+        argv[argc++] = word;
+    argv[argc] = NULL;
+    *out = (struct run_options){0};
+    listen_to_stderr();
+    bool good = run_options_parse(argc, argv, out);
+    char *said = what_was_said();
+    if (!good) return said;
+    assert_string_equal(said, "");
+    free(said);
+    return NULL;
+}
+
+static void uplinks_keep_their_order_and_backups_are_marked(void **state) {
+    struct run_options options;
+    (void)state;
+    assert_null(parse("--uplink wlan0 -u wwan0:backup --policy aggregate -- curl -O", &options));
+    assert_int_equal(options.uplink_count, 2);
+    assert_string_equal(options.uplinks[0].interface, "wlan0");
+    assert_false(options.uplinks[0].backup);
+    assert_string_equal(options.uplinks[1].interface, "wwan0");
+    assert_true(options.uplinks[1].backup);
+    assert_int_equal(options.policy, ENGINE_POLICY_AGGREGATE);
+}
+
+static void handover_is_the_default(void **state) {
+    struct run_options options;
+    (void)state;
+    assert_null(parse("true", &options));
+    assert_int_equal(options.policy, ENGINE_POLICY_HANDOVER);
+    assert_int_equal(options.uplink_count, 0);
+    assert_false(options.live || options.checksum || options.help);
+}
+
+static void options_after_the_command_are_the_commands(void **state) {
+    struct run_options options;
+    (void)state;
+    assert_null(parse("-l curl --help -u x", &options));
+    assert_true(options.live);
+    assert_false(options.help);
+    assert_string_equal(options.command[0], "curl");
+    assert_string_equal(options.command[1], "--help");
+    assert_string_equal(options.command[3], "x");
+    assert_null(options.command[4]);
+}
+
+static void each_mistake_is_one_line_that_names_it(void **state) {
+    static const struct {
+        const char *line, *names;
+    } mistakes[] = {
+        {"--policy bonded -- true", "bonded"},   {"--congestion vegas -- true", "vegas"},
+        {"-u wlan0 -u wlan0 -- true", "wlan0"},  {"--wifi -- true", "--wifi"},
+        {"-x -- true", "-x"},                    {"--uplink :backup -- true", "backup"},
+        {"--uplink", "--uplink"},                {"", "command"},
+        {"--uplink wlan0 --", "command"},        {"-u a -u a:backup -- true", "a"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(mistakes) / sizeof(mistakes[0]); i++) {
+        struct run_options options;
+        char *said = parse(mistakes[i].line, &options);
+        if (said == NULL) fail_msg("\"%s\" was accepted", mistakes[i].line);
+        assert_one_line(said);
+        if (strstr(said, mistakes[i].names) == NULL) fail_msg("\"%s\": %s", mistakes[i].line, said);
+        free(said);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(uplinks_keep_their_order_and_backups_are_marked),
+        cmocka_unit_test(handover_is_the_default),
+        cmocka_unit_test(options_after_the_command_are_the_commands),
+        cmocka_unit_test(each_mistake_is_one_line_that_names_it),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
