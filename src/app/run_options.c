@@ -46,7 +46,7 @@ static bool take_uplink(struct run_options *out, char *text) {
         return complain("more than %d uplinks", BRAID_LINKS_MAX - 1);
     struct engine_uplink_choice *choice = &out->uplinks[out->uplink_count];
     size_t length = strlen(text), tail = sizeof(suffix) - 1;
-    choice->backup = length > tail && strcmp(text + length - tail, suffix) == 0;
+    choice->backup = length >= tail && strcmp(text + length - tail, suffix) == 0;
     if (choice->backup) text[length - tail] = 0;
     choice->interface = text;
     if (*text == 0) return complain("--uplink wants the name of an interface, or NAME:backup");
