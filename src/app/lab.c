@@ -261,12 +261,24 @@ static bool tun_is_missing(const struct request *request) {
     const struct scenario *scenario = request->options.scenario;
     for (size_t i = 0; i < scenario->run_count; i++) {
         const struct scenario_run *run = &scenario->runs[i];
-        if (!wanted(request, run->name) || strstr(run->command.command, "${BRAID} run") == NULL) continue;
+        if (!wanted(request, run->name) || run->command.command == NULL || strstr(run->command.command, "${BRAID} run") == NULL) continue;
         if (access(TUN, R_OK | W_OK) == 0 || errno != EACCES) continue;
         lab_say("run %s needs " TUN ", which this system keeps for root: try it with sudo", run->name);
         return true;
     }
     return false;
+}
+
+static bool runs_are_possible(const struct request *request) {
+    const struct scenario *scenario = request->options.scenario;
+    for (size_t i = 0; i < scenario->run_count; i++) {
+        const struct scenario_run *run = &scenario->runs[i];
+        if (!wanted(request, run->name) || run->command.command != NULL) continue;
+        lab_say_at(run->place, "run %s: both directions at once are transferred in virtual time only (braid sim)",
+                   run->name);
+        return false;
+    }
+    return !tun_is_missing(request);
 }
 
 /* Runs one run in a lab of its own; its result, or NULL and the exit status. */
@@ -331,7 +343,7 @@ static int make_runs(struct request *request) {
     const struct scenario *scenario = request->options.scenario;
     json_t *results = json_object(), *lab = describe_lab(scenario);
     int worst = 0;
-    if (tun_is_missing(request)) worst = BAD_USE;
+    if (!runs_are_possible(request)) worst = BAD_USE;
     for (unsigned i = 0; i < scenario->run_count && worst < 2; i++) {
         int status;
         if (!wanted(request, scenario->runs[i].name)) continue;

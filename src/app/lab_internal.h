@@ -48,6 +48,7 @@ struct lab_link {
     unsigned emulated[2];   /* their peers, in the emulator's network; 0 on a direct link */
     int number;             /* the emulator's; -1: direct */
     enum lab_link_state state;
+    struct scenario_shape config_now[2]; /* as events have changed it */
     struct link_model_config shape[2];
 };
 

@@ -201,8 +201,10 @@ bool lab_connect_links(struct lab *lab) {
         struct lab_link *link = &lab->links[i];
         link->config = &lab->scenario->links[i];
         link->number = -1;
-        for (unsigned way = 0; way < 2; way++)
-            link->shape[way] = model_config(&link->config->shape[way]);
+        for (unsigned way = 0; way < 2; way++) {
+            link->config_now[way] = link->config->shape[way];
+            link->shape[way] = model_config(&link->config_now[way]);
+        }
         if (!said(link, "interfaces",
                   link->config->direct ? create_direct(lab, link) : create_emulated(lab, link)))
             return false;
@@ -245,14 +247,8 @@ static int unplug(struct lab *lab, struct lab_link *link) {
 
 static void reshape(struct lab *lab, struct lab_link *link, const struct scenario_event *event) {
     for (unsigned way = 0; way < 2; way++) {
-        const struct scenario_shape *wanted = &event->shape[way];
-        unsigned bits = event->shape_bits[way];
-        if (bits & SCENARIO_RATE) link->shape[way].rate_bps = wanted->rate_bps;
-        if (bits & SCENARIO_DELAY) link->shape[way].delay_ns = wanted->delay_ns;
-        if (bits & SCENARIO_LOSS) link->shape[way].loss = wanted->loss;
-        if (!(bits & SCENARIO_QUEUE)) continue;
-        link->shape[way].queue_bytes = wanted->queue_bytes;
-        link->shape[way].queue_ns = wanted->queue_ns;
+        scenario_shape_change(&link->config_now[way], &event->shape[way], event->shape_bits[way]);
+        link->shape[way] = model_config(&link->config_now[way]);
     }
     emulator_configure(lab->emulator, link->number, link->shape);
 }

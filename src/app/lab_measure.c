@@ -220,30 +220,6 @@ static json_t *stream_json(const struct lab_measurement *measurement) {
     return array;
 }
 
-static void describe(const struct scenario_event *event, const struct lab *lab, char *text, size_t size) {
-    const char *link = lab->scenario->links[event->link].name;
-    switch (event->action) {
-    case SCENARIO_LINK_DOWN:
-        snprintf(text, size, "%s down", link);
-        break;
-    case SCENARIO_LINK_UP:
-        snprintf(text, size, "%s up", link);
-        break;
-    case SCENARIO_LINK_BLACKHOLE:
-        snprintf(text, size, "%s silent", link);
-        break;
-    case SCENARIO_LINK_UNPLUG:
-        snprintf(text, size, "%s unplugged", link);
-        break;
-    case SCENARIO_LINK_SHAPE:
-        snprintf(text, size, "%s changes", link);
-        break;
-    case SCENARIO_EXEC:
-        snprintf(text, size, "%s: %s", lab->scenario->hosts[event->host].name, event->command);
-        break;
-    }
-}
-
 static void add_events(const struct lab_measurement *measurement, const struct lab *lab, json_t *result,
                        const json_t *output) {
     json_t *events = json_array(), *silences = json_object();
@@ -252,7 +228,7 @@ static void add_events(const struct lab_measurement *measurement, const struct l
         const struct lab_happening *happening = &measurement->happenings[i];
         struct lab_gap gap;
         char text[256];
-        describe(happening->event, lab, text, sizeof(text));
+        scenario_event_text(lab->scenario, happening->event, text, sizeof(text));
         json_t *event = json_pack("{s:s, s:s, s:f}", "name", happening->event->name, "what", text, "at_s",
                                   seconds(happening->at_ns));
         json_array_append_new(events, event);

@@ -7,6 +7,10 @@
 #include "lab.h"
 #define HAVE_LAB
 #endif
+#if __has_include("sim.h")
+#include "sim.h"
+#define HAVE_SIM
+#endif
 #if __has_include("report.h")
 #include "report.h"
 #define HAVE_REPORT
@@ -27,6 +31,9 @@ static const struct verb {
     {"run", run_main, "run a command whose connections survive the loss of a network"},
 #ifdef HAVE_LAB
     {"lab", lab_main, "networks with rate, delay, loss and a timeline, to try things in"},
+#endif
+#ifdef HAVE_SIM
+    {"sim", sim_main, "the same networks in virtual time, from a seed"},
 #endif
 #ifdef HAVE_REPORT
     {"report", report_main, "the figures of a lab run, as a table and as a picture"},

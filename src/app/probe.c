@@ -134,33 +134,61 @@ static const struct kind {
     {"receive", false, probe_receive}, {"send", true, probe_send},
 };
 
-int probe_main(int argc, char **argv) {
-    struct probe_options options = {.port = "7000",
-                                    .bytes = 100000000,
-                                    .seed = 1,
-                                    .rate = 50,
-                                    .size = 200,
-                                    .seconds = 10,
-                                    .timeout_s = 60};
-    optind = 1;
+/* The kind in argv[1..]; NULL: what is wrong was said, or help was given and *status is 0. */
+static const struct kind *read_call(int argc, char **argv, struct probe_options *options, int *status) {
+    *options = (struct probe_options){.port = "7000",
+                                      .bytes = 100000000,
+                                      .seed = 1,
+                                      .rate = 50,
+                                      .size = 200,
+                                      .seconds = 10,
+                                      .timeout_s = 60};
+    *status = BAD_USE;
+    optind = 0; /* from the start, also when another list was read before */
     opterr = 0;
     for (int option; (option = getopt_long(argc, argv, "h", options_known, NULL)) != -1;) {
         if (option == 'h') {
             fputs(help, stdout);
-            return 0;
+            *status = 0;
+            return NULL;
         }
-        if (!take_option(&options, option)) return bad_use("not understood", argv[optind - 1]);
+        if (!take_option(options, option)) {
+            bad_use("not understood", argv[optind - 1]);
+            return NULL;
+        }
     }
-    if (optind >= argc) return bad_use("what shall it do? serve, bulk, messages, receive or send", "");
+    if (optind >= argc) {
+        bad_use("what shall it do? serve, bulk, messages, receive or send", "");
+        return NULL;
+    }
     const struct kind *kind = NULL;
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
         if (strcmp(kinds[i].name, argv[optind]) == 0) kind = &kinds[i];
-    if (kind == NULL) return bad_use("not understood", argv[optind]);
+    if (kind == NULL) {
+        bad_use("not understood", argv[optind]);
+        return NULL;
+    }
     int wanted = kind->client ? 2 : 1;
-    if (argc - optind != wanted)
-        return bad_use(kind->client ? "which HOST:PORT?" : "too much said", argv[argc - 1]);
-    if (kind->client && !take_server(&options, argv[optind + 1]))
-        return bad_use("not HOST:PORT", argv[optind + 1]);
+    if (argc - optind != wanted) {
+        bad_use(kind->client ? "which HOST:PORT?" : "too much said", argv[argc - 1]);
+        return NULL;
+    }
+    if (!kind->client || take_server(options, argv[optind + 1])) return kind;
+    bad_use("not HOST:PORT", argv[optind + 1]);
+    return NULL;
+}
+
+const char *probe_read_call(int argc, char **argv, struct probe_options *options) {
+    int status;
+    const struct kind *kind = read_call(argc, argv, options, &status);
+    return kind != NULL ? kind->name : NULL;
+}
+
+int probe_main(int argc, char **argv) {
+    struct probe_options options;
+    int status;
+    const struct kind *kind = read_call(argc, argv, &options, &status);
+    if (kind == NULL) return status;
     signal(SIGPIPE, SIG_IGN);
     return kind->run(&options);
 }

@@ -22,6 +22,10 @@ struct probe_options {
     uint32_t size; /* of a message */
 };
 
+/* What `braid probe ARGUMENT...` (argv[0] is "probe") asks for: "bulk", "messages", ... NULL: what is wrong was said. The
+ * texts in `options` are argv's, which is changed. */
+const char *probe_read_call(int argc, char **argv, struct probe_options *options);
+
 double probe_now(void); /* seconds on CLOCK_MONOTONIC, which all hosts of a lab share */
 
 /* ---- probe_socket.c: -1 after having said why ---- */

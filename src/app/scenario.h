@@ -64,6 +64,9 @@ struct scenario_shape {
     double loss;
 };
 
+/* Takes over what `bits` name. */
+void scenario_shape_change(struct scenario_shape *shape, const struct scenario_shape *wanted, unsigned bits);
+
 struct scenario_link {
     struct scenario_place place;
     const char *name;
@@ -138,6 +141,29 @@ struct scenario_command {
     const char *command;
 };
 
+/* What a run transfers, said without a command: between its host and a server, over braid. */
+struct scenario_uplink {
+    const char *interface;
+    bool backup;
+};
+struct scenario_messages {
+    double rate, seconds; /* so many a second, for so long; rate 0: no messages */
+    uint32_t bytes;       /* of each; the server sends every one of them back */
+};
+struct scenario_transfer {
+    struct scenario_place place;
+    unsigned server;              /* the host */
+    struct ip_address address;    /* of the server */
+    uint64_t bytes[2];            /* by direction: the run's host uploads, the server is downloaded from */
+    struct scenario_messages messages;
+    struct scenario_uplink *uplinks; /* in order of preference; NULL: as braid run chooses by itself */
+    size_t uplink_count;
+    bool aggregate;               /* braid run's policy */
+    bool checksum;
+    const char *congestion;       /* of the run's host; NULL: braid run's own choice */
+    bool plain;                   /* TCP instead of Multipath TCP */
+};
+
 enum scenario_output {
     SCENARIO_OUTPUT_STREAM, /* bytes to be timed and hashed */
     SCENARIO_OUTPUT_JSON,   /* a result, which goes into ours */
@@ -151,7 +177,8 @@ struct scenario_run {
     size_t before_count;
     struct scenario_service *services; /* of this run alone */
     size_t service_count;
-    struct scenario_command command;
+    struct scenario_command command;      /* .command NULL: no command does what `transfer` says */
+    struct scenario_transfer *transfer;   /* NULL: only the command says what the run does */
     const char *measure; /* the service of this run whose output is measured; NULL: the command's own */
     enum scenario_output output;
     const char *same_as; /* file whose SHA-256 the output should have; NULL: none */
@@ -185,6 +212,13 @@ void scenario_free(struct scenario *scenario);
 
 /* One event, as said in a timeline but without `at`: "down: wlan0". It is the scenario's. NULL: as above. */
 const struct scenario_event *scenario_parse_event(struct scenario *scenario, const char *text);
+
+/* "wlan0 down": what an event does, for people. */
+void scenario_event_text(const struct scenario *scenario, const struct scenario_event *event, char *text, size_t size);
+
+/* The host of that name and its first address, or the host that has this address. */
+bool scenario_find_server(const struct scenario *scenario, const char *text, unsigned *host,
+                          struct ip_address *address);
 
 /* -1 when there is none of that name. */
 int scenario_find_host(const struct scenario *scenario, const char *name);

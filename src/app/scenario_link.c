@@ -134,6 +134,15 @@ unsigned scenario_read_shape(struct yaml_source *source, yaml_node_t *value, str
     return 0;
 }
 
+void scenario_shape_change(struct scenario_shape *shape, const struct scenario_shape *wanted, unsigned bits) {
+    if (bits & SCENARIO_RATE) shape->rate_bps = wanted->rate_bps;
+    if (bits & SCENARIO_DELAY) shape->delay_ns = wanted->delay_ns;
+    if (bits & SCENARIO_LOSS) shape->loss = wanted->loss;
+    if (!(bits & SCENARIO_QUEUE)) return;
+    shape->queue_bytes = wanted->queue_bytes;
+    shape->queue_ns = wanted->queue_ns;
+}
+
 static void read_rate(struct yaml_source *source, yaml_node_t *value, void *out) {
     scenario_read_shape(source, value, ((struct scenario_link *)out)->shape, SCENARIO_RATE);
 }

@@ -13,6 +13,9 @@ void scenario_read_links(struct yaml_source *source, yaml_node_t *node);
 struct scenario_service *scenario_read_services(struct yaml_source *source, yaml_node_t *node, size_t *count);
 void scenario_read_timeline(struct yaml_source *source, yaml_node_t *node,
                             struct scenario_timeline *timeline);
+/* `transfer` of a run, and the command that does the same where there is none. */
+void scenario_read_transfer(struct yaml_source *source, yaml_node_t *value, struct scenario_run *run);
+void scenario_transfer_command(struct yaml_source *source, struct scenario_run *run);
 void scenario_read_runs(struct yaml_source *source, yaml_node_t *node);
 
 #endif

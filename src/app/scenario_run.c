@@ -1,4 +1,5 @@
 /* From YAML to struct scenario: timelines and runs. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "scenario_read.h"
@@ -124,6 +125,31 @@ static const char *default_name(const struct scenario_event *event) {
         return "exec";
     }
     return "event";
+}
+
+void scenario_event_text(const struct scenario *scenario, const struct scenario_event *event, char *text,
+                         size_t size) {
+    const char *link = scenario->links[event->link].name;
+    switch (event->action) {
+    case SCENARIO_LINK_DOWN:
+        snprintf(text, size, "%s down", link);
+        break;
+    case SCENARIO_LINK_UP:
+        snprintf(text, size, "%s up", link);
+        break;
+    case SCENARIO_LINK_BLACKHOLE:
+        snprintf(text, size, "%s silent", link);
+        break;
+    case SCENARIO_LINK_UNPLUG:
+        snprintf(text, size, "%s unplugged", link);
+        break;
+    case SCENARIO_LINK_SHAPE:
+        snprintf(text, size, "%s changes", link);
+        break;
+    case SCENARIO_EXEC:
+        snprintf(text, size, "%s: %s", scenario->hosts[event->host].name, event->command);
+        break;
+    }
 }
 
 static void check_event(struct yaml_source *source, yaml_node_t *item, const struct event_reader *reader) {
@@ -287,8 +313,14 @@ static void read_expect(struct yaml_source *source, yaml_node_t *value, void *ou
     YAML_READ_MAPPING(source, value, keys, out);
 }
 
+static void read_transfer(struct yaml_source *source, yaml_node_t *value, void *out) {
+    scenario_read_transfer(source, value, out);
+}
+
 static void check_run(struct yaml_source *source, yaml_node_t *node, const struct scenario_run *run) {
     bool found = run->measure == NULL;
+    if (run->command.command == NULL && run->transfer == NULL)
+        yaml_fail(source, node, "a run needs \"command\" or \"transfer\"");
     for (size_t i = 0; i < run->service_count; i++)
         found = found || strcmp(run->services[i].name, run->measure) == 0;
     if (strcmp(run->name, "lab") == 0) yaml_fail(source, node, "\"lab\" is what results call the lab itself");
@@ -300,11 +332,11 @@ static void check_run(struct yaml_source *source, yaml_node_t *node, const struc
 void scenario_read_runs(struct yaml_source *source, yaml_node_t *node) {
     static const struct yaml_key keys[] = {
         {"title", read_title, false},           {"host", read_run_host, true},
-        {"command", read_run_command, true},    {"before", read_before, false},
+        {"command", read_run_command, false},   {"before", read_before, false},
         {"services", read_run_services, false}, {"measure", read_measure, false},
         {"output", read_output, false},         {"same_as", read_same_as, false},
         {"limit", read_limit, false},           {"events", read_events, false},
-        {"expect", read_expect, false},
+        {"expect", read_expect, false},         {"transfer", read_transfer, false},
     };
     struct scenario *scenario = source->scenario;
     size_t count = yaml_pair_count(source, node, "runs");
@@ -320,6 +352,7 @@ void scenario_read_runs(struct yaml_source *source, yaml_node_t *node) {
         run->timeline = scenario->timeline;
         YAML_READ_MAPPING(source, value, keys, run);
         if (!source->failed) check_run(source, key, run);
+        if (!source->failed && run->command.command == NULL) scenario_transfer_command(source, run);
         scenario->run_count++;
     }
 }

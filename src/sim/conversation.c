@@ -42,6 +42,7 @@ static void side_shut(struct side *side, braid_time now) {
 /* How far it may write by now. */
 static uint64_t due_bytes(const struct side *side, braid_time now) {
     const struct sim_stream_config *config = &side->out.config;
+    if (config->echo) return side->c->sides[1 - side->writes].out.read;
     if (config->message_bytes == 0) return config->bytes;
     uint64_t due = (1 + (now - side->c->started_at) / config->interval_ns) * config->message_bytes;
     return due < config->bytes ? due : config->bytes;
@@ -49,7 +50,7 @@ static uint64_t due_bytes(const struct side *side, braid_time now) {
 
 static void set_message_timer(struct side *side) {
     const struct sim_stream_config *config = &side->out.config;
-    if (config->message_bytes == 0 || side->out.shut) return;
+    if (config->message_bytes == 0 || config->echo || side->out.shut) return;
     uint64_t next = side->out.written / config->message_bytes;
     if (side->out.written < config->bytes)
         sim_timer_set(side->c->world, &side->timer, side->c->started_at + next * config->interval_ns);
@@ -224,7 +225,8 @@ static void conversation_event(void *context, struct sim_host *host, const struc
     }
     if (event->bits & (BRAID_EVENT_CONNECTED | BRAID_EVENT_ACCEPTED)) side->connected = true;
     if (event->bits & (BRAID_EVENT_READABLE | BRAID_EVENT_CLOSED)) side_read(side, now);
-    if (event->bits & (BRAID_EVENT_WRITABLE | BRAID_EVENT_CONNECTED | BRAID_EVENT_ACCEPTED)) side_write(side, now);
+    bool echo = side->out.config.echo && event->bits & BRAID_EVENT_READABLE;
+    if (echo || event->bits & (BRAID_EVENT_WRITABLE | BRAID_EVENT_CONNECTED | BRAID_EVENT_ACCEPTED)) side_write(side, now);
     side_maybe_leave(side, event->bits, now);
     sim_host_touch(side->host);
 }

@@ -128,6 +128,8 @@ int sim_host_interface_add(struct sim_host *host, const struct sim_interface_con
     return host->interface_count++;
 }
 
+const char *sim_host_interface_name(const struct sim_host *host, int number) { return host->interfaces[number].name; }
+
 static bool address_equal(const struct braid_address *a, const struct braid_address *b) {
     return a->family == b->family && memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
 }

@@ -9,6 +9,7 @@ struct wire_way {
 
 struct wire {
     struct sim_box box;
+    uint32_t overhead_bytes;
     struct wire_way ways[2];
 };
 
@@ -35,8 +36,10 @@ static void wire_fire(struct sim_timer *timer, braid_time now) {
 
 static void wire_packet(struct sim_box *box, enum sim_direction direction, struct sim_packet *packet,
                         braid_time now) {
-    struct wire_way *way = &((struct wire *)box)->ways[direction];
-    enum link_fate fate = link_model_offer(&way->model, packet->length, (uint64_t)(uintptr_t)packet, now);
+    struct wire *wire = (struct wire *)box;
+    struct wire_way *way = &wire->ways[direction];
+    uint32_t bytes = packet->length + wire->overhead_bytes;
+    enum link_fate fate = link_model_offer(&way->model, bytes, (uint64_t)(uintptr_t)packet, now);
     if (fate != LINK_PASSED) {
         sim_box_drop(box, direction, packet, link_fate_name(fate));
         return;
@@ -73,6 +76,11 @@ struct sim_box *sim_wire(struct sim_world *world, const struct link_model_config
 static struct wire_way *way_of(struct sim_box *box, enum sim_direction direction) {
     ENSURE(box->ops == &wire_ops);
     return &((struct wire *)box)->ways[direction];
+}
+
+void sim_wire_set_overhead(struct sim_box *box, uint32_t bytes) {
+    ENSURE(box->ops == &wire_ops);
+    ((struct wire *)box)->overhead_bytes = bytes;
 }
 
 void sim_wire_configure(struct sim_box *box, enum sim_direction direction, const struct link_model_config *config) {

@@ -11,6 +11,7 @@ struct sim_stream_config {
     uint32_t write_bytes;     /* most in one call; 0: 64 KiB */
     uint32_t message_bytes;   /* not 0: messages of this size, one every interval, from the start on */
     braid_time interval_ns;
+    bool echo;                /* of the server: it writes as many bytes as it has read, when it has read them */
     bool keep_open;           /* no end of stream after the last byte */
     uint32_t read_bytes;      /* the other side's reading: most in one call; 0: by reference, all there is */
 };

@@ -62,6 +62,8 @@ uint64_t sim_link_dropped(const struct sim_link *link, const char *reason);
 /* Rate, delay, queue, loss: a link model each way. */
 struct sim_box *sim_wire(struct sim_world *world, const struct link_model_config *up,
                          const struct link_model_config *down);
+/* So many bytes more count for every packet, against rate and queue: those of a frame around it. */
+void sim_wire_set_overhead(struct sim_box *wire, uint32_t bytes);
 void sim_wire_configure(struct sim_box *wire, enum sim_direction direction, const struct link_model_config *config);
 void sim_wire_set_state(struct sim_box *wire, enum sim_direction direction, enum link_model_state state);
 const struct link_model *sim_wire_model(const struct sim_box *wire, enum sim_direction direction);

@@ -96,6 +96,7 @@ struct sim_interface_config {
 };
 /* The interface's number, from 0: the same as that of the stack's link. */
 int sim_host_interface_add(struct sim_host *host, const struct sim_interface_config *config);
+const char *sim_host_interface_name(const struct sim_host *host, int interface);
 /* An address is there (told to the stack at once), or its flags change. */
 void sim_host_address_add(struct sim_host *host, int interface, const struct braid_address *address, bool backup,
                           bool announce);

@@ -1,0 +1,201 @@
+/* From YAML to struct scenario: what a run transfers, and how a lab does that. */
+#include <string.h>
+#include <congestion/congestion.h>
+#include "scenario_read.h"
+
+#define PORT 7000
+#define MESSAGE_BYTES 200
+#define MESSAGE_BYTES_MIN 16
+#define MESSAGE_SECONDS 10
+
+/* ---- the server ---- */
+
+static bool host_has(const struct scenario *scenario, unsigned host, const struct ip_address *address) {
+    for (size_t i = 0; i < 2 * scenario->link_count; i++) {
+        const struct scenario_end *end = &scenario->links[i / 2].ends[i % 2];
+        for (size_t k = 0; end->host == host && k < end->address_count; k++)
+            if (ip_address_equal(&end->addresses[k].address, address)) return true;
+    }
+    return false;
+}
+
+/* The first address of the first link of it. */
+static struct ip_address address_of(const struct scenario *scenario, unsigned host) {
+    for (size_t i = 0; i < 2 * scenario->link_count; i++) {
+        const struct scenario_end *end = &scenario->links[i / 2].ends[i % 2];
+        if (end->host == host && end->address_count > 0) return end->addresses[0].address;
+    }
+    return (struct ip_address){.family = IP_NONE};
+}
+
+bool scenario_find_server(const struct scenario *scenario, const char *text, unsigned *host,
+                          struct ip_address *address) {
+    int named = scenario_find_host(scenario, text);
+    if (named >= 0) {
+        *host = (unsigned)named;
+        *address = address_of(scenario, *host);
+        return address->family != IP_NONE;
+    }
+    if (!ip_address_parse(text, address)) return false;
+    for (unsigned i = 0; i < scenario->host_count; i++) {
+        if (!host_has(scenario, i, address)) continue;
+        *host = i;
+        return true;
+    }
+    return false;
+}
+
+static void read_server(struct yaml_source *source, yaml_node_t *value, void *out) {
+    struct scenario_transfer *transfer = out;
+    const char *text = yaml_text(source, value);
+    if (!scenario_find_server(source->scenario, text, &transfer->server, &transfer->address))
+        yaml_fail(source, value, "\"%s\" is neither a host with an address nor an address of one", text);
+}
+
+/* ---- what ---- */
+
+static void read_download(struct yaml_source *source, yaml_node_t *value, void *out) {
+    ((struct scenario_transfer *)out)->bytes[SCENARIO_DOWN] = yaml_size_bytes(source, value);
+}
+
+static void read_upload(struct yaml_source *source, yaml_node_t *value, void *out) {
+    ((struct scenario_transfer *)out)->bytes[SCENARIO_UP] = yaml_size_bytes(source, value);
+}
+
+static void read_message_rate(struct yaml_source *source, yaml_node_t *value, void *out) {
+    ((struct scenario_messages *)out)->rate = (double)yaml_number(source, value, 100000);
+}
+
+static void read_message_bytes(struct yaml_source *source, yaml_node_t *value, void *out) {
+    uint64_t bytes = yaml_size_bytes(source, value);
+    if (bytes < MESSAGE_BYTES_MIN || bytes > 65536) yaml_fail(source, value, "a message has 16 to 65536 bytes");
+    ((struct scenario_messages *)out)->bytes = (uint32_t)bytes;
+}
+
+static void read_message_time(struct yaml_source *source, yaml_node_t *value, void *out) {
+    ((struct scenario_messages *)out)->seconds = (double)yaml_time_ns(source, value) / 1e9;
+}
+
+static void read_messages(struct yaml_source *source, yaml_node_t *value, void *out) {
+    static const struct yaml_key keys[] = {
+        {"rate", read_message_rate, true}, {"size", read_message_bytes, false}, {"for", read_message_time, false}};
+    struct scenario_messages *messages = &((struct scenario_transfer *)out)->messages;
+    *messages = (struct scenario_messages){.bytes = MESSAGE_BYTES, .seconds = MESSAGE_SECONDS};
+    YAML_READ_MAPPING(source, value, keys, messages);
+    if (!source->failed && messages->rate * messages->seconds < 1)
+        yaml_fail(source, value, "these are no messages at all");
+}
+
+/* ---- by which way ---- */
+
+static struct scenario_uplink read_uplink(struct yaml_source *source, yaml_node_t *node) {
+    static const char suffix[] = ":backup";
+    const char *text = yaml_text(source, node);
+    size_t length = strlen(text), tail = sizeof(suffix) - 1;
+    bool backup = length > tail && strcmp(text + length - tail, suffix) == 0;
+    return (struct scenario_uplink){
+        arena_format(source->arena, "%.*s", (int)(backup ? length - tail : length), text), backup};
+}
+
+static void read_uplinks(struct yaml_source *source, yaml_node_t *value, void *out) {
+    struct scenario_transfer *transfer = out;
+    transfer->uplink_count = yaml_item_count(source, value, "uplinks");
+    transfer->uplinks = arena_array(source->arena, transfer->uplink_count, sizeof(*transfer->uplinks));
+    for (size_t i = 0; i < transfer->uplink_count; i++)
+        transfer->uplinks[i] = read_uplink(source, yaml_item(source, value, i));
+}
+
+static void read_policy(struct yaml_source *source, yaml_node_t *value, void *out) {
+    const char *text = yaml_text(source, value);
+    bool aggregate = strcmp(text, "aggregate") == 0;
+    if (!aggregate && strcmp(text, "handover") != 0)
+        yaml_fail(source, value, "\"%s\" is neither handover nor aggregate", text);
+    ((struct scenario_transfer *)out)->aggregate = aggregate;
+}
+
+static void read_multipath(struct yaml_source *source, yaml_node_t *value, void *out) {
+    ((struct scenario_transfer *)out)->plain = !yaml_flag(source, value);
+}
+
+static void read_checksum(struct yaml_source *source, yaml_node_t *value, void *out) {
+    ((struct scenario_transfer *)out)->checksum = yaml_flag(source, value);
+}
+
+static void read_congestion(struct yaml_source *source, yaml_node_t *value, void *out) {
+    const char *name = yaml_text(source, value);
+    ((struct scenario_transfer *)out)->congestion = name;
+    if (congestion_find(name) == NULL) yaml_fail(source, value, "there is no congestion control \"%s\"", name);
+}
+
+void scenario_read_transfer(struct yaml_source *source, yaml_node_t *value, struct scenario_run *run) {
+    static const struct yaml_key keys[] = {
+        {"server", read_server, true},     {"download", read_download, false},
+        {"upload", read_upload, false},    {"messages", read_messages, false},
+        {"uplinks", read_uplinks, false},  {"policy", read_policy, false},
+        {"multipath", read_multipath, false}, {"checksum", read_checksum, false},
+        {"congestion", read_congestion, false},
+    };
+    struct scenario_transfer *transfer = arena_array(source->arena, 1, sizeof(*transfer));
+    transfer->place = yaml_place(source, value);
+    YAML_READ_MAPPING(source, value, keys, transfer);
+    if (!source->failed && transfer->bytes[0] + transfer->bytes[1] == 0 && transfer->messages.rate <= 0)
+        yaml_fail(source, value, "a transfer needs \"download\", \"upload\" or \"messages\"");
+    if (!source->failed && transfer->bytes[0] + transfer->bytes[1] != 0 && transfer->messages.rate > 0)
+        yaml_fail(source, value, "either messages, or bytes: not both in one transfer");
+    run->transfer = transfer;
+}
+
+/* ---- the command that does it ---- */
+
+static const char *braid_run(struct yaml_source *source, const struct scenario_transfer *transfer) {
+    struct arena *arena = source->arena;
+    if (transfer->plain) return "exec";
+    const char *text = transfer->aggregate ? "exec ${BRAID} run --policy aggregate" : "exec ${BRAID} run";
+    if (transfer->checksum) text = arena_format(arena, "%s --checksum", text);
+    if (transfer->congestion != NULL) text = arena_format(arena, "%s --congestion %s", text, transfer->congestion);
+    for (size_t i = 0; i < transfer->uplink_count; i++)
+        text = arena_format(arena, "%s --uplink %s%s", text, transfer->uplinks[i].interface,
+                            transfer->uplinks[i].backup ? ":backup" : "");
+    return arena_format(arena, "%s --", text);
+}
+
+static const char *probe(struct yaml_source *source, const struct scenario_transfer *transfer) {
+    const struct scenario_messages *messages = &transfer->messages;
+    char server[IP_ADDRESS_TEXT_MAX];
+    ip_address_format(&transfer->address, server);
+    bool v6 = transfer->address.family == IP_V6;
+    const char *open = v6 ? "[" : "", *close = v6 ? "]" : "";
+    if (messages->rate > 0)
+        return arena_format(source->arena, "${BRAID} probe messages %s%s%s:%d --rate %g --size %u --seconds %g", open,
+                            server, close, PORT, messages->rate, messages->bytes, messages->seconds);
+    bool up = transfer->bytes[SCENARIO_UP] != 0;
+    return arena_format(source->arena, "${BRAID} probe bulk %s%s%s:%d%s --bytes %llu", open, server, close, PORT,
+                        up ? " --upload" : "",
+                        (unsigned long long)transfer->bytes[up ? SCENARIO_UP : SCENARIO_DOWN]);
+}
+
+static void add_service(struct yaml_source *source, struct scenario_run *run) {
+    struct scenario_service *services =
+        arena_array(source->arena, run->service_count + 1, sizeof(*run->services));
+    if (run->service_count > 0) memcpy(services, run->services, run->service_count * sizeof(*services));
+    services[run->service_count++] =
+        (struct scenario_service){.place = run->transfer->place,
+                                  .name = "transfer",
+                                  .host = run->transfer->server,
+                                  .command = arena_format(source->arena, "exec ${BRAID} probe serve --port %d%s", PORT,
+                                                          run->transfer->plain ? "" : " --mptcp"),
+                                  .ready = SCENARIO_READY_TCP,
+                                  .ready_port = PORT,
+                                  .timeout_ns = 10 * BRAID_NS_PER_S};
+    run->services = services;
+}
+
+void scenario_transfer_command(struct yaml_source *source, struct scenario_run *run) {
+    const struct scenario_transfer *transfer = run->transfer;
+    run->command.place = transfer->place;
+    if (transfer->bytes[0] != 0 && transfer->bytes[1] != 0) return;
+    run->command.command =
+        arena_format(source->arena, "%s %s", braid_run(source, transfer), probe(source, transfer));
+    run->output = SCENARIO_OUTPUT_JSON;
+    add_service(source, run);
+}
