@@ -190,8 +190,25 @@ static void add_service(struct yaml_source *source, struct scenario_run *run) {
     run->services = services;
 }
 
+/* Where nothing has a gateway, braid run would find no uplink by itself: then all the host's interfaces are. */
+static void name_uplinks(struct yaml_source *source, struct scenario_run *run) {
+    const struct scenario *scenario = source->scenario;
+    struct scenario_transfer *transfer = run->transfer;
+    if (transfer->uplink_count > 0) return;
+    transfer->uplinks = arena_array(source->arena, 2 * scenario->link_count, sizeof(*transfer->uplinks));
+    size_t count = 0;
+    for (size_t i = 0; i < 2 * scenario->link_count; i++) {
+        const struct scenario_end *end = &scenario->links[i / 2].ends[i % 2];
+        if (end->host != run->command.host) continue;
+        if (end->gateway_count > 0) return;
+        transfer->uplinks[count++] = (struct scenario_uplink){end->interface, false};
+    }
+    transfer->uplink_count = count;
+}
+
 void scenario_transfer_command(struct yaml_source *source, struct scenario_run *run) {
     const struct scenario_transfer *transfer = run->transfer;
+    name_uplinks(source, run);
     run->command.place = transfer->place;
     if (transfer->bytes[0] != 0 && transfer->bytes[1] != 0) return;
     run->command.command =

@@ -73,7 +73,7 @@ missing_result() {
 promise 10 missing_result "a result that is not there is refused by its name"
 
 helps() {
-    for verb in '' run lab report; do
+    for verb in '' run lab sim report; do
         expect_exit 0 "$braid" $verb --help
         [ -s out ] || fail "$verb --help says nothing"
     done

@@ -1,0 +1,159 @@
+#!/bin/sh
+# braid sim: the lab's scenarios in virtual time.
+. "${0%/*}/../lib.sh"
+
+scenarios=$root/lab/scenarios
+
+field() {
+    jq -r "$1" "${2:-result.json}"
+}
+
+# hash SCENARIO SEED RUN [BRAID]
+hash() {
+    "${4:-$braid}" sim "$scenarios/$1.yaml" --quiet --json --seed "$2" --run "$3" | jq -r ".$3.sim.hash"
+}
+
+shipped() {
+    for scenario in "$scenarios"/*.yaml; do
+        expect_exit 0 "$braid" sim "$scenario" --json --quiet
+        [ ! -s err ] || fail "it is not quiet"
+        field '.lab.runs[]' out >names
+        [ -s names ] || fail "nothing of $scenario was simulated"
+        while read -r name; do
+            [ "$(field ".$name.completed" out)" = true ] || fail "$scenario, $name: not completed"
+        done <names
+    done
+}
+promise 120 shipped "every scenario that comes with braid runs in virtual time"
+
+repeatable() {
+    for run in "blackhole 1 braid" "blackhole 2 braid" "messages 1 braid"; do
+        # shellcheck disable=SC2086
+        set -- $run
+        once=$(hash "$1" "$2" "$3")
+        again=$(hash "$1" "$2" "$3")
+        echo "$run: $once"
+        [ "${#once}" = 16 ] || fail "$run has no hash"
+        [ "$once" = "$again" ] || fail "$run: $once, and then $again"
+        echo "$once" >>hashes
+    done
+    [ "$(sort -u hashes | wc -l)" = 3 ] || fail "another seed makes no difference"
+}
+promise 30 repeatable "the same scenario and seed give the same packets"
+
+# The whole program once more, by the compiler that the tested one was not built with.
+other_compiler() {
+    used=$(sed -n 's/^CMAKE_C_COMPILER:[^=]*=//p' "$build/CMakeCache.txt")
+    case $("$used" --version) in
+    *clang*) other=gcc ;;
+    *) other=clang ;;
+    esac
+    command -v "$other" >/dev/null || skip "there is no $other"
+    if command -v ccache >/dev/null; then launcher=-DCMAKE_C_COMPILER_LAUNCHER=ccache; else launcher=; fi
+    # shellcheck disable=SC2086
+    cmake -S "$root" -B "$root/build/other-compiler" -G Ninja -DCMAKE_C_COMPILER=$other -DCMAKE_BUILD_TYPE=Release $launcher
+    ninja -C "$root/build/other-compiler" braid
+    for run in "blackhole 3 braid" "upload 3 braid" "messages 3 braid"; do
+        # shellcheck disable=SC2086
+        set -- $run
+        ours=$(hash "$1" "$2" "$3") theirs=$(hash "$1" "$2" "$3" "$root/build/other-compiler/braid")
+        echo "$run: $ours, $theirs"
+        [ "$ours" = "$theirs" ] || fail "$run: $ours here, $theirs by $other"
+    done
+}
+promise 240 other_compiler "both compilers give the same packets"
+
+small() {
+    cat >small.yaml <<'E2'
+hosts: {here: {}, there: {}}
+links:
+  path:
+    from: {host: here, interface: eth0, address: [10.0.0.1/24, "fd00::1/64"]}
+    to: {host: there, interface: eth0, address: [10.0.0.2/24, "fd00::2/64"]}
+    rate: 10Mbit
+    delay: 10ms
+    queue: 50ms
+E2
+    cat >>small.yaml
+}
+
+captures() {
+    small <<'E2'
+runs:
+  run: {host: here, transfer: {server: there, download: 1MB}}
+E2
+    "$braid" sim small.yaml --trace trace.json --pcap packets.pcapng --json >result.json
+    [ "$(field 'select(.event == "connection_state") | .host' trace.json | sort -u | tr '\n' ' ')" = "here there " ] ||
+        fail "the trace does not tell of both hosts"
+    command -v tshark >/dev/null || skip "there is no tshark"
+    tshark -r packets.pcapng -o tcp.check_checksum:TRUE -T fields -e tcp.checksum.status -e frame.interface_name \
+        2>tshark | sort | uniq -c | tee kinds
+    [ "$(wc -l <kinds)" = 1 ] || fail "packets of more than one kind"
+    grep -q "1.eth0" kinds || fail "checksums are not good"
+    [ "$(tshark -r packets.pcapng -Y _ws.malformed 2>>tshark | wc -l)" = 0 ] || fail "tshark finds malformed packets"
+    [ "$(tshark -r packets.pcapng -Y tcp.analysis.retransmission 2>>tshark | wc -l)" -lt 100 ] ||
+        fail "tshark sees packets twice"
+}
+promise 30 captures "the trace and the capture can be read"
+
+same_in_the_lab() {
+    small <<'E2'
+runs:
+  down: {host: here, transfer: {server: there, download: 2MB}, expect: {exit: 0}}
+  up: {host: here, transfer: {server: fd00::2, upload: 2MB}, expect: {exit: 0}}
+  talk: {host: here, transfer: {server: there, messages: {rate: 50, size: 100, for: 2s}}, expect: {exit: 0}}
+E2
+    "$braid" sim small.yaml --json --quiet >result.json
+    "$braid" lab small.yaml --json --quiet >lab.json
+    for file in result.json lab.json; do
+        expect_between "$(field .down.goodput_mbps $file)" 8.3 9.57 "Mb/s down in $file"
+        expect_between "$(field .up.goodput_mbps $file)" 8.3 9.57 "Mb/s up in $file"
+        expect_between "$(field .talk.output.latency_ms.p50 $file)" 20 22 "milliseconds for a message in $file"
+    done
+}
+promise 40 same_in_the_lab "a scenario that says what is transferred does the same in the lab"
+
+refused() {
+    expect_exit 2 "$braid" sim "$@"
+    [ ! -s out ] || fail "it wrote to standard output"
+}
+
+refusals() {
+    refused nowhere.yaml
+    expect_one_line err 'nowhere\.yaml'
+    small <<'E2'
+runs:
+  shell: {host: here, command: ls}
+  own: {host: here, transfer: {server: here, download: 1}}
+  uplink: {host: here, transfer: {server: there, download: 1, uplinks: [eth7]}}
+E2
+    refused small.yaml --run shell
+    expect_one_line err 'small\.yaml:10: run shell is left out'
+    refused small.yaml --run own
+    expect_one_line err 'small\.yaml:11: .*here'
+    refused small.yaml --run uplink
+    expect_one_line err 'small\.yaml:12: .*eth7'
+    refused small.yaml --run nothing
+    expect_one_line err 'nothing'
+    refused small.yaml --seed x
+    expect_one_line err 'x'
+    for transfer in '{download: 1}' '{server: there}' '{server: 10.9.9.9, download: 1}' \
+        '{server: there, download: 1, policy: fastest}' '{server: there, download: 1, messages: {rate: 1}}'; do
+        echo "runs: {run: {host: here, transfer: $transfer}}" | small
+        refused small.yaml
+        expect_one_line err 'small\.yaml:9: '
+    done
+}
+promise 20 refusals "what cannot be simulated is refused in one line that says where and why"
+
+reports() {
+    "$braid" sim "$scenarios/handover.yaml" --json --quiet >result.json
+    "$braid" report result.json --svg picture.svg >table
+    "$braid" sim "$scenarios/handover.yaml" --quiet >own
+    grep -q 'wlan0 down' picture.svg || fail "the events are not in the picture"
+    grep -q '^  braid' table || fail "no table"
+    for what in 'by path: wlan0 ' 'seed 1, hash '; do grep -q "$what" own || fail "it does not tell: $what"; done
+}
+promise 30 reports "braid report shows what was simulated"
+
+keep_promises "$@"
