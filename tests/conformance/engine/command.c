@@ -1,0 +1,274 @@
+/* What a script line says that is no packet: the network, the calls of our side, and what is expected of it. */
+#include "script.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <stdio.h>
+
+enum { REMOTE_ISN = 0xfffffc00 }; /* the peer's sequence numbers wrap soon */
+
+static bool number(struct script *s, struct words *w, uint64_t *out) { return number_of(s, words_next(w), out); }
+
+/* --- the network --- */
+
+static bool run_stack(struct script *s, struct words *w) {
+    uint64_t value;
+    if (s->stack != NULL) return script_fail(s, "the stack is there already");
+    while (w->next < w->count) {
+        if (words_take(w, "checksum")) s->config.checksum = true;
+        else if (words_take(w, "receive_buffer") && number(s, w, &value))
+            s->config.receive_buffer_initial_bytes = s->config.receive_buffer_max_bytes = (uint32_t)value;
+        else if (words_take(w, "send_buffer") && number(s, w, &value)) s->config.send_buffer_bytes = (uint32_t)value;
+        else return script_fail(s, "no setting '%s' of the stack", words_peek(w));
+    }
+    return true;
+}
+
+static int link_of(struct script *s, const struct braid_address *address) {
+    for (unsigned i = 0; i < s->links; i++)
+        if (memcmp(&s->link_address[i].address, address, sizeof(*address)) == 0) return (int)i;
+    return -1;
+}
+
+static bool run_address(struct script *s, struct words *w) {
+    struct braid_address address;
+    bool remove = words_take(w, "remove");
+    if (!address_of(words_next(w), &address)) return script_fail(s, "no address");
+    int link = link_of(s, &address);
+    if (remove) {
+        braid_stack_address_remove(s->stack, link, &address, s->now);
+        return world_flush(s);
+    }
+    if (link < 0) {
+        struct braid_link_config config = {.mtu_bytes = 1500, .uplink = true};
+        link = braid_stack_link_add(s->stack, &config);
+        s->link_address[s->links++].address = address;
+    }
+    bool backup = words_take(w, "backup"), announce = words_take(w, "announce");
+    if (!braid_stack_address_add(s->stack, link, &address, backup, announce, s->now))
+        return script_fail(s, "the address was not taken");
+    return true; /* what is sent by it comes after its flow is declared */
+}
+
+/* flow NAME LOCAL PORT REMOTE PORT; our port may be *. */
+static bool run_flow(struct script *s, struct words *w) {
+    uint64_t port;
+    if (s->flow_count == FLOWS_MAX) return script_fail(s, "too many flows");
+    struct script_flow *f = &s->flows[s->flow_count];
+    *f = (struct script_flow){.remote_isn = REMOTE_ISN + 100000u * s->flow_count};
+    snprintf(f->name, sizeof(f->name), "%s", words_next(w));
+    if (flow_by_name(s, f->name) != NULL) return script_fail(s, "the flow is there already");
+    if (!address_of(words_next(w), &f->local.address)) return script_fail(s, "no address");
+    if (!words_take(w, "*")) {
+        if (!number(s, w, &port)) return false;
+        f->local.port = (uint16_t)port;
+    }
+    if (!address_of(words_next(w), &f->remote.address) || !number(s, w, &port)) return script_fail(s, "no remote end");
+    f->remote.port = (uint16_t)port;
+    f->link = link_of(s, &f->local.address);
+    if (f->link < 0) return script_fail(s, "the address is not ours");
+    s->flow_count++;
+    return true;
+}
+
+static bool run_let(struct script *s, struct words *w) {
+    struct variable *v = variable_find(s, words_next(w));
+    if (v == NULL || !words_take(w, "=")) return script_fail(s, "let NAME = VALUE");
+    return v->set = value_of(s, words_next(w), &v->value);
+}
+
+/* --- calls --- */
+
+static bool run_connect(struct script *s, struct words *w) {
+    const struct script_flow *f = flow_by_name(s, words_next(w));
+    if (f == NULL) return script_fail(s, "connect FLOW [plain] [single]");
+    struct braid_connect_config config = {.multipath = true, .local = f->local.address,
+                                          .remote = {f->remote.address, f->remote.port}};
+    enum braid_connect_error error;
+    if (words_take(w, "plain")) config.multipath = false, config.no_delay = true;
+    config.single_path = words_take(w, "single");
+    s->connection = braid_stack_connect(s->stack, &config, s->now, &error);
+    return s->connection != NULL ? world_flush(s) : script_fail(s, "connect failed: %d", (int)error);
+}
+
+static bool run_listen(struct script *s, struct words *w) {
+    uint64_t port;
+    if (!number(s, w, &port)) return false;
+    struct braid_listen_config config = {.link = -1, .local = {.port = (uint16_t)port}, .multipath = true};
+    if (words_take(w, "plain")) config.multipath = false;
+    s->listener = braid_stack_listen(s->stack, &config);
+    return s->listener != NULL || script_fail(s, "listen failed");
+}
+
+static bool run_accept(struct script *s) {
+    if (s->accepted == NULL) return script_fail(s, "nothing to accept");
+    s->connection = s->accepted;
+    s->accepted = NULL;
+    s->bytes_read = s->bytes_written = 0;
+    return true;
+}
+
+static bool run_write(struct script *s, struct words *w) {
+    uint64_t length;
+    if (!number(s, w, &length)) return false;
+    uint8_t *bytes = malloc(length);
+    for (uint64_t i = 0; i < length; i++) bytes[i] = stream_byte(true, s->bytes_written + i);
+    uint32_t taken = braid_connection_write(s->connection, bytes, (uint32_t)length, s->now);
+    free(bytes);
+    s->bytes_written += taken;
+    if (taken != length) return script_fail(s, "write took %u bytes of %llu", taken, (unsigned long long)length);
+    return world_flush(s);
+}
+
+static bool run_read(struct script *s, struct words *w) {
+    uint64_t length;
+    if (!number(s, w, &length)) return false;
+    uint8_t *bytes = malloc(length + 1);
+    uint32_t got = braid_connection_read(s->connection, bytes, (uint32_t)length, s->now);
+    bool right = got == length;
+    if (!right) script_fail(s, "read gave %u bytes, not %llu", got, (unsigned long long)length);
+    for (uint32_t i = 0; i < got && right; i++) {
+        right = bytes[i] == stream_byte(false, s->bytes_read + i);
+        if (!right) script_fail(s, "what was read differs from what the peer sent, at %llu", (unsigned long long)s->bytes_read + i);
+    }
+    free(bytes);
+    s->bytes_read += got;
+    return right && world_flush(s);
+}
+
+static bool run_call(struct script *s, const char *what) {
+    if (strcmp(what, "shutdown") == 0) braid_connection_shutdown(s->connection, s->now);
+    else if (strcmp(what, "abort") == 0) braid_connection_abort(s->connection, s->now);
+    else {
+        braid_connection_release(s->connection, s->now);
+        s->connection = NULL;
+    }
+    return world_flush(s);
+}
+
+/* --- expectations --- */
+
+static bool expect_counter(struct script *s, const char *name, uint64_t expected) {
+    uint64_t value;
+    const char *found;
+    for (unsigned i = 0; (found = braid_stack_counter(s->stack, i, &value)) != NULL; i++) {
+        if (strcmp(found, name) != 0) continue;
+        if (value == expected) return true;
+        return script_fail(s, "the counter %s is %llu, not %llu", name, (unsigned long long)value,
+                           (unsigned long long)expected);
+    }
+    return script_fail(s, "there is no counter '%s'", name);
+}
+
+static const char *status_name(enum braid_path_status status) {
+    switch (status) {
+    case BRAID_PATH_CONNECTING: return "connecting";
+    case BRAID_PATH_ACTIVE: return "active";
+    case BRAID_PATH_SUSPECTED: return "suspected";
+    case BRAID_PATH_CLOSING: return "closing";
+    }
+    return "?";
+}
+
+static bool expect_path(struct script *s, struct words *w) {
+    const struct script_flow *f = flow_by_name(s, words_next(w));
+    const char *expected = words_next(w);
+    struct braid_path_info info;
+    if (f == NULL) return script_fail(s, "expect path FLOW ...");
+    for (unsigned i = 0; braid_connection_path(s->connection, i, &info); i++) {
+        if (info.local.port != f->local.port || info.remote.port != f->remote.port || info.link != f->link ||
+            memcmp(&info.remote.address, &f->remote.address, sizeof(info.remote.address)) != 0)
+            continue;
+        if (strcmp(expected, "gone") == 0) return script_fail(s, "the path is there");
+        if (strcmp(expected, "backup") == 0) return info.backup || script_fail(s, "the path is no backup");
+        if (strcmp(expected, "regular") == 0) return !info.backup || script_fail(s, "the path is a backup");
+        if (strcmp(expected, status_name(info.status)) == 0) return true;
+        return script_fail(s, "the path is %s", status_name(info.status));
+    }
+    return strcmp(expected, "gone") == 0 || script_fail(s, "there is no such path");
+}
+
+static bool expect_mode(struct script *s, const char *what, bool *known) {
+    struct braid_connection_info i;
+    *known = true;
+    braid_connection_info(s->connection, &i);
+    if (strcmp(what, "established") == 0) return i.established || script_fail(s, "it is not established");
+    if (strcmp(what, "opening") == 0) return !i.established || script_fail(s, "it is established");
+    if (strcmp(what, "mptcp") == 0) return (i.multipath && !i.fallback) || script_fail(s, "it is not MPTCP");
+    if (strcmp(what, "fallback") == 0) return i.fallback || script_fail(s, "it has not fallen back");
+    if (strcmp(what, "tcp") == 0) return !i.multipath || script_fail(s, "it is MPTCP");
+    if (strcmp(what, "checksum") == 0) return i.checksum || script_fail(s, "checksums are not on");
+    if (strcmp(what, "no_checksum") == 0) return !i.checksum || script_fail(s, "checksums are on");
+    if (strcmp(what, "end") == 0) return braid_connection_at_end(s->connection) || script_fail(s, "it is not at the end");
+    if (strcmp(what, "no_end") == 0) return !braid_connection_at_end(s->connection) || script_fail(s, "it is at the end");
+    *known = false;
+    return false;
+}
+
+static bool expect_number(struct script *s, const char *what, uint64_t expected) {
+    struct braid_connection_info i;
+    uint64_t value;
+    if (strcmp(what, "connections") == 0) value = braid_stack_connections(s->stack);
+    else {
+        braid_connection_info(s->connection, &i);
+        if (strcmp(what, "readable") == 0) value = braid_connection_readable(s->connection);
+        else if (strcmp(what, "paths") == 0) value = i.paths;
+        else if (strcmp(what, "acknowledged") == 0) value = i.bytes_acknowledged;
+        else return script_fail(s, "nothing is known of '%s'", what);
+    }
+    if (value == expected) return true;
+    return script_fail(s, "%s is %llu, not %llu", what, (unsigned long long)value, (unsigned long long)expected);
+}
+
+static bool expect_differ(struct script *s, struct words *w) {
+    uint64_t a, b;
+    if (!number(s, w, &a) || !number(s, w, &b)) return false;
+    return a != b || script_fail(s, "both are %llu", (unsigned long long)a);
+}
+
+static bool run_expect(struct script *s, struct words *w) {
+    char what[WORD_MAX];
+    uint64_t value;
+    bool known;
+    snprintf(what, sizeof(what), "%s", words_next(w));
+    if (strcmp(what, "counter") == 0) {
+        const char *name = words_next(w);
+        return number(s, w, &value) && expect_counter(s, name, value);
+    }
+    if (strcmp(what, "differ") == 0) return expect_differ(s, w);
+    bool whole_stack = strcmp(what, "connections") == 0;
+    if (strcmp(what, "nothing_accepted") == 0) return s->accepted == NULL || script_fail(s, "there is one to accept");
+    if (s->connection == NULL && !whole_stack) return script_fail(s, "there is no connection");
+    if (strcmp(what, "path") == 0) return expect_path(s, w);
+    if (strcmp(what, "closed") == 0 || strcmp(what, "open") == 0) {
+        const char *expected = what[0] == 'o' ? braid_close_reason_name(BRAID_OPEN) : words_next(w);
+        const char *reason = braid_close_reason_name(braid_connection_close_reason(s->connection));
+        return strcmp(expected, reason) == 0 || script_fail(s, "closed: '%s', not '%s'", reason, expected);
+    }
+    if (!whole_stack) {
+        bool good = expect_mode(s, what, &known);
+        if (known) return good;
+    }
+    return number(s, w, &value) && expect_number(s, what, value);
+}
+
+bool command_run(struct script *s, struct words *w) {
+    char what[WORD_MAX];
+    snprintf(what, sizeof(what), "%s", words_next(w));
+    if (strcmp(what, "stack") == 0) return run_stack(s, w);
+    if (!world_start(s)) return false;
+    if (strcmp(what, "address") == 0) return run_address(s, w);
+    if (strcmp(what, "flow") == 0) return run_flow(s, w);
+    if (strcmp(what, "let") == 0) return run_let(s, w);
+    if (strcmp(what, "connect") == 0) return run_connect(s, w);
+    if (strcmp(what, "listen") == 0) return run_listen(s, w);
+    if (strcmp(what, "accept") == 0) return run_accept(s);
+    if (strcmp(what, "expect") == 0) return run_expect(s, w);
+    if (strcmp(what, "quiet") == 0) return true; /* time passed, and nothing was sent */
+    if (s->connection == NULL) return script_fail(s, "'%s' without a connection", what);
+    if (strcmp(what, "write") == 0) return run_write(s, w);
+    if (strcmp(what, "read") == 0) return run_read(s, w);
+    if (strcmp(what, "shutdown") == 0 || strcmp(what, "abort") == 0 || strcmp(what, "release") == 0)
+        return run_call(s, what);
+    return script_fail(s, "'%s' is no command", what);
+}
