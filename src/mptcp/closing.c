@@ -145,7 +145,7 @@ static void reset_all(struct braid_connection *c, bool fastclose, braid_time now
     bool sent = false;
     LIST_EACH(&c->subflows, node, following) {
         struct subflow *sf = SUBFLOW_OF(node);
-        if (sf->closed) continue;
+        if (sf->closed || sf->peer_reset) continue; /* a RST is not answered */
         sf->reset_fastclose = fastclose && c->mode == CONNECTION_MODE_MPTCP;
         sent |= sf->reset_fastclose;
         tcp_abort(sf->t, now);
