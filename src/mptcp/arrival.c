@@ -124,8 +124,9 @@ enum tcp_verdict arrival_segment(void *owner, struct tcp *t, const struct tcp_se
     third_ack_confirmed(sf, segment, now);
     verdict = options_arrived(sf, segment, now);
     if (verdict != TCP_VERDICT_ACCEPT || c->mode != CONNECTION_MODE_MPTCP || sf->closed) return verdict;
-    if (sf->ack_arrived) sf->data_ack_seen = true;
-    /* An option of whatever kind shows that they pass; only an ACK without any is a bad sign. */
+    /* [R-3.7-2] Of a segment that we sent: a DATA_ACK before that only shows that the peer's options pass. */
+    if (sf->ack_arrived && acknowledges_data(sf, segment)) sf->data_ack_seen = true;
+    /* [R-3.7-3] [R-3.7-5] An option of whatever kind shows that they pass; only an ACK without any is a bad sign. */
     if (!sf->data_ack_seen && segment->options.mptcp_count == 0 && acknowledges_data(sf, segment))
         return fallback_no_data_ack(sf, now);
     if (first_data_unmapped(sf, segment)) {
