@@ -39,6 +39,26 @@ function(braid_program NAME)
   target_link_libraries(${NAME} PRIVATE braid_app)
 endfunction()
 
+# A shared library over the floors it USES, made of every .c in src/DIR, or of the OBJECTS of floors. It shows what
+# src/DIR/exports.map names.
+function(braid_shared_library NAME DIR)
+  cmake_parse_arguments(S "" "" "USES;OBJECTS;LIBRARIES" ${ARGN})
+  set(dir ${PROJECT_SOURCE_DIR}/src/${DIR})
+  file(GLOB sources CONFIGURE_DEPENDS ${dir}/*.c)
+  if(S_OBJECTS)
+    list(TRANSFORM S_OBJECTS REPLACE "(.+)" "$<TARGET_OBJECTS:braid_\\1>" OUTPUT_VARIABLE sources)
+  endif()
+  add_library(${NAME} SHARED ${sources})
+  target_include_directories(${NAME} PRIVATE ${dir} INTERFACE ${PROJECT_SOURCE_DIR}/include)
+  foreach(lower ${S_USES})
+    target_link_libraries(${NAME} PRIVATE braid_${lower})
+  endforeach()
+  target_link_libraries(${NAME} PRIVATE ${S_LIBRARIES})
+  target_link_options(${NAME} PRIVATE -Wl,--version-script=${dir}/exports.map)
+  set_target_properties(${NAME} PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}
+                                           LINK_DEPENDS ${dir}/exports.map)
+endfunction()
+
 # Every tests/unit/FLOOR/test_*.c is one cmocka program over that floor's public face.
 function(braid_unit_tests FLOOR)
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/unit/${FLOOR}/test_*.c)

@@ -41,6 +41,8 @@ struct braid_stack_config {
 struct braid_stack *braid_stack_create(const struct braid_env *env, const struct braid_stack_config *config);
 /* Ends everything without sending anything. */
 void braid_stack_destroy(struct braid_stack *stack);
+/* As it was created, with what was left to the stack filled in. */
+const struct braid_stack_config *braid_stack_config(const struct braid_stack *stack);
 
 /* --- links and addresses --- */
 
@@ -64,6 +66,8 @@ bool braid_stack_address_add(struct braid_stack *stack, int link, const struct b
  * peers are told, all with the next braid_stack_output(). Removing one that is not there does nothing. */
 void braid_stack_address_remove(struct braid_stack *stack, int link, const struct braid_address *address,
                                 braid_time now);
+/* Is the address there, on any link? */
+bool braid_stack_has_address(const struct braid_stack *stack, const struct braid_address *address);
 
 /* --- driving --- */
 
@@ -96,6 +100,7 @@ bool braid_stack_next_event(struct braid_stack *stack, struct braid_event *event
 struct braid_connect_config {
     struct braid_endpoint remote;
     struct braid_address local;  /* the address of the first subflow; family 0: the best one of the remote's family */
+    uint16_t local_port;         /* of the first subflow; 0: chosen */
     bool multipath;              /* ask for MPTCP (falls back to TCP where the peer does not know it) */
     bool single_path;            /* with multipath: never join further paths by itself */
     bool no_delay;

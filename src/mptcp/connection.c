@@ -246,6 +246,10 @@ void connection_info(const struct braid_connection *c, struct connection_info *o
         .receive_window_bytes = receive_window > 0 ? (uint32_t)receive_window : 0,
         .send_window_bytes = send_window > 0 ? (uint32_t)send_window : 0,
         .memory_bytes = sizeof(*c) + c->send.queue.length + c->receive.queue.length + c->receive.ahead.memory_bytes,
+        .token = c->keys.local_token,
+        .write_dsn = outgoing_end(c).value,
+        .unacknowledged_dsn = c->send.una.value,
+        .next_dsn = c->receive.nxt.value,
     };
     LIST_EACH(&c->subflows, node, following) {
         const struct subflow *sf = SUBFLOW_OF(node);

@@ -97,6 +97,13 @@ void braid_stack_address_remove(struct braid_stack *stack, int link, const struc
     }
 }
 
+bool braid_stack_has_address(const struct braid_stack *stack, const struct braid_address *address) {
+    struct ip_address ip = stack_address_in(address);
+    for (unsigned i = 0; i < BRAID_ADDRESSES_MAX; i++)
+        if (stack->paths[i].present && ip_address_equal(&stack->paths[i].path.address, &ip)) return true;
+    return false;
+}
+
 struct local_path stack_path_for(const struct braid_stack *stack, uint16_t link, const struct ip_address *address) {
     for (unsigned i = 0; i < BRAID_ADDRESSES_MAX; i++) {
         const struct stack_path *path = &stack->paths[i];

@@ -16,7 +16,10 @@ struct braid_connection *braid_stack_connect(struct braid_stack *stack, const st
     if (stack->connection_count >= stack->config.connections_max) return NULL;
     struct entry *entry = entry_create(stack);
     if (!entry) return NULL;
-    struct flow flow = {.local = path->address, .remote = remote, .remote_port = config->remote.port};
+    struct flow flow = {.local = path->address,
+                        .local_port = config->local_port,
+                        .remote = remote,
+                        .remote_port = config->remote.port};
     struct connection_config details = stack_connection_config(stack, path, &flow);
     details.multipath = config->multipath;
     details.path_policy = config->single_path ? PATH_POLICY_NONE : PATH_POLICY_FULLMESH;

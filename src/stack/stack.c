@@ -4,6 +4,10 @@
 static void config_defaults(struct braid_stack_config *config) {
     if (config->connections_max == 0) config->connections_max = 65536;
     if (config->half_open_max == 0) config->half_open_max = 4096;
+    if (config->send_buffer_bytes == 0) config->send_buffer_bytes = 4u << 20;
+    if (config->receive_buffer_max_bytes == 0) config->receive_buffer_max_bytes = 8u << 20;
+    if (config->receive_buffer_initial_bytes == 0) config->receive_buffer_initial_bytes = 256u << 10;
+    if (!config->congestion) config->congestion = "cubic";
 }
 
 static bool tables_init(struct braid_stack *stack) {
@@ -14,15 +18,17 @@ static bool tables_init(struct braid_stack *stack) {
 }
 
 struct braid_stack *braid_stack_create(const struct braid_env *env, const struct braid_stack_config *config) {
-    const struct congestion_ops *congestion = congestion_find(config->congestion ? config->congestion : "cubic");
+    struct braid_stack_config filled = *config;
+    config_defaults(&filled);
+    const struct congestion_ops *congestion = congestion_find(filled.congestion);
     if (!congestion) return NULL;
+    filled.congestion = congestion->name; /* ours to keep */
     struct braid_stack *stack = env->allocate(env->context, sizeof(*stack));
     if (!stack) return NULL;
     memset(stack, 0, sizeof(*stack));
     stack->env = env;
-    stack->config = *config;
+    stack->config = filled;
     stack->congestion = congestion;
-    config_defaults(&stack->config);
     list_init(&stack->connections);
     list_init(&stack->ready);
     list_init(&stack->eventful);
@@ -51,6 +57,8 @@ void braid_stack_destroy(struct braid_stack *stack) {
     hash_table_deinit(&stack->tokens);
     stack->env->release(stack->env->context, stack, sizeof(*stack));
 }
+
+const struct braid_stack_config *braid_stack_config(const struct braid_stack *stack) { return &stack->config; }
 
 int braid_stack_link_add(struct braid_stack *stack, const struct braid_link_config *config) {
     if (stack->link_count == BRAID_LINKS_MAX) return -1;

@@ -136,4 +136,10 @@ void tcp_info(const struct tcp *t, struct tcp_info *out) {
     out->delivery_bytes_per_s = t->rate.newest_bytes_per_s;
     out->max_delivery_bytes_per_s = rate_max(t);
     out->timeouts_in_a_row = t->timeouts;
+    out->unsent_bytes = tcp_unsent(t);
+    out->timestamps = t->timestamps.enabled;
+    out->sack = t->sack_permitted;
+    out->scaling = t->scaling;
+    out->send_scale = t->send_scale;
+    out->receive_scale = t->receive_scale;
 }

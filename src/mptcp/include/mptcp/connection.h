@@ -222,6 +222,8 @@ struct connection_info {
     uint64_t bytes_out_of_order;  /* held at the data level, waiting for a hole to be filled */
     uint32_t receive_window_bytes, send_window_bytes;
     uint64_t memory_bytes;
+    uint32_t token;              /* ours, by which the peer's joins find us; 0 without MPTCP */
+    uint64_t write_dsn, unacknowledged_dsn, next_dsn; /* of the next byte written, DATA_ACKed, and expected */
 };
 void connection_info(const struct braid_connection *c, struct connection_info *out);
 /* Traps if an invariant does not hold; for tests and the simulator. */

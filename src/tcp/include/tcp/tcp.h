@@ -204,6 +204,9 @@ struct tcp_info {
     uint64_t bytes_received_duplicate, segments_out_of_order;
     braid_time last_received_at, last_sent_at;
     unsigned timeouts_in_a_row;
+    uint32_t unsent_bytes;
+    bool timestamps, sack, scaling; /* agreed in the handshake */
+    uint8_t send_scale, receive_scale;
 };
 void tcp_info(const struct tcp *t, struct tcp_info *out);
 

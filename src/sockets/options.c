@@ -1,0 +1,178 @@
+/* setsockopt and getsockopt: one row an option. */
+#include "sockets_internal.h"
+
+#include <linux/mptcp.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <sys/time.h>
+
+#ifndef SOL_MPTCP
+#define SOL_MPTCP 284
+#endif
+#define LINGER_MAX_S 65535
+
+/* --- values --- */
+
+int option_give(const void *from, size_t size, void *value, socklen_t *length) {
+    if (*length < size) size = *length;
+    memcpy(value, from, size);
+    *length = (socklen_t)size;
+    return 0;
+}
+
+static int give_int(int number, void *value, socklen_t *length) {
+    if (*length < sizeof(number)) return -EINVAL;
+    return option_give(&number, sizeof(number), value, length);
+}
+
+static int take_bool(const void *value, socklen_t length, bool *out) {
+    int number;
+    if (length < sizeof(number)) return -EINVAL;
+    memcpy(&number, value, sizeof(number));
+    *out = number != 0;
+    return 0;
+}
+
+static int take_time(const void *value, socklen_t length, braid_time *out) {
+    struct timeval time;
+    if (length < sizeof(time)) return -EINVAL;
+    memcpy(&time, value, sizeof(time));
+    if (time.tv_sec < 0 || time.tv_sec > 1 << 30 || time.tv_usec < 0 || time.tv_usec > 999999) return -EINVAL;
+    *out = (braid_time)time.tv_sec * BRAID_NS_PER_S + (braid_time)time.tv_usec * BRAID_NS_PER_US;
+    return 0;
+}
+
+static int give_time(braid_time ns, void *value, socklen_t *length) {
+    struct timeval time = {.tv_sec = (time_t)(ns / BRAID_NS_PER_S),
+                           .tv_usec = (suseconds_t)(ns % BRAID_NS_PER_S / BRAID_NS_PER_US)};
+    return *length < sizeof(time) ? -EINVAL : option_give(&time, sizeof(time), value, length);
+}
+
+static int take_linger(struct socket_options *options, const void *value, socklen_t length) {
+    struct linger linger;
+    if (length < sizeof(linger)) return -EINVAL;
+    memcpy(&linger, value, sizeof(linger));
+    if (linger.l_onoff && (linger.l_linger < 0 || linger.l_linger > LINGER_MAX_S)) return -EINVAL;
+    options->linger = linger.l_onoff != 0;
+    options->linger_s = options->linger ? (unsigned)linger.l_linger : 0;
+    return 0;
+}
+
+static int give_linger(const struct socket_options *options, void *value, socklen_t *length) {
+    struct linger linger = {.l_onoff = options->linger, .l_linger = (int)options->linger_s};
+    return *length < sizeof(linger) ? -EINVAL : option_give(&linger, sizeof(linger), value, length);
+}
+
+/* --- setting --- */
+
+static int set_socket_level(struct socket *socket, int option, const void *value, socklen_t length) {
+    struct socket_options *options = &socket->options;
+    switch (option) {
+    case SO_REUSEADDR:
+        return take_bool(value, length, &options->reuse_address);
+    case SO_LINGER:
+        return take_linger(options, value, length);
+    case SO_RCVTIMEO:
+        return take_time(value, length, &options->receive_timeout_ns);
+    case SO_SNDTIMEO:
+        return take_time(value, length, &options->send_timeout_ns);
+    default:
+        return -ENOPROTOOPT;
+    }
+}
+
+static int set_tcp_level(struct socket *socket, int option, const void *value, socklen_t length) {
+    if (option != TCP_NODELAY) return -ENOPROTOOPT;
+    if (socket->connection || socket->listener) return -EISCONN;
+    return take_bool(value, length, &socket->options.no_delay);
+}
+
+int braid_sockets_setsockopt(struct braid_sockets *net, int fd, int level, int option, const void *value,
+                             socklen_t length) {
+    struct socket *socket = socket_find(net, fd);
+    if (!socket) return -EBADF;
+    if (level == SOL_SOCKET) return set_socket_level(socket, option, value, length);
+    if (level == IPPROTO_TCP) return set_tcp_level(socket, option, value, length);
+    return -ENOPROTOOPT;
+}
+
+/* --- getting --- */
+
+static int get_socket_level(struct socket *socket, int option, void *value, socklen_t *length) {
+    const struct socket_options *options = &socket->options;
+    const struct braid_stack_config *config = braid_stack_config(socket->net->stack);
+    switch (option) {
+    case SO_ERROR:
+        return give_int(-socket_take_error(socket), value, length);
+    case SO_TYPE:
+        return give_int(SOCK_STREAM, value, length);
+    case SO_DOMAIN:
+        return give_int(socket->domain, value, length);
+    case SO_PROTOCOL:
+        return give_int(socket->multipath ? SOCKETS_IPPROTO_MPTCP : IPPROTO_TCP, value, length);
+    case SO_ACCEPTCONN:
+        return give_int(socket->listener != NULL, value, length);
+    case SO_REUSEADDR:
+        return give_int(options->reuse_address, value, length);
+    case SO_LINGER:
+        return give_linger(options, value, length);
+    case SO_RCVTIMEO:
+        return give_time(options->receive_timeout_ns, value, length);
+    case SO_SNDTIMEO:
+        return give_time(options->send_timeout_ns, value, length);
+    case SO_SNDBUF:
+        return give_int((int)config->send_buffer_bytes, value, length);
+    case SO_RCVBUF:
+        return give_int((int)config->receive_buffer_max_bytes, value, length);
+    default:
+        return -ENOPROTOOPT;
+    }
+}
+
+static int get_tcp_level(const struct socket *socket, int option, void *value, socklen_t *length) {
+    const struct braid_stack_config *config = braid_stack_config(socket->net->stack);
+    struct tcp_info info = {0};
+    socklen_t size = sizeof(info);
+    switch (option) {
+    case TCP_NODELAY:
+        return give_int(socket->options.no_delay, value, length);
+    case TCP_CONGESTION:
+        return option_give(config->congestion, strlen(config->congestion) + 1, value, length);
+    case TCP_INFO:
+        return info_tcp(socket, value, length);
+    case TCP_MAXSEG:
+        (void)info_tcp(socket, &info, &size);
+        return give_int((int)info.tcpi_snd_mss, value, length);
+    default:
+        return -ENOPROTOOPT;
+    }
+}
+
+int braid_sockets_getsockopt(struct braid_sockets *net, int fd, int level, int option, void *value,
+                             socklen_t *length) {
+    struct socket *socket = socket_find(net, fd);
+    if (!socket) return -EBADF;
+    if (level == SOL_SOCKET) return get_socket_level(socket, option, value, length);
+    if (level == IPPROTO_TCP) return get_tcp_level(socket, option, value, length);
+    if (level == SOL_MPTCP) return info_mptcp(socket, option, value, length);
+    return -ENOPROTOOPT;
+}
+
+/* --- what is like an option --- */
+
+int braid_sockets_set_nonblocking(struct braid_sockets *net, int fd, bool on) {
+    struct socket *socket = socket_find(net, fd);
+    if (!socket) return -EBADF;
+    socket->nonblocking = on;
+    return 0;
+}
+
+int braid_sockets_nonblocking(struct braid_sockets *net, int fd) {
+    const struct socket *socket = socket_find(net, fd);
+    return socket ? socket->nonblocking : -EBADF;
+}
+
+struct braid_connection *braid_sockets_connection(struct braid_sockets *net, int fd) {
+    const struct socket *socket = socket_find(net, fd);
+    return socket ? socket->connection : NULL;
+}
