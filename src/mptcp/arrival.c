@@ -125,9 +125,11 @@ enum tcp_verdict arrival_segment(void *owner, struct tcp *t, const struct tcp_se
     verdict = options_arrived(sf, segment, now);
     if (verdict != TCP_VERDICT_ACCEPT || c->mode != CONNECTION_MODE_MPTCP || sf->closed) return verdict;
     /* [R-3.7-2] Of a segment that we sent: a DATA_ACK before that only shows that the peer's options pass. */
-    if (sf->ack_arrived && acknowledges_data(sf, segment)) sf->data_ack_seen = true;
+    bool acknowledges = acknowledges_data(sf, segment);
+    if (sf->ack_arrived && acknowledges) sf->data_ack_seen = true;
+    if (acknowledges) sf->acknowledged_bare = segment->options.mptcp_count == 0;
     /* [R-3.7-3] [R-3.7-5] An option of whatever kind shows that they pass; only an ACK without any is a bad sign. */
-    if (!sf->data_ack_seen && segment->options.mptcp_count == 0 && acknowledges_data(sf, segment))
+    if (!sf->data_ack_seen && sf->acknowledged_bare && acknowledges)
         return fallback_no_data_ack(sf, now);
     if (first_data_unmapped(sf, segment)) {
         COUNT(c, fallback_first_data);

@@ -358,6 +358,13 @@ void outgoing_rto_restart(struct braid_connection *c, braid_time now) {
     s->data_rto_at = now + (rto << s->data_rto_backoff);
 }
 
+/* [R-3.7-3] The only subflow there is acknowledges data, but no longer says a word of MPTCP: the peer has fallen back.
+ * What would be sent again would be more of the stream to it. */
+static bool peer_fell_back(const struct braid_connection *c) {
+    const struct subflow *only = subflow_only(c);
+    return only != NULL && only->acknowledged_bare && fallback_possible(only);
+}
+
 /* Nothing was DATA_ACKed for long. What a subflow still has under way is its own affair; what none has any more was
  * acknowledged by a middlebox, or dropped by a peer without room. */
 void outgoing_expire(struct braid_connection *c, braid_time now) {
@@ -366,6 +373,10 @@ void outgoing_expire(struct braid_connection *c, braid_time now) {
     TRACE(c->env, now, timer_fired, .connection = c->config.number, .subflow = 0, .timer = "data");
     if (s->data_rto_backoff < DATA_RTO_BACKOFF_MAX) s->data_rto_backoff++;
     if (!dsn64_eq(s->una, s->nxt)) {
+        if (peer_fell_back(c)) {
+            (void)fallback_no_data_ack(subflow_only(c), now); /* possible, so no reset */
+            return;
+        }
         reinject_head(c, now);
     } else if (s->data_fin_sent && !s->fin_acknowledged) {
         LIST_EACH(&c->subflows, node, following) {

@@ -54,6 +54,7 @@ struct subflow {
     braid_time probed_at, answer_due; /* reinject.c */
     braid_time silence_asked_at, suspected_at; /* silence.c; 0: never */
     bool data_ack_seen;
+    bool acknowledged_bare; /* the last ACK of data bore no MPTCP option */
     bool ack_arrived; /* a DATA_ACK in the segment being processed */
     dsn64 arrived_ack;
     struct room room;
