@@ -4,7 +4,7 @@
  *     sim_walk --seed SEED [--without MASK] [--trace]    one, told in full
  *     sim_walk --shrink SEED                             the same, made as small as it will still fail
  *     sim_walk --regressions FILE                        those of the file: lines of SEED MASK, # begins a comment
- *     sim_walk --memory [--count N]                      walks in which the n-th allocation fails, for many n
+ *     sim_walk --memory [--from SEED] [--count N] [--seconds N]  walks in which the n-th allocation fails, for many n
  *
  * Says what it found as TAP. A walk that traps is told by its seed, too. */
 #include <inttypes.h>
@@ -101,8 +101,8 @@ static int walk_many(uint64_t from, uint64_t count, double limit_s) {
         say_failure(&config, &result);
     }
     double took = seconds() - began;
-    printf("# %" PRIu64 " walks, %" PRIu64 " packets, %.0f simulated seconds in %.1f s: %.0f walks a minute\n", done,
-           packets, simulated, took, (double)done * 60 / took);
+    printf("# %" PRIu64 " walks, %" PRIu64 " packets, %.0f simulated seconds in %.1f s: %.0f walks a minute, %.0f simulated "
+           "seconds a second\n", done, packets, simulated, took, (double)done * 60 / took, simulated / took);
     printf("1..1\n%sok 1 - %" PRIu64 " random walks end well\n", failed ? "not " : "", done);
     return failed != 0;
 }
@@ -207,6 +207,8 @@ static int walk_memory(uint64_t from, uint64_t count, double limit_s) {
         failed++;
         say_failure(&config, &result);
     }
+    double took = seconds() - began;
+    printf("# %" PRIu64 " walks in %.1f s: %.0f walks a minute\n", done, took, (double)done * 60 / took);
     printf("1..1\n%sok 1 - %" PRIu64 " walks in which memory runs out end well\n", failed ? "not " : "", done);
     return failed != 0;
 }
@@ -214,7 +216,7 @@ static int walk_memory(uint64_t from, uint64_t count, double limit_s) {
 int main(int argc, char **argv) {
     struct sim_walk_config one = plain(0);
     uint64_t from = 1, count = UINT64_MAX;
-    double limit_s = 10;
+    double limit_s = 1e9;
     bool single = false, trace = false, shrinking = false, memory = false;
     program = argv[0];
     const int signals[] = {SIGILL, SIGTRAP, SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGALRM};
