@@ -15,6 +15,7 @@
 #include <unistd.h>
 #include "lab_internal.h"
 #include "report.h"
+#include "scenario_box.h"
 
 #define BAD_USE 2
 #define TUN "/dev/net/tun"
@@ -370,6 +371,16 @@ static int make_runs(struct request *request) {
     return worst;
 }
 
+static bool links_are_possible(const struct scenario *scenario) {
+    for (size_t i = 0; i < scenario->link_count; i++) {
+        const struct scenario_link *link = &scenario->links[i];
+        if (link->box_count == 0) continue;
+        lab_say_at(link->boxes[0].place, "link %s: middleboxes are there in virtual time only (braid sim)", link->name);
+        return false;
+    }
+    return true;
+}
+
 /* What was asked for, with the scenario read. */
 static int perform(struct request *request) {
     const struct scenario *scenario = request->options.scenario;
@@ -381,7 +392,7 @@ static int perform(struct request *request) {
     for (size_t i = 0; i < request->run_count; i++)
         if (scenario_find_run(scenario, request->runs[i]) < 0)
             return bad_use("the scenario has no run \"%s\"", request->runs[i]);
-    if (!find_hosts(request, &host) || !make_out(request)) return BAD_USE;
+    if (!links_are_possible(scenario) || !find_hosts(request, &host) || !make_out(request)) return BAD_USE;
     struct job job = {.request = request, .host = host};
     if (host >= 0) return lab_spawn(inside_for_command, &job, true);
     if (scenario->run_count == 0)

@@ -15,6 +15,8 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+#include <base/heap.h>
+#include "lab_too_big.h"
 
 #define BATCH 32
 #define FRAME_OVERHEAD 18 /* Ethernet header and a VLAN tag */
@@ -24,6 +26,7 @@
 #define READS_IN_A_ROW 4 /* batches of one interface before the others get their turn */
 
 struct frame {
+    struct heap_node held; /* until then */
     uint32_t bytes;
     uint8_t data[];
 };
@@ -31,8 +34,12 @@ struct frame {
 /* One way of one link. */
 struct direction {
     struct link_model model;
-    int in, out; /* sockets */
-    uint32_t frame_max;
+    struct noise_model noise;
+    struct prng prng; /* of the noise */
+    struct heap held; /* frames that wait because of it */
+    int in, out;      /* sockets */
+    uint32_t frame_max, path_mtu;
+    struct ip_address hop[2];
 };
 
 struct link_emulation {
@@ -90,10 +97,19 @@ struct emulator *emulator_create(void) {
     return NULL;
 }
 
+static void forget_held(struct direction *direction) {
+    for (struct heap_node *node; (node = heap_first(&direction->held)) != NULL;) {
+        heap_remove(&direction->held, node);
+        free(CONTAINER_OF(node, struct frame, held));
+    }
+    heap_deinit(&direction->held);
+}
+
 static void close_link(struct link_emulation *link) {
     if (link == NULL) return;
     for (unsigned way = 0; way < 2; way++) {
         struct link_model_packet packet;
+        forget_held(&link->directions[way]);
         link_model_set_state(&link->directions[way].model, LINK_MODEL_DOWN, 0);
         while (link_model_take(&link->directions[way].model, 0, &packet))
             free((void *)(uintptr_t)packet.tag);
@@ -155,19 +171,26 @@ static int watch(struct emulator *emulator, struct direction *direction) {
     return epoll_ctl(emulator->epoll, EPOLL_CTL_ADD, direction->in, &event) == 0 ? 0 : -errno;
 }
 
-static struct link_emulation *open_link(unsigned interface_a, unsigned interface_b, uint32_t mtu,
-                                        const struct link_model_config *shape, uint64_t seed, int *error) {
+static void open_direction(struct direction *direction, const struct emulator_link_config *config, unsigned way) {
+    link_model_init(&direction->model, &model_env, &config->shape[way].model, config->seed * 2 + way);
+    heap_init(&direction->held, &model_env);
+    prng_seed(&direction->prng, ~(config->seed * 2 + way));
+    direction->noise = (struct noise_model){.config = config->shape[way].noise, .prng = &direction->prng};
+    direction->frame_max = config->mtu + FRAME_OVERHEAD;
+    direction->path_mtu = config->path_mtu;
+    memcpy(direction->hop, config->hop[way], sizeof(direction->hop));
+}
+
+static struct link_emulation *open_link(const struct emulator_link_config *config, int *error) {
     struct link_emulation *link = calloc(1, sizeof(*link));
     *error = -ENOMEM;
     if (link == NULL) return NULL;
-    link->sockets[0] = open_interface(interface_a);
-    link->sockets[1] = open_interface(interface_b);
+    for (unsigned way = 0; way < 2; way++)
+        link->sockets[way] = open_interface(config->interfaces[way]);
     for (unsigned way = 0; way < 2; way++) {
-        struct direction *direction = &link->directions[way];
-        link_model_init(&direction->model, &model_env, &shape[way], seed * 2 + way);
-        direction->in = link->sockets[way];
-        direction->out = link->sockets[1 - way];
-        direction->frame_max = mtu + FRAME_OVERHEAD;
+        open_direction(&link->directions[way], config, way);
+        link->directions[way].in = link->sockets[way];
+        link->directions[way].out = link->sockets[1 - way];
     }
     *error = link->sockets[0] < 0 ? link->sockets[0] : link->sockets[1] < 0 ? link->sockets[1] : 0;
     if (*error == 0) return link;
@@ -192,10 +215,9 @@ static int append_link(struct emulator *emulator, struct link_emulation *link) {
     return error == 0 ? watch(emulator, &link->directions[1]) : error;
 }
 
-int emulator_add_link(struct emulator *emulator, unsigned interface_a, unsigned interface_b, uint32_t mtu,
-                      const struct link_model_config *shape, uint64_t seed) {
+int emulator_add_link(struct emulator *emulator, const struct emulator_link_config *config) {
     int error;
-    struct link_emulation *link = open_link(interface_a, interface_b, mtu, shape, seed, &error);
+    struct link_emulation *link = open_link(config, &error);
     if (link == NULL) return error;
     pthread_mutex_lock(&emulator->mutex);
     error = append_link(emulator, link);
@@ -230,25 +252,81 @@ static void send_frames(struct emulator *emulator, int fd, struct frame **frames
         free(frames[i]);
 }
 
+/* Frames to be sent together. */
+struct batch {
+    struct frame *frames[BATCH];
+    unsigned count;
+};
+
+static void flush_batch(struct emulator *emulator, struct direction *direction, struct batch *batch) {
+    if (batch->count > 0) send_frames(emulator, direction->out, batch->frames, batch->count);
+    batch->count = 0;
+}
+
+static void send_frame(struct emulator *emulator, struct direction *direction, struct batch *batch,
+                       struct frame *frame, braid_time late_ns) {
+    count_late(emulator, late_ns);
+    batch->frames[batch->count++] = frame;
+    if (batch->count == BATCH) flush_batch(emulator, direction, batch);
+}
+
+/* A frame waits; without memory it is lost. */
+static void hold(struct direction *direction, struct frame *frame, braid_time until) {
+    if (!heap_reserve(&direction->held, direction->held.count + 1)) {
+        free(frame);
+        return;
+    }
+    frame->held = (struct heap_node){.place = 0};
+    heap_set(&direction->held, &frame->held, until);
+}
+
+static void hold_copy(struct direction *direction, const struct frame *frame, braid_time until) {
+    struct frame *copy = malloc(sizeof(*copy) + frame->bytes);
+    if (copy == NULL) return;
+    memcpy(copy, frame, sizeof(*copy) + frame->bytes);
+    hold(direction, copy, until);
+}
+
+/* Whether the frame, due at `due_ns`, leaves now; otherwise it is taken care of. */
+static bool noise_lets_pass(struct direction *direction, struct frame *frame, braid_time due_ns) {
+    struct noise_fate fate;
+    if (sim_noise_is_none(&direction->noise.config) && direction->noise.free_at <= due_ns) return true;
+    noise_model_judge(&direction->noise, frame->bytes - LAB_ETHERNET_BYTES, due_ns, &fate);
+    if (fate.lost) {
+        free(frame);
+        return false;
+    }
+    if (fate.copied) hold_copy(direction, frame, fate.copy_ns);
+    if (fate.flip_count > 0) noise_flip(frame->data + LAB_ETHERNET_BYTES, &fate);
+    if (fate.waits) hold(direction, frame, fate.pass_ns);
+    return !fate.waits;
+}
+
+static void deliver_held(struct emulator *emulator, struct direction *direction, struct batch *batch, braid_time now) {
+    for (struct heap_node *node; heap_deadline(&direction->held) <= now;) {
+        node = heap_first(&direction->held);
+        braid_time due_ns = node->deadline;
+        heap_remove(&direction->held, node);
+        struct frame *frame = CONTAINER_OF(node, struct frame, held);
+        send_frame(emulator, direction, batch, frame, now - due_ns);
+    }
+}
+
 /* Sends what is due, and says when the next will be. */
 static braid_time deliver(struct emulator *emulator, struct direction *direction, braid_time now) {
-    struct frame *frames[BATCH];
+    struct batch batch = {.count = 0};
     struct link_model_packet packet;
-    unsigned count = 0;
     while (link_model_take(&direction->model, now, &packet)) {
         struct frame *frame = (struct frame *)(uintptr_t)packet.tag;
-        if (packet.fate != LINK_PASSED) {
+        if (packet.fate != LINK_PASSED)
             free(frame);
-            continue;
-        }
-        count_late(emulator, now - packet.due_ns);
-        frames[count++] = frame;
-        if (count < BATCH) continue;
-        send_frames(emulator, direction->out, frames, count);
-        count = 0;
+        else if (noise_lets_pass(direction, frame, packet.due_ns))
+            send_frame(emulator, direction, &batch, frame, now - packet.due_ns);
     }
-    if (count > 0) send_frames(emulator, direction->out, frames, count);
-    return link_model_deadline(&direction->model);
+    deliver_held(emulator, direction, &batch, now);
+    flush_batch(emulator, direction, &batch);
+    braid_time next = link_model_deadline(&direction->model), held = heap_deadline(&direction->held);
+    return next < held ? next : held;
 }
 
 /* ---- receiving ---- */
@@ -261,10 +339,22 @@ static bool is_address_resolution(const struct frame *frame) {
     return icmp6 && d[14 + 40] >= 133 && d[14 + 40] <= 137;
 }
 
+/* A packet that the hop in the middle does not take: its sender may be told. */
+static void refuse_frame(struct direction *direction, struct frame *frame) {
+    uint8_t answer[LAB_TOO_BIG_BYTES_MAX];
+    uint32_t bytes = lab_too_big_answer(frame->data, frame->bytes, direction->path_mtu, direction->hop, answer);
+    if (bytes > 0 && send(direction->in, answer, bytes, MSG_DONTWAIT) < 0) errno = 0;
+    free(frame);
+}
+
 static void take_frame(struct emulator *emulator, struct direction *direction, struct frame *frame,
                        braid_time now) {
     if (is_address_resolution(frame) && direction->model.state == LINK_MODEL_UP) {
         send_frames(emulator, direction->out, &frame, 1);
+        return;
+    }
+    if (lab_is_too_big(frame->data, frame->bytes, direction->path_mtu)) {
+        refuse_frame(direction, frame);
         return;
     }
     if (link_model_offer(&direction->model, frame->bytes, (uintptr_t)frame, now) != LINK_PASSED) free(frame);
@@ -355,18 +445,22 @@ static void *run(void *argument) {
 
 /* ---- from other threads ---- */
 
-void emulator_configure(struct emulator *emulator, int link, const struct link_model_config *shape) {
+void emulator_configure(struct emulator *emulator, int link, const struct emulator_shape shape[2]) {
     pthread_mutex_lock(&emulator->mutex);
-    for (unsigned way = 0; way < 2; way++)
-        link_model_configure(&emulator->links[link]->directions[way].model, &shape[way], emulator_now());
+    for (unsigned way = 0; way < 2; way++) {
+        struct direction *direction = &emulator->links[link]->directions[way];
+        link_model_configure(&direction->model, &shape[way].model, emulator_now());
+        direction->noise.config = shape[way].noise;
+    }
     pthread_mutex_unlock(&emulator->mutex);
     poke(emulator);
 }
 
-void emulator_set_state(struct emulator *emulator, int link, enum link_model_state state) {
+void emulator_set_state(struct emulator *emulator, int link, unsigned directions, enum link_model_state state) {
     pthread_mutex_lock(&emulator->mutex);
     for (unsigned way = 0; way < 2; way++)
-        link_model_set_state(&emulator->links[link]->directions[way].model, state, emulator_now());
+        if (directions & (1u << way))
+            link_model_set_state(&emulator->links[link]->directions[way].model, state, emulator_now());
     pthread_mutex_unlock(&emulator->mutex);
     poke(emulator);
 }

@@ -3,7 +3,7 @@
  *
  * Each emulated link has two interfaces in the emulator's network namespace, one towards each host. A frame
  * that arrives by one is offered to the model of that direction and leaves by the other when the model says
- * so. Address resolution (ARP and its IPv6 kin) skips queue and delay, because the neighbour of a real host
+ * so, and when the noise model has had its say. Address resolution (ARP and its IPv6 kin) skips queue and delay, because the neighbour of a real host
  * is its access point, not the far end of the path; it does not skip a link that carries nothing.
  *
  * All calls but create and destroy may come while the thread runs. */
@@ -11,6 +11,8 @@
 #define APP_LAB_EMULATOR_H
 
 #include <sim/link_model.h>
+#include <sim/noise_model.h>
+#include <wire/address.h>
 
 struct emulator;
 
@@ -20,13 +22,26 @@ struct emulator *emulator_create(void);
 /* Ends the thread. */
 void emulator_destroy(struct emulator *emulator);
 
-/* Adds a link between two interfaces of the calling thread's network namespace. shape[0] is the way from a to
- * b. Returns its number, or -errno. */
-int emulator_add_link(struct emulator *emulator, unsigned interface_a, unsigned interface_b, uint32_t mtu,
-                      const struct link_model_config *shape, uint64_t seed) MUST_USE;
+/* What is emulated of a link, one way. */
+struct emulator_shape {
+    struct link_model_config model;
+    struct sim_noise_config noise; /* befalls what the model has let through */
+};
 
-void emulator_configure(struct emulator *emulator, int link, const struct link_model_config *shape);
-void emulator_set_state(struct emulator *emulator, int link, enum link_model_state state);
+struct emulator_link_config {
+    unsigned interfaces[2]; /* of the calling thread's network namespace */
+    uint32_t mtu;
+    struct emulator_shape shape[2]; /* [0] is the way from interfaces[0] to interfaces[1] */
+    uint32_t path_mtu;              /* larger packets are dropped; 0: none is */
+    struct ip_address hop[2][2];    /* who tells their sender, by direction: IPv4, IPv6; IP_NONE: nobody */
+    uint64_t seed;
+};
+/* Adds a link. Returns its number, or -errno. */
+int emulator_add_link(struct emulator *emulator, const struct emulator_link_config *config) MUST_USE;
+
+void emulator_configure(struct emulator *emulator, int link, const struct emulator_shape shape[2]);
+/* `directions`, bits: 1 is the way from the first interface, 2 the other one. */
+void emulator_set_state(struct emulator *emulator, int link, unsigned directions, enum link_model_state state);
 
 struct emulator_sample {
     struct link_model_counters counters;

@@ -48,8 +48,9 @@ struct lab_link {
     unsigned emulated[2];   /* their peers, in the emulator's network; 0 on a direct link */
     int number;             /* the emulator's; -1: direct */
     enum lab_link_state state;
-    struct scenario_shape config_now[2]; /* as events have changed it */
-    struct link_model_config shape[2];
+    struct scenario_shape shape[2]; /* as events have changed it */
+    braid_time began_ns;            /* when traces begin */
+    struct scenario_prefix renumbered[2]; /* of ends[0], by family: IPv4, IPv6; IP_NONE: as configured */
 };
 
 struct lab_process {

@@ -101,6 +101,23 @@ static int create_direct(struct lab *lab, struct lab_link *link) {
     return error != 0 ? error : set_up_peer(b->netlink, link->interfaces[1], link->config->mtu);
 }
 
+static void emulator_shapes(const struct lab_link *link, struct emulator_shape out[2]) {
+    for (unsigned way = 0; way < 2; way++) {
+        out[way].model = scenario_shape_model(&link->shape[way], link->began_ns);
+        out[way].noise = link->shape[way].noise;
+    }
+}
+
+/* Who complains of packets that are too big for the middle of the link: a hop that speaks for the end they were going to. (An
+ * end's own host would not take packets from its own address.) */
+static void hop_addresses(const struct scenario_end *end, struct ip_address out[2]) {
+    for (size_t i = 0; i < end->address_count; i++) {
+        const struct ip_address *address = &end->addresses[i].address;
+        struct ip_address *place = &out[address->family == IP_V6];
+        if (place->family == IP_NONE) *place = *address;
+    }
+}
+
 static int create_emulated(struct lab *lab, struct lab_link *link) {
     unsigned number = (unsigned)(link - lab->links);
     for (unsigned e = 0; e < 2; e++) {
@@ -120,18 +137,33 @@ static int create_emulated(struct lab *lab, struct lab_link *link) {
         if (error == 0) error = netlink_link_set_up(host->netlink, indices[0], true);
         if (error != 0) return error;
     }
-    link->number = emulator_add_link(lab->emulator, link->emulated[0], link->emulated[1], link->config->mtu,
-                                     link->shape, number + 1);
+    struct emulator_link_config config = {.interfaces = {link->emulated[0], link->emulated[1]},
+                                          .mtu = link->config->mtu,
+                                          .path_mtu = link->config->path_mtu,
+                                          .seed = number + 1};
+    link->began_ns = emulator_now();
+    emulator_shapes(link, config.shape);
+    for (unsigned way = 0; way < 2 && !link->config->path_mtu_silent; way++)
+        hop_addresses(&link->config->ends[1 - way], config.hop[way]);
+    link->number = emulator_add_link(lab->emulator, &config);
     return link->number < 0 ? link->number : 0;
 }
 
 /* ---- addresses and routes ---- */
 
+/* The i-th address of an end, as it is now. */
+static const struct scenario_prefix *address_at(const struct lab_link *link, unsigned e, size_t i) {
+    const struct scenario_prefix *prefix = &link->config->ends[e].addresses[i];
+    const struct scenario_prefix *instead = &link->renumbered[prefix->address.family == IP_V6];
+    return e == 0 && instead->address.family != IP_NONE ? instead : prefix;
+}
+
 static int add_addresses(struct lab *lab, struct lab_link *link, unsigned e) {
     const struct scenario_end *end = &link->config->ends[e];
     for (size_t i = 0; i < end->address_count; i++) {
-        int error = netlink_address_add(lab->hosts[end->host].netlink, link->interfaces[e],
-                                        &end->addresses[i].address, end->addresses[i].length);
+        const struct scenario_prefix *prefix = address_at(link, e, i);
+        int error = netlink_address_add(lab->hosts[end->host].netlink, link->interfaces[e], &prefix->address,
+                                        prefix->length);
         if (error != 0 && error != -EEXIST) return error;
     }
     return 0;
@@ -185,11 +217,6 @@ bool lab_add_routes(struct lab *lab) {
     return true;
 }
 
-static struct link_model_config model_config(const struct scenario_shape *shape) {
-    return (struct link_model_config){shape->rate_bps, shape->delay_ns, shape->queue_bytes, shape->queue_ns,
-                                      shape->loss};
-}
-
 bool lab_connect_links(struct lab *lab) {
     size_t count = lab->scenario->link_count;
     lab->links = calloc(count + 1, sizeof(*lab->links));
@@ -201,10 +228,7 @@ bool lab_connect_links(struct lab *lab) {
         struct lab_link *link = &lab->links[i];
         link->config = &lab->scenario->links[i];
         link->number = -1;
-        for (unsigned way = 0; way < 2; way++) {
-            link->config_now[way] = link->config->shape[way];
-            link->shape[way] = model_config(&link->config_now[way]);
-        }
+        memcpy(link->shape, link->config->shape, sizeof(link->shape));
         if (!said(link, "interfaces",
                   link->config->direct ? create_direct(lab, link) : create_emulated(lab, link)))
             return false;
@@ -222,7 +246,7 @@ static int restore(struct lab *lab, struct lab_link *link) {
     const struct scenario_end *end = &link->config->ends[0];
     struct netlink *netlink = lab->hosts[end->host].netlink;
     if (link->number >= 0) {
-        emulator_set_state(lab->emulator, link->number, LINK_MODEL_UP);
+        emulator_set_state(lab->emulator, link->number, 3, LINK_MODEL_UP);
         int error = netlink_link_set_up(lab->netlink, link->emulated[0], true);
         if (error != 0) return error;
     } else {
@@ -247,10 +271,30 @@ static int unplug(struct lab *lab, struct lab_link *link) {
 
 static void reshape(struct lab *lab, struct lab_link *link, const struct scenario_event *event) {
     for (unsigned way = 0; way < 2; way++) {
-        scenario_shape_change(&link->config_now[way], &event->shape[way], event->shape_bits[way]);
-        link->shape[way] = model_config(&link->config_now[way]);
+        scenario_shape_change(&link->shape[way], &event->shape[way], event->shape_bits[way]);
     }
-    emulator_configure(lab->emulator, link->number, link->shape);
+    struct emulator_shape shapes[2];
+    emulator_shapes(link, shapes);
+    emulator_configure(lab->emulator, link->number, shapes);
+}
+
+/* The kernel drops the routes with the last address, so they are added again. */
+static int renumber(struct lab *lab, struct lab_link *link, const struct scenario_event *event) {
+    const struct scenario_end *end = &link->config->ends[0];
+    struct netlink *netlink = lab->hosts[end->host].netlink;
+    enum ip_family family = event->address.address.family;
+    for (size_t i = 0; i < end->address_count; i++) {
+        const struct scenario_prefix *old = address_at(link, 0, i);
+        if (old->address.family != family) continue;
+        int error = netlink_address_delete(netlink, link->interfaces[0], &old->address, old->length);
+        if (error != 0 && error != -EADDRNOTAVAIL) return error;
+    }
+    link->renumbered[family == IP_V6] = event->address;
+    if (link->state == LAB_LINK_DOWN) return 0; /* `up` brings it */
+    int error = add_addresses(lab, link, 0);
+    if (error == 0) error = add_default_routes(lab, link, 0);
+    if (error == 0) add_host_routes(lab, end->host, link->interfaces[0], true);
+    return error;
 }
 
 bool lab_apply(struct lab *lab, const struct scenario_event *event) {
@@ -267,7 +311,7 @@ bool lab_apply(struct lab *lab, const struct scenario_event *event) {
         link->state = LAB_LINK_UP;
         break;
     case SCENARIO_LINK_BLACKHOLE:
-        emulator_set_state(lab->emulator, link->number, LINK_MODEL_BLACKHOLE);
+        emulator_set_state(lab->emulator, link->number, event->directions, LINK_MODEL_BLACKHOLE);
         link->state = LAB_LINK_BLACKHOLE;
         break;
     case SCENARIO_LINK_UNPLUG:
@@ -277,6 +321,10 @@ bool lab_apply(struct lab *lab, const struct scenario_event *event) {
     case SCENARIO_LINK_SHAPE:
         reshape(lab, link, event);
         break;
+    case SCENARIO_LINK_RENUMBER:
+        error = renumber(lab, link, event);
+        break;
+    case SCENARIO_LINK_FORGET: /* only links with middleboxes, which there are none of here */
     case SCENARIO_EXEC:
         break;
     }

@@ -4,6 +4,8 @@
 #define APP_SCENARIO_H
 
 #include <braid/env.h>
+#include <sim/link_model.h>
+#include <sim/noise_model.h>
 #include <wire/address.h>
 
 /* Where in the file something was said, for those who find out later that it does not work. */
@@ -62,10 +64,17 @@ struct scenario_shape {
     uint64_t queue_bytes;
     braid_time queue_ns;
     double loss;
+    const struct link_trace *trace; /* not NULL: delivery opportunities instead of a rate */
+    struct sim_noise_config noise;
 };
 
 /* Takes over what `bits` name. */
 void scenario_shape_change(struct scenario_shape *shape, const struct scenario_shape *wanted, unsigned bits);
+
+/* As the link model takes it; `begins_ns`: when a trace begins. */
+struct link_model_config scenario_shape_model(const struct scenario_shape *shape, braid_time begins_ns);
+
+struct scenario_box;
 
 struct scenario_link {
     struct scenario_place place;
@@ -75,6 +84,10 @@ struct scenario_link {
     bool path;   /* its bytes are measured and shown */
     uint32_t mtu;
     struct scenario_shape shape[2];
+    uint32_t path_mtu;    /* what passes in the middle of it; 0: all that its ends can send */
+    bool path_mtu_silent; /* and what is larger is lost without a word */
+    struct scenario_box *boxes; /* see scenario_box.h; from ends[0] to ends[1] */
+    size_t box_count;
 };
 
 /* Which fields of a shape an event changes. */
@@ -83,6 +96,13 @@ enum scenario_shape_bits {
     SCENARIO_DELAY = 2,
     SCENARIO_QUEUE = 4,
     SCENARIO_LOSS = 8,
+    SCENARIO_TRACE = 16,
+    SCENARIO_JITTER = 32,
+    SCENARIO_BURST = 64,
+    SCENARIO_REORDER = 128,
+    SCENARIO_DUPLICATE = 256,
+    SCENARIO_CORRUPT = 512,
+    SCENARIO_NOISE = SCENARIO_JITTER | SCENARIO_BURST | SCENARIO_REORDER | SCENARIO_DUPLICATE | SCENARIO_CORRUPT,
 };
 
 enum scenario_action {
@@ -90,7 +110,9 @@ enum scenario_action {
     SCENARIO_LINK_BLACKHOLE, /* nothing passes, nobody is told */
     SCENARIO_LINK_UNPLUG,    /* ends[0]'s interface loses its carrier */
     SCENARIO_LINK_UP,        /* undoes these, with addresses and routes as in the beginning */
-    SCENARIO_LINK_SHAPE,     /* rate, delay, queue or loss change */
+    SCENARIO_LINK_SHAPE,     /* rate, delay, queue or loss change, or what else is in a shape */
+    SCENARIO_LINK_RENUMBER,  /* ends[0]'s address of that family gives way to another */
+    SCENARIO_LINK_FORGET,    /* its middleboxes forget what they know of flows */
     SCENARIO_EXEC,           /* a command runs on a host */
 };
 
@@ -102,6 +124,8 @@ struct scenario_event {
     unsigned link;                  /* of all but EXEC */
     unsigned shape_bits[2];         /* of SHAPE: what changes, by direction */
     struct scenario_shape shape[2]; /* of SHAPE */
+    unsigned directions;            /* of BLACKHOLE, bits: 1 up, 2 down */
+    struct scenario_prefix address; /* of RENUMBER */
     unsigned host;                  /* of EXEC */
     const char *command;            /* of EXEC */
 };

@@ -73,95 +73,28 @@ static void read_mtu(struct yaml_source *source, yaml_node_t *value, void *out) 
     if (link->mtu < 68) yaml_fail(source, value, "an MTU below 68 carries no IP");
 }
 
-/* ---- shapes ---- */
-
-static void set_rate(struct yaml_source *source, yaml_node_t *value, struct scenario_shape *shape) {
-    shape->rate_bps = yaml_rate_bps(source, value);
+static void read_link_shape(struct yaml_source *source, yaml_node_t *value, void *out, unsigned which) {
+    scenario_read_shape(source, value, ((struct scenario_link *)out)->shape, which);
 }
 
-static void set_delay(struct yaml_source *source, yaml_node_t *value, struct scenario_shape *shape) {
-    shape->delay_ns = yaml_time_ns(source, value);
+static void read_path_mtu_bytes(struct yaml_source *source, yaml_node_t *value, void *out) {
+    struct scenario_link *link = out;
+    link->path_mtu = (uint32_t)yaml_number(source, value, 65535);
+    if (link->path_mtu < 68) yaml_fail(source, value, "an MTU below 68 carries no IP");
 }
 
-static void set_queue(struct yaml_source *source, yaml_node_t *value, struct scenario_shape *shape) {
-    shape->queue_ns = shape->queue_bytes = 0;
-    if (yaml_ends_like_time(source, value))
-        shape->queue_ns = yaml_time_ns(source, value);
-    else
-        shape->queue_bytes = yaml_size_bytes(source, value);
+static void read_path_mtu_silent(struct yaml_source *source, yaml_node_t *value, void *out) {
+    ((struct scenario_link *)out)->path_mtu_silent = yaml_flag(source, value);
 }
 
-static void set_loss(struct yaml_source *source, yaml_node_t *value, struct scenario_shape *shape) {
-    shape->loss = yaml_probability(source, value);
+static void read_path_mtu(struct yaml_source *source, yaml_node_t *value, void *out) {
+    static const struct yaml_key keys[] = {{"bytes", read_path_mtu_bytes, true}, {"silent", read_path_mtu_silent, false}};
+    if (yaml_is_mapping(value)) YAML_READ_MAPPING(source, value, keys, out);
+    else read_path_mtu_bytes(source, value, out);
 }
 
-typedef void set_shape(struct yaml_source *source, yaml_node_t *value, struct scenario_shape *shape);
-
-/* One value for both directions, or a mapping with `up` and `down`. Returns which directions were said, as
- * bits. */
-static unsigned read_shape(struct yaml_source *source, yaml_node_t *value, struct scenario_shape shape[2],
-                           set_shape *set) {
-    if (!yaml_is_mapping(value)) {
-        set(source, value, &shape[SCENARIO_UP]);
-        set(source, value, &shape[SCENARIO_DOWN]);
-        return 3;
-    }
-    unsigned said = 0;
-    for (size_t i = 0; i < yaml_pair_count(source, value, "this"); i++) {
-        yaml_node_t *key, *setting = yaml_pair(source, value, i, &key);
-        const char *direction = yaml_text(source, key);
-        bool up = strcmp(direction, "up") == 0;
-        if (!up && strcmp(direction, "down") != 0)
-            yaml_fail(source, key, "\"%s\" is no direction: up (from -> to) or down (to -> from)", direction);
-        set(source, setting, &shape[up ? SCENARIO_UP : SCENARIO_DOWN]);
-        said |= 1u << (up ? SCENARIO_UP : SCENARIO_DOWN);
-    }
-    return said;
-}
-
-unsigned scenario_read_shape(struct yaml_source *source, yaml_node_t *value, struct scenario_shape shape[2],
-                             enum scenario_shape_bits which) {
-    switch (which) {
-    case SCENARIO_RATE:
-        return read_shape(source, value, shape, set_rate);
-    case SCENARIO_DELAY:
-        return read_shape(source, value, shape, set_delay);
-    case SCENARIO_QUEUE:
-        return read_shape(source, value, shape, set_queue);
-    case SCENARIO_LOSS:
-        return read_shape(source, value, shape, set_loss);
-    }
-    return 0;
-}
-
-void scenario_shape_change(struct scenario_shape *shape, const struct scenario_shape *wanted, unsigned bits) {
-    if (bits & SCENARIO_RATE) shape->rate_bps = wanted->rate_bps;
-    if (bits & SCENARIO_DELAY) shape->delay_ns = wanted->delay_ns;
-    if (bits & SCENARIO_LOSS) shape->loss = wanted->loss;
-    if (!(bits & SCENARIO_QUEUE)) return;
-    shape->queue_bytes = wanted->queue_bytes;
-    shape->queue_ns = wanted->queue_ns;
-}
-
-static void read_rate(struct yaml_source *source, yaml_node_t *value, void *out) {
-    scenario_read_shape(source, value, ((struct scenario_link *)out)->shape, SCENARIO_RATE);
-}
-
-static void read_delay(struct yaml_source *source, yaml_node_t *value, void *out) {
-    scenario_read_shape(source, value, ((struct scenario_link *)out)->shape, SCENARIO_DELAY);
-}
-
-static void read_queue(struct yaml_source *source, yaml_node_t *value, void *out) {
-    scenario_read_shape(source, value, ((struct scenario_link *)out)->shape, SCENARIO_QUEUE);
-}
-
-static void read_loss(struct yaml_source *source, yaml_node_t *value, void *out) {
-    scenario_read_shape(source, value, ((struct scenario_link *)out)->shape, SCENARIO_LOSS);
-}
-
-static bool shaped(const struct scenario_shape *shape) {
-    return shape->rate_bps != 0 || shape->delay_ns != 0 || shape->queue_bytes != 0 || shape->queue_ns != 0 ||
-           shape->loss != 0;
+static void read_boxes(struct yaml_source *source, yaml_node_t *value, void *out) {
+    scenario_read_boxes(source, value, out);
 }
 
 static void check_interfaces(struct yaml_source *source, yaml_node_t *node,
@@ -182,9 +115,10 @@ static void check_interfaces(struct yaml_source *source, yaml_node_t *node,
 static void read_link(struct yaml_source *source, yaml_node_t *key, yaml_node_t *value,
                       struct scenario_link *link) {
     static const struct yaml_key keys[] = {
-        {"from", read_from, true},    {"to", read_to, true},        {"direct", read_direct, false},
-        {"path", read_path, false},   {"mtu", read_mtu, false},     {"rate", read_rate, false},
-        {"delay", read_delay, false}, {"queue", read_queue, false}, {"loss", read_loss, false},
+        {"from", read_from, true},  {"to", read_to, true},
+        {"direct", read_direct},    {"path", read_path},
+        {"mtu", read_mtu},          {"path_mtu", read_path_mtu},
+        {"boxes", read_boxes},      SCENARIO_SHAPE_KEYS(read_link_shape),
     };
     link->place = yaml_place(source, key);
     link->name = scenario_read_name(source, key);
@@ -195,8 +129,12 @@ static void read_link(struct yaml_source *source, yaml_node_t *key, yaml_node_t 
     link->path = direct == NULL || !yaml_flag(source, direct);
     YAML_READ_MAPPING(source, value, keys, link);
     if (source->failed) return;
-    if (link->direct && (shaped(&link->shape[0]) || shaped(&link->shape[1])))
-        yaml_fail(source, value, "a direct link has no rate, delay, queue or loss");
+    if (link->direct && (scenario_is_shaped(&link->shape[0]) || scenario_is_shaped(&link->shape[1]) ||
+                         link->path_mtu != 0 || link->box_count != 0))
+        yaml_fail(source, value, "a direct link has nothing of the kind: no rate, delay, queue, loss, boxes, ...");
+    for (unsigned way = 0; way < 2; way++)
+        if (link->shape[way].rate_bps != 0 && link->shape[way].trace != NULL)
+            yaml_fail(source, value, "either a rate or a trace, not both");
     check_interfaces(source, key, link);
 }
 

@@ -63,27 +63,34 @@ static void read_change(struct yaml_source *source, yaml_node_t *value, void *ou
     refuse_direct(source, value, reader);
 }
 
-static void read_event_shape(struct yaml_source *source, yaml_node_t *value, struct scenario_event *event,
-                             enum scenario_shape_bits which) {
+static void read_event_shape(struct yaml_source *source, yaml_node_t *value, void *out, unsigned which) {
+    struct scenario_event *event = &((struct event_reader *)out)->event;
     unsigned said = scenario_read_shape(source, value, event->shape, which);
     for (unsigned direction = 0; direction < 2; direction++)
         if (said & (1u << direction)) event->shape_bits[direction] |= which;
 }
 
-static void read_event_rate(struct yaml_source *source, yaml_node_t *value, void *out) {
-    read_event_shape(source, value, &((struct event_reader *)out)->event, SCENARIO_RATE);
+static void read_only(struct yaml_source *source, yaml_node_t *value, void *out) {
+    const char *direction = yaml_text(source, value);
+    bool up = strcmp(direction, "up") == 0;
+    if (!up && strcmp(direction, "down") != 0)
+        yaml_fail(source, value, "\"%s\" is no direction: up (from -> to) or down (to -> from)", direction);
+    ((struct event_reader *)out)->event.directions = up ? 1 : 2;
 }
 
-static void read_event_delay(struct yaml_source *source, yaml_node_t *value, void *out) {
-    read_event_shape(source, value, &((struct event_reader *)out)->event, SCENARIO_DELAY);
+static void read_forget(struct yaml_source *source, yaml_node_t *value, void *out) {
+    struct event_reader *reader = out;
+    link_action(source, value, reader, SCENARIO_LINK_FORGET);
+    if (!source->failed && source->scenario->links[reader->event.link].box_count == 0)
+        yaml_fail(source, value, "this link has no middleboxes that could forget");
 }
 
-static void read_event_queue(struct yaml_source *source, yaml_node_t *value, void *out) {
-    read_event_shape(source, value, &((struct event_reader *)out)->event, SCENARIO_QUEUE);
+static void read_renumber(struct yaml_source *source, yaml_node_t *value, void *out) {
+    link_action(source, value, out, SCENARIO_LINK_RENUMBER);
 }
 
-static void read_event_loss(struct yaml_source *source, yaml_node_t *value, void *out) {
-    read_event_shape(source, value, &((struct event_reader *)out)->event, SCENARIO_LOSS);
+static void read_address(struct yaml_source *source, yaml_node_t *value, void *out) {
+    ((struct event_reader *)out)->event.address = yaml_prefix(source, value, true);
 }
 
 static void read_exec(struct yaml_source *source, yaml_node_t *value, void *out) {
@@ -121,6 +128,10 @@ static const char *default_name(const struct scenario_event *event) {
         return "unplug";
     case SCENARIO_LINK_SHAPE:
         return "change";
+    case SCENARIO_LINK_RENUMBER:
+        return "renumber";
+    case SCENARIO_LINK_FORGET:
+        return "forget";
     case SCENARIO_EXEC:
         return "exec";
     }
@@ -138,13 +149,20 @@ void scenario_event_text(const struct scenario *scenario, const struct scenario_
         snprintf(text, size, "%s up", link);
         break;
     case SCENARIO_LINK_BLACKHOLE:
-        snprintf(text, size, "%s silent", link);
+        snprintf(text, size, "%s silent%s", link,
+                 event->directions == 3 ? "" : event->directions == 1 ? " upwards" : " downwards");
         break;
     case SCENARIO_LINK_UNPLUG:
         snprintf(text, size, "%s unplugged", link);
         break;
     case SCENARIO_LINK_SHAPE:
         snprintf(text, size, "%s changes", link);
+        break;
+    case SCENARIO_LINK_RENUMBER:
+        snprintf(text, size, "%s renumbered", link);
+        break;
+    case SCENARIO_LINK_FORGET:
+        snprintf(text, size, "%s forgets", link);
         break;
     case SCENARIO_EXEC:
         snprintf(text, size, "%s: %s", scenario->hosts[event->host].name, event->command);
@@ -155,11 +173,16 @@ void scenario_event_text(const struct scenario *scenario, const struct scenario_
 static void check_event(struct yaml_source *source, yaml_node_t *item, const struct event_reader *reader) {
     const struct scenario_event *event = &reader->event;
     if (reader->actions != 1)
-        yaml_fail(source, item, "an event has exactly one of down, up, blackhole, unplug, change, exec");
+        yaml_fail(source, item,
+                  "an event has exactly one of down, up, blackhole, unplug, change, renumber, forget, exec");
     else if ((event->action == SCENARIO_EXEC) != reader->has_host)
         yaml_fail(source, item, "\"exec\" and \"host\" belong together");
     else if ((event->action == SCENARIO_LINK_SHAPE) != ((event->shape_bits[0] | event->shape_bits[1]) != 0))
-        yaml_fail(source, item, "\"change\" goes with rate, delay, queue or loss");
+        yaml_fail(source, item, "\"change\" goes with rate, delay, queue, loss or what else is in a link's shape");
+    else if ((event->action == SCENARIO_LINK_RENUMBER) != (event->address.address.family != IP_NONE))
+        yaml_fail(source, item, "\"renumber\" and \"address\" belong together");
+    else if (event->directions != 0 && event->action != SCENARIO_LINK_BLACKHOLE)
+        yaml_fail(source, item, "\"only\" goes with \"blackhole\"");
     else if ((reader->every_ns != 0) != (reader->times != 0))
         yaml_fail(source, item, "\"every\" and \"times\" belong together");
 }
@@ -173,10 +196,11 @@ static void read_event(struct yaml_source *source, yaml_node_t *item, struct eve
         {"blackhole", read_blackhole, false},
         {"unplug", read_unplug, false},
         {"change", read_change, false},
-        {"rate", read_event_rate, false},
-        {"delay", read_event_delay, false},
-        {"queue", read_event_queue, false},
-        {"loss", read_event_loss, false},
+        {"only", read_only, false},
+        {"renumber", read_renumber, false},
+        {"address", read_address, false},
+        {"forget", read_forget, false},
+        SCENARIO_SHAPE_KEYS(read_event_shape),
         {"host", read_event_host, false},
         {"exec", read_exec, false},
         {"every", read_every, false},
@@ -186,6 +210,7 @@ static void read_event(struct yaml_source *source, yaml_node_t *item, struct eve
     YAML_READ_MAPPING(source, item, keys, reader);
     check_event(source, item, reader);
     if (reader->event.name == NULL) reader->event.name = default_name(&reader->event);
+    if (reader->event.directions == 0) reader->event.directions = 3;
     if (reader->times == 0) reader->times = 1;
 }
 

@@ -68,7 +68,8 @@ static void read_message_rate(struct yaml_source *source, yaml_node_t *value, vo
 
 static void read_message_bytes(struct yaml_source *source, yaml_node_t *value, void *out) {
     uint64_t bytes = yaml_size_bytes(source, value);
-    if (bytes < MESSAGE_BYTES_MIN || bytes > 65536) yaml_fail(source, value, "a message has 16 to 65536 bytes");
+    if (bytes < MESSAGE_BYTES_MIN || bytes > 65536)
+        yaml_fail(source, value, "a message has 16 to 65536 bytes");
     ((struct scenario_messages *)out)->bytes = (uint32_t)bytes;
 }
 
@@ -77,8 +78,9 @@ static void read_message_time(struct yaml_source *source, yaml_node_t *value, vo
 }
 
 static void read_messages(struct yaml_source *source, yaml_node_t *value, void *out) {
-    static const struct yaml_key keys[] = {
-        {"rate", read_message_rate, true}, {"size", read_message_bytes, false}, {"for", read_message_time, false}};
+    static const struct yaml_key keys[] = {{"rate", read_message_rate, true},
+                                           {"size", read_message_bytes, false},
+                                           {"for", read_message_time, false}};
     struct scenario_messages *messages = &((struct scenario_transfer *)out)->messages;
     *messages = (struct scenario_messages){.bytes = MESSAGE_BYTES, .seconds = MESSAGE_SECONDS};
     YAML_READ_MAPPING(source, value, keys, messages);
@@ -124,15 +126,16 @@ static void read_checksum(struct yaml_source *source, yaml_node_t *value, void *
 static void read_congestion(struct yaml_source *source, yaml_node_t *value, void *out) {
     const char *name = yaml_text(source, value);
     ((struct scenario_transfer *)out)->congestion = name;
-    if (congestion_find(name) == NULL) yaml_fail(source, value, "there is no congestion control \"%s\"", name);
+    if (congestion_find(name) == NULL)
+        yaml_fail(source, value, "there is no congestion control \"%s\"", name);
 }
 
 void scenario_read_transfer(struct yaml_source *source, yaml_node_t *value, struct scenario_run *run) {
     static const struct yaml_key keys[] = {
-        {"server", read_server, true},     {"download", read_download, false},
-        {"upload", read_upload, false},    {"messages", read_messages, false},
-        {"uplinks", read_uplinks, false},  {"policy", read_policy, false},
-        {"multipath", read_multipath, false}, {"checksum", read_checksum, false},
+        {"server", read_server, true},          {"download", read_download, false},
+        {"upload", read_upload, false},         {"messages", read_messages, false},
+        {"uplinks", read_uplinks, false},       {"policy", read_policy, false},
+        {"multipath", read_multipath, false},   {"checksum", read_checksum, false},
         {"congestion", read_congestion, false},
     };
     struct scenario_transfer *transfer = arena_array(source->arena, 1, sizeof(*transfer));
@@ -152,7 +155,8 @@ static const char *braid_run(struct yaml_source *source, const struct scenario_t
     if (transfer->plain) return "exec";
     const char *text = transfer->aggregate ? "exec ${BRAID} run --policy aggregate" : "exec ${BRAID} run";
     if (transfer->checksum) text = arena_format(arena, "%s --checksum", text);
-    if (transfer->congestion != NULL) text = arena_format(arena, "%s --congestion %s", text, transfer->congestion);
+    if (transfer->congestion != NULL)
+        text = arena_format(arena, "%s --congestion %s", text, transfer->congestion);
     for (size_t i = 0; i < transfer->uplink_count; i++)
         text = arena_format(arena, "%s --uplink %s%s", text, transfer->uplinks[i].interface,
                             transfer->uplinks[i].backup ? ":backup" : "");
@@ -166,11 +170,12 @@ static const char *probe(struct yaml_source *source, const struct scenario_trans
     bool v6 = transfer->address.family == IP_V6;
     const char *open = v6 ? "[" : "", *close = v6 ? "]" : "";
     if (messages->rate > 0)
-        return arena_format(source->arena, "${BRAID} probe messages %s%s%s:%d --rate %g --size %u --seconds %g", open,
+        return arena_format(source->arena,
+                            "${BRAID} probe messages %s%s%s:%d --rate %g --size %u --seconds %g", open,
                             server, close, PORT, messages->rate, messages->bytes, messages->seconds);
     bool up = transfer->bytes[SCENARIO_UP] != 0;
-    return arena_format(source->arena, "${BRAID} probe bulk %s%s%s:%d%s --bytes %llu", open, server, close, PORT,
-                        up ? " --upload" : "",
+    return arena_format(source->arena, "${BRAID} probe bulk %s%s%s:%d%s --bytes %llu", open, server, close,
+                        PORT, up ? " --upload" : "",
                         (unsigned long long)transfer->bytes[up ? SCENARIO_UP : SCENARIO_DOWN]);
 }
 
@@ -178,19 +183,20 @@ static void add_service(struct yaml_source *source, struct scenario_run *run) {
     struct scenario_service *services =
         arena_array(source->arena, run->service_count + 1, sizeof(*run->services));
     if (run->service_count > 0) memcpy(services, run->services, run->service_count * sizeof(*services));
-    services[run->service_count++] =
-        (struct scenario_service){.place = run->transfer->place,
-                                  .name = "transfer",
-                                  .host = run->transfer->server,
-                                  .command = arena_format(source->arena, "exec ${BRAID} probe serve --port %d%s", PORT,
-                                                          run->transfer->plain ? "" : " --mptcp"),
-                                  .ready = SCENARIO_READY_TCP,
-                                  .ready_port = PORT,
-                                  .timeout_ns = 10 * BRAID_NS_PER_S};
+    services[run->service_count++] = (struct scenario_service){
+        .place = run->transfer->place,
+        .name = "transfer",
+        .host = run->transfer->server,
+        .command = arena_format(source->arena, "exec ${BRAID} probe serve --port %d%s", PORT,
+                                run->transfer->plain ? "" : " --mptcp"),
+        .ready = SCENARIO_READY_TCP,
+        .ready_port = PORT,
+        .timeout_ns = 10 * BRAID_NS_PER_S};
     run->services = services;
 }
 
-/* Where nothing has a gateway, braid run would find no uplink by itself: then all the host's interfaces are. */
+/* Where nothing has a gateway, braid run would find no uplink by itself: then all the host's interfaces are.
+ */
 static void name_uplinks(struct yaml_source *source, struct scenario_run *run) {
     const struct scenario *scenario = source->scenario;
     struct scenario_transfer *transfer = run->transfer;

@@ -138,10 +138,12 @@ static void read_pair(struct yaml_source *source, yaml_node_t *key, yaml_node_t 
         if (strcmp(keys[i].name, name) != 0) continue;
         if (seen[i]) yaml_fail(source, key, "\"%s\" is said twice", name);
         seen[i] = true;
-        if (!source->failed) keys[i].read(source, value, out);
+        if (source->failed) return;
+        if (keys[i].read_which != NULL) keys[i].read_which(source, value, out, keys[i].which);
+        else keys[i].read(source, value, out);
         return;
     }
-    char known[256] = "";
+    char known[400] = "";
     for (size_t i = 0; i < key_count; i++) {
         size_t length = strlen(known);
         snprintf(known + length, sizeof(known) - length, "%s%s", i == 0 ? "" : ", ", keys[i].name);

@@ -33,6 +33,9 @@ struct yaml_key {
     const char *name;
     void (*read)(struct yaml_source *source, yaml_node_t *value, void *out);
     bool required;
+    /* Not NULL: instead of `read`, for readers of several keys, which are told which one it is. */
+    void (*read_which)(struct yaml_source *source, yaml_node_t *value, void *out, unsigned which);
+    unsigned which;
 };
 void yaml_read_mapping(struct yaml_source *source, yaml_node_t *node, const struct yaml_key *keys,
                        size_t key_count, void *out);

@@ -22,20 +22,26 @@
 static const char help[] =
     "usage: braid sim SCENARIO [--run NAME]... [--seed N] [--json] [--trace FILE] [--pcap FILE]\n"
     "\n"
-    "Does in virtual time what the scenario, a YAML file as of braid lab, says: its hosts are whole stacks of braid,\n"
-    "its links are simulated, its timeline is played, and of each run that is a transfer over braid it is told what\n"
-    "the application saw. The same seed gives the same packets at the same nanoseconds, and so the same hash.\n"
+    "Does in virtual time what the scenario, a YAML file as of braid lab, says: its hosts are whole stacks "
+    "of braid,\n"
+    "its links are simulated, its timeline is played, and of each run that is a transfer over braid it is "
+    "told what\n"
+    "the application saw. The same seed gives the same packets at the same nanoseconds, and so the same "
+    "hash.\n"
     "\n"
     "  --run NAME     only this run (may be repeated); without it, all that can be simulated\n"
     "  --seed N       the seed of all that is drawn by chance (1)\n"
-    "  --json         the result as JSON instead of a table; braid report shows it as a table and as a picture\n"
+    "  --json         the result as JSON instead of a table; braid report shows it as a table and as a "
+    "picture\n"
     "  --trace FILE   write what happens in the stacks as JSON, one event a line, as braid run does\n"
     "  --pcap FILE    write the packets that the run's host sends and gets as pcapng, for Wireshark\n"
     "  --quiet        do not say what of the scenario is left out\n"
     "\n"
     "Only what braid itself does is simulated: a run with \"transfer\", or one whose command is\n"
-    "${BRAID} run ... -- ${BRAID} probe bulk or messages. Runs of other programs, services, files, sysctls and commands\n"
-    "in a timeline are left out, and that is said. The exit status is 0, or 1 if a run was not as the scenario expects,\n"
+    "${BRAID} run ... -- ${BRAID} probe bulk or messages. Runs of other programs, services, files, sysctls "
+    "and commands\n"
+    "in a timeline are left out, and that is said. The exit status is 0, or 1 if a run was not as the "
+    "scenario expects,\n"
     "or 2 if the scenario or the call is no good.\n";
 
 struct request {
@@ -57,8 +63,9 @@ static int bad_use(const char *what, const char *name) {
 /* ---- reading the call ---- */
 
 static const struct option options[] = {
-    {"run", required_argument, NULL, 'r'},  {"seed", required_argument, NULL, 's'}, {"json", no_argument, NULL, 'j'},
-    {"trace", required_argument, NULL, 't'}, {"pcap", required_argument, NULL, 'p'}, {"quiet", no_argument, NULL, 'q'},
+    {"run", required_argument, NULL, 'r'},  {"seed", required_argument, NULL, 's'},
+    {"json", no_argument, NULL, 'j'},       {"trace", required_argument, NULL, 't'},
+    {"pcap", required_argument, NULL, 'p'}, {"quiet", no_argument, NULL, 'q'},
     {"help", no_argument, NULL, 'h'},       {NULL, 0, NULL, 0},
 };
 
@@ -108,15 +115,16 @@ static int read_call(struct request *request, int argc, char **argv) {
         else if (option == 1)
             return bad_use("one scenario at a time; what is \"%s\"?", optarg);
         else if (!take_option(request, option))
-            return bad_use("braid sim does not understand \"%s\" here (see braid sim --help)", argv[optind - 1]);
+            return bad_use("braid sim does not understand \"%s\" here (see braid sim --help)",
+                           argv[optind - 1]);
     }
     return request->scenario_file == NULL ? bad_use("which scenario? (see braid sim --help)%s", "") : -1;
 }
 
 /* ---- what is left out ---- */
 
-__attribute__((format(printf, 3, 4))) static void note(const struct request *request, struct scenario_place place,
-                                                       const char *format, ...) {
+__attribute__((format(printf, 3, 4))) static void note(const struct request *request,
+                                                       struct scenario_place place, const char *format, ...) {
     va_list arguments;
     if (request->quiet) return;
     fprintf(stderr, "%s:%u: ", place.file, place.line);
@@ -130,8 +138,8 @@ static void note_hosts(const struct request *request) {
     for (size_t i = 0; i < request->scenario->host_count; i++) {
         const struct scenario_host *host = &request->scenario->hosts[i];
         if (host->sysctl_count > 0)
-            note(request, host->place, "host %s: sysctls are left out: it is braid that is simulated, not the kernel",
-                 host->name);
+            note(request, host->place,
+                 "host %s: sysctls are left out: it is braid that is simulated, not the kernel", host->name);
     }
 }
 
@@ -166,22 +174,23 @@ static void play(void *context, braid_time now) {
     sim_network_apply(play->network, play->event);
 }
 
-static struct sim_conversation_config talk_of(const struct simulation *simulation, const struct scenario_run *run) {
+static struct sim_conversation_config talk_of(const struct simulation *simulation,
+                                              const struct scenario_run *run) {
     const struct scenario_transfer *transfer = &simulation->transfer;
     const struct scenario_messages *messages = &transfer->messages;
-    struct sim_conversation_config talk = {.client = simulation->network.hosts[run->command.host],
-                                           .server = simulation->network.hosts[transfer->server],
-                                           .remote = {.port = PORT},
-                                           .plain_client = transfer->plain,
-                                           .streams = {{.bytes = transfer->bytes[SCENARIO_UP]},
-                                                       {.bytes = transfer->bytes[SCENARIO_DOWN]}}};
+    struct sim_conversation_config talk = {
+        .client = simulation->network.hosts[run->command.host],
+        .server = simulation->network.hosts[transfer->server],
+        .remote = {.port = PORT},
+        .plain_client = transfer->plain,
+        .streams = {{.bytes = transfer->bytes[SCENARIO_UP]}, {.bytes = transfer->bytes[SCENARIO_DOWN]}}};
     talk.remote.address.family = (uint8_t)transfer->address.family;
     memcpy(talk.remote.address.bytes, transfer->address.bytes, sizeof(talk.remote.address.bytes));
     if (messages->rate <= 0) return talk;
-    struct sim_stream_config stream = {
-        .bytes = (uint64_t)(messages->rate * messages->seconds) * messages->bytes,
-        .message_bytes = messages->bytes,
-        .interval_ns = (braid_time)(1e9 / messages->rate)};
+    struct sim_stream_config stream = {.bytes =
+                                           (uint64_t)(messages->rate * messages->seconds) * messages->bytes,
+                                       .message_bytes = messages->bytes,
+                                       .interval_ns = (braid_time)(1e9 / messages->rate)};
     talk.no_delay = true;
     talk.streams[SIM_UP] = talk.streams[SIM_DOWN] = stream;
     talk.streams[SIM_DOWN].echo = true;
@@ -225,10 +234,13 @@ static json_t *make_run(const struct request *request, const struct scenario_run
                                         .world = {.seed = request->seed}};
     json_t *result = NULL;
     const char *host = request->scenario->hosts[run->command.host].name;
-    if (sim_capture_open(&simulation->capture, request->trace_path, request->pcap_path, host, &config.world)) {
+    if (sim_capture_open(&simulation->capture, request->trace_path, request->pcap_path, host,
+                         &config.world)) {
         if (sim_network_init(&simulation->network, &config)) {
-            simulation->measurement = (struct sim_measurement){
-                .run = run, .transfer = &simulation->transfer, .network = &simulation->network, .seed = request->seed};
+            simulation->measurement = (struct sim_measurement){.run = run,
+                                                               .transfer = &simulation->transfer,
+                                                               .network = &simulation->network,
+                                                               .seed = request->seed};
             simulate(simulation, run, plays);
             result = sim_measure_result(&simulation->measurement);
             sim_measure_end(&simulation->measurement);
@@ -268,7 +280,8 @@ static void print_more(const json_t *results, const json_t *runs) {
     size_t index;
     json_t *name;
     json_array_foreach(runs, index, name) {
-        const json_t *run = json_object_get(results, json_string_value(name)), *sim = json_object_get(run, "sim");
+        const json_t *run = json_object_get(results, json_string_value(name)),
+                     *sim = json_object_get(run, "sim");
         const json_t *up = json_object_get(run, "upload_goodput_mbps");
         printf("%s\n", json_string_value(name));
         print_paths(run);
@@ -284,12 +297,13 @@ static void print_more(const json_t *results, const json_t *runs) {
 }
 
 static void say_left_out(const struct request *request, const struct scenario_run *run, const char *reason) {
-    fprintf(stderr, "%s:%u: run %s is left out: %s\n", request->scenario->file, run->place.line, run->name, reason);
+    fprintf(stderr, "%s:%u: run %s is left out: %s\n", request->scenario->file, run->place.line, run->name,
+            reason);
 }
 
 /* Adds the run to the results. Returns an exit status; `left_out`: it cannot be simulated. */
-static int add_run(const struct request *request, const struct scenario_run *run, json_t *results, json_t *names,
-                   bool *left_out) {
+static int add_run(const struct request *request, const struct scenario_run *run, json_t *results,
+                   json_t *names, bool *left_out) {
     struct scenario_transfer transfer;
     const char *reason;
     *left_out = false;
@@ -338,7 +352,8 @@ static size_t count_runs(const struct request *request) {
 static int make_runs(const struct request *request) {
     const struct scenario *scenario = request->scenario;
     json_t *results = json_object(), *names = json_array();
-    json_t *lab = json_pack("{s:s, s:s, s:o}", "title", scenario->title, "scenario", scenario->file, "runs", names);
+    json_t *lab =
+        json_pack("{s:s, s:s, s:o}", "title", scenario->title, "scenario", scenario->file, "runs", names);
     int worst = 0;
     note_hosts(request);
     for (size_t i = 0; i < scenario->run_count && worst < BAD_USE; i++) {
@@ -362,7 +377,8 @@ static int perform(struct request *request) {
         if (scenario_find_run(request->scenario, request->runs[i]) < 0)
             return bad_use("the scenario has no run \"%s\"", request->runs[i]);
     if ((request->trace_path != NULL || request->pcap_path != NULL) && count_runs(request) > 1)
-        return bad_use("a trace or a capture is of one run: which one of %s? (--run NAME)", request->scenario->file);
+        return bad_use("a trace or a capture is of one run: which one of %s? (--run NAME)",
+                       request->scenario->file);
     return make_runs(request);
 }
 

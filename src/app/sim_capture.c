@@ -17,11 +17,13 @@ static void on_event(void *context, const char *host, braid_time now, const char
 
 static uint32_t number_of(struct sim_capture *capture, struct sim_host *host, int interface) {
     unsigned i = 0;
-    while (i < capture->interface_count && capture->interfaces[i].interface != interface) i++;
+    while (i < capture->interface_count && capture->interfaces[i].interface != interface)
+        i++;
     ENSURE(i < SIM_INTERFACES_MAX);
     if (i < capture->interface_count) return capture->interfaces[i].number;
     capture->interfaces[i].interface = interface;
-    capture->interfaces[i].number = pcapng_file_add_interface(capture->packets, sim_host_interface_name(host, interface));
+    capture->interfaces[i].number =
+        pcapng_file_add_interface(capture->packets, sim_host_interface_name(host, interface));
     capture->interface_count++;
     return capture->interfaces[i].number;
 }
@@ -39,7 +41,9 @@ static void on_packet(void *context, enum sim_moment moment, struct sim_host *ho
 }
 
 /* The world's clock counts from 1970. */
-static uint64_t virtual_unix_ns(void *context) { return ((const struct sim_capture *)context)->now; }
+static uint64_t virtual_unix_ns(void *context) {
+    return ((const struct sim_capture *)context)->now;
+}
 
 static bool good(const char *path, int error) {
     if (error == 0) return true;
@@ -47,8 +51,8 @@ static bool good(const char *path, int error) {
     return false;
 }
 
-bool sim_capture_open(struct sim_capture *capture, const char *trace_path, const char *pcap_path, const char *host,
-                      struct sim_world_config *config) {
+bool sim_capture_open(struct sim_capture *capture, const char *trace_path, const char *pcap_path,
+                      const char *host, struct sim_world_config *config) {
     *capture = (struct sim_capture){.host = host};
     if (trace_path != NULL) {
         if (!good(trace_path, trace_json_create(trace_path, 0, 0, &capture->trace))) return false;

@@ -18,10 +18,10 @@ struct sim_capture {
     unsigned interface_count;
 };
 
-/* Opens the files whose paths are not NULL, and has `config` write to them: events of all hosts, packets as `host` sends
- * and gets them. False after having said why not. The capture must outlive the world. */
-bool sim_capture_open(struct sim_capture *capture, const char *trace_path, const char *pcap_path, const char *host,
-                      struct sim_world_config *config);
+/* Opens the files whose paths are not NULL, and has `config` write to them: events of all hosts, packets as
+ * `host` sends and gets them. False after having said why not. The capture must outlive the world. */
+bool sim_capture_open(struct sim_capture *capture, const char *trace_path, const char *pcap_path,
+                      const char *host, struct sim_world_config *config);
 /* False after having said that something could not be written. */
 bool sim_capture_close(struct sim_capture *capture);
 

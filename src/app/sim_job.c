@@ -26,7 +26,8 @@ static bool split(struct words *words, struct arena *arena, const char *command)
     words->text = arena_array(arena, strlen(copy) + 1, 1);
     memcpy(words->text, copy, strlen(copy));
     if (strpbrk(command, "'\"\\|&;<>()`*?") != NULL) return false;
-    for (char *word = strtok_r(words->text, " \t\n", &end); word != NULL; word = strtok_r(NULL, " \t\n", &end)) {
+    for (char *word = strtok_r(words->text, " \t\n", &end); word != NULL;
+         word = strtok_r(NULL, " \t\n", &end)) {
         if (words->count == WORDS_MAX) return false;
         words->list[words->count++] = word;
     }
@@ -38,7 +39,9 @@ static bool is_braid(const char *word) {
     return word != NULL && (strcmp(word, "${BRAID}") == 0 || strcmp(word, "$BRAID") == 0);
 }
 
-static bool is_word(const char *word, const char *wanted) { return word != NULL && strcmp(word, wanted) == 0; }
+static bool is_word(const char *word, const char *wanted) {
+    return word != NULL && strcmp(word, wanted) == 0;
+}
 
 /* ---- what they say ---- */
 
@@ -54,12 +57,13 @@ static bool take_run(struct scenario_transfer *out, struct arena *arena, const s
 }
 
 static bool say(const struct scenario_run *run, const char *what, const char *name) {
-    fprintf(stderr, "%s:%u: run %s: %s%s\n", run->command.place.file, run->command.place.line, run->name, what, name);
+    fprintf(stderr, "%s:%u: run %s: %s%s\n", run->command.place.file, run->command.place.line, run->name,
+            what, name);
     return false;
 }
 
-static bool take_probe(const struct scenario *scenario, const struct scenario_run *run, struct scenario_transfer *out,
-                       const char *kind, const struct probe_options *options) {
+static bool take_probe(const struct scenario *scenario, const struct scenario_run *run,
+                       struct scenario_transfer *out, const char *kind, const struct probe_options *options) {
     if (!scenario_find_server(scenario, options->host, &out->server, &out->address))
         return say(run, "no host is, or has the address, ", options->host);
     if (strcmp(kind, "messages") == 0)
@@ -76,7 +80,8 @@ static enum sim_job_verdict read_command(const struct scenario *scenario, const 
     struct run_options options;
     struct probe_options probe;
     *kind = NULL;
-    if (run->command.command == NULL || !split(&words, scenario->arena, run->command.command)) return SIM_JOB_NOT_OURS;
+    if (run->command.command == NULL || !split(&words, scenario->arena, run->command.command))
+        return SIM_JOB_NOT_OURS;
     int first = is_word(words.list[0], "exec") ? 1 : 0;
     if (!is_braid(words.list[first]) || !is_word(words.list[first + 1], "run")) return SIM_JOB_NOT_OURS;
     first++;
@@ -84,7 +89,8 @@ static enum sim_job_verdict read_command(const struct scenario *scenario, const 
     if (options.help || !take_run(out, scenario->arena, &options)) return SIM_JOB_NOT_OURS;
     char **inner = options.command;
     int count = 0;
-    while (inner[count] != NULL) count++;
+    while (inner[count] != NULL)
+        count++;
     if (!is_braid(inner[0]) || !is_word(inner[1], "probe")) return SIM_JOB_READY;
     const char *wanted = probe_read_call(count - 1, inner + 1, &probe);
     if (wanted == NULL) return SIM_JOB_BAD;

@@ -10,8 +10,8 @@ enum sim_job_verdict {
     SIM_JOB_BAD,      /* what is wrong was said */
 };
 
-/* From the run's `transfer`, or else from its command where that is `braid run ... -- braid probe bulk|messages ...`.
- * `reason`: why it is not ours. */
+/* From the run's `transfer`, or else from its command where that is `braid run ... -- braid probe
+ * bulk|messages ...`. `reason`: why it is not ours. */
 enum sim_job_verdict sim_job_of(const struct scenario *scenario, const struct scenario_run *run,
                                 struct scenario_transfer *out, const char **reason);
 

@@ -32,14 +32,17 @@ static void note(struct sim_measurement *m, struct sim_samples *samples, uint64_
     samples->last = counter;
 }
 
-static size_t link_count(const struct sim_measurement *m) { return m->network->scenario->link_count; }
+static size_t link_count(const struct sim_measurement *m) {
+    return m->network->scenario->link_count;
+}
 
 static void make_room(struct sim_measurement *m) {
     if (m->sample_count < m->sample_capacity) return;
     m->sample_capacity = 2 * m->sample_capacity + 256;
     grow(m, &m->stream);
     for (size_t i = 0; i < link_count(m); i++)
-        for (unsigned way = 0; way < 2; way++) grow(m, &m->paths[i][way]);
+        for (unsigned way = 0; way < 2; way++)
+            grow(m, &m->paths[i][way]);
 }
 
 static void sample(struct sim_timer *timer, braid_time now) {
@@ -49,7 +52,8 @@ static void sample(struct sim_timer *timer, braid_time now) {
     for (unsigned i = 0; i < link_count(m); i++) {
         uint64_t bytes[2];
         sim_network_carried(m->network, i, bytes);
-        for (unsigned way = 0; way < 2; way++) note(m, &m->paths[i][way], bytes[way]);
+        for (unsigned way = 0; way < 2; way++)
+            note(m, &m->paths[i][way], bytes[way]);
     }
     m->sample_count++;
     sim_timer_set(m->network->world, timer, now + SIM_SAMPLE_NS);
@@ -64,14 +68,21 @@ void sim_measure_start(struct sim_measurement *m) {
 void sim_measure_end(struct sim_measurement *m) {
     free(m->stream.values);
     for (size_t i = 0; i < SIM_LINKS_MAX; i++)
-        for (unsigned way = 0; way < 2; way++) free(m->paths[i][way].values);
+        for (unsigned way = 0; way < 2; way++)
+            free(m->paths[i][way].values);
 }
 
 /* ---- JSON ---- */
 
-static double milliseconds(braid_time ns) { return (double)(ns / 10000) / 100; }
-static double seconds(braid_time ns) { return (double)(ns / 10000) / 100000; }
-static json_t *rounded(double value, double step) { return json_real((double)(int64_t)(value / step + 0.5) * step); }
+static double milliseconds(braid_time ns) {
+    return (double)(ns / 10000) / 100;
+}
+static double seconds(braid_time ns) {
+    return (double)(ns / 10000) / 100000;
+}
+static json_t *rounded(double value, double step) {
+    return json_real((double)(int64_t)(value / step + 0.5) * step);
+}
 
 static void set_integer(json_t *object, const char *key, uint64_t value) {
     json_object_set_new(object, key, json_integer((json_int_t)value));
@@ -92,9 +103,9 @@ static json_t *paths_json(const struct sim_measurement *m) {
         uint64_t bytes[2];
         if (!link->path) continue;
         sim_network_carried(m->network, i, bytes);
-        json_t *path = json_pack("{s:s, s:s, s:s}", "name", link->name, "from",
-                                 scenario->hosts[link->ends[0].host].name, "to",
-                                 scenario->hosts[link->ends[1].host].name);
+        json_t *path =
+            json_pack("{s:s, s:s, s:s}", "name", link->name, "from", scenario->hosts[link->ends[0].host].name,
+                      "to", scenario->hosts[link->ends[1].host].name);
         set_integer(path, "up_total_bytes", bytes[SCENARIO_UP]);
         json_object_set_new(path, "up_bytes", series(m, &m->paths[i][SCENARIO_UP]));
         set_integer(path, "down_total_bytes", bytes[SCENARIO_DOWN]);
@@ -153,8 +164,8 @@ static json_t *event_json(const struct sim_measurement *m, size_t number, json_t
     json_object_set_new(silences, event->name, silence > 0 ? json_real(milliseconds(silence)) : json_null());
     if (m->transfer->messages.rate > 0)
         json_object_set_new(object, "worst_message_ms",
-                            json_real(milliseconds(sim_conversation_message_ns(m->talk, SIM_DOWN, window.from,
-                                                                               window.to, 1))));
+                            json_real(milliseconds(
+                                sim_conversation_message_ns(m->talk, SIM_DOWN, window.from, window.to, 1))));
     return object;
 }
 
@@ -202,7 +213,8 @@ static void add_transfer(const struct sim_measurement *m, json_t *result) {
     if (measured(m) == SIM_DOWN && m->transfer->bytes[SCENARIO_UP] != 0)
         json_object_set_new(result, "upload_goodput_mbps", goodput(m, SIM_UP));
     if (stream.first_at != 0)
-        json_object_set_new(result, "first_byte_ms", json_real(milliseconds(stream.first_at - m->started_ns)));
+        json_object_set_new(result, "first_byte_ms",
+                            json_real(milliseconds(stream.first_at - m->started_ns)));
 }
 
 static json_t *sim_json(const struct sim_measurement *m) {
@@ -233,8 +245,9 @@ json_t *sim_measure_result(const struct sim_measurement *m) {
     json_object_set_new(result, "exit_status", json_integer(status));
     json_object_set_new(result, "timed_out", json_boolean(!m->finished));
     if (fault != NULL) json_object_set_new(result, "fault", json_string(fault));
-    json_object_set_new(result, "as_expected",
-                        json_boolean(fault == NULL && (!m->run->expects_exit || m->run->expected_exit == status)));
+    json_object_set_new(
+        result, "as_expected",
+        json_boolean(fault == NULL && (!m->run->expects_exit || m->run->expected_exit == status)));
     set_integer(result, "sample_ms", SIM_SAMPLE_NS / BRAID_NS_PER_MS);
     if (m->transfer->messages.rate <= 0) json_object_set_new(result, "stream_bytes", series(m, &m->stream));
     json_object_set_new(result, "paths", paths_json(m));

@@ -1,5 +1,5 @@
-/* What is measured of a run in virtual time: the same that the lab measures (lab_measure.h), and said in the same words,
- * so that `braid report` shows either. */
+/* What is measured of a run in virtual time: the same that the lab measures (lab_measure.h), and said in the
+ * same words, so that `braid report` shows either. */
 #ifndef APP_SIM_MEASURE_H
 #define APP_SIM_MEASURE_H
 

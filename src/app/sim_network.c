@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <base/ensure.h>
+#include "scenario_box.h"
 
 /* A bare wire takes a little time too, so that nothing happens infinitely often at one moment. */
 static const struct link_model_config direct_wire = {
@@ -19,7 +20,8 @@ static bool say(struct scenario_place place, const char *what, const char *name)
 static unsigned interfaces_of(const struct scenario *scenario, unsigned host) {
     unsigned count = 0;
     for (size_t i = 0; i < scenario->link_count; i++)
-        for (unsigned e = 0; e < 2; e++) count += scenario->links[i].ends[e].host == host;
+        for (unsigned e = 0; e < 2; e++)
+            count += scenario->links[i].ends[e].host == host;
     return count;
 }
 
@@ -40,7 +42,8 @@ static bool check(const struct sim_network_config *config) {
     }
     for (unsigned i = 0; i < 2; i++)
         if (scenario->hosts[ends[i]].forwarding)
-            return say(config->transfer->place, "in virtual time a host that forwards has no connections of its own",
+            return say(config->transfer->place,
+                       "in virtual time a host that forwards has no connections of its own",
                        scenario->hosts[ends[i]].name);
     if (ends[0] == ends[1])
         return say(config->transfer->place, "this host is its own server", scenario->hosts[ends[0]].name);
@@ -85,16 +88,19 @@ static size_t ends_of(const struct scenario *scenario, unsigned host, const stru
     return count;
 }
 
-static bool has_gateway(const struct scenario_end *end) { return end->gateway_count > 0; }
+static bool has_gateway(const struct scenario_end *end) {
+    return end->gateway_count > 0;
+}
 
 /* The interfaces braid uses on a host, in order of preference; others follow them, as none. */
-static size_t uplinks_first(const struct sim_network_config *config, unsigned host, const struct scenario_end **ends,
-                            size_t count, bool *backup) {
+static size_t uplinks_first(const struct sim_network_config *config, unsigned host,
+                            const struct scenario_end **ends, size_t count, bool *backup) {
     const struct scenario_transfer *transfer = config->transfer;
     size_t used = 0;
     if (host != config->run->command.host) return count;
     if (transfer->uplink_count == 0) {
-        while (used < count && has_gateway(ends[used])) used++;
+        while (used < count && has_gateway(ends[used]))
+            used++;
         used = used != 0 ? used : count;
     }
     for (size_t u = 0; u < transfer->uplink_count; u++) {
@@ -109,7 +115,8 @@ static size_t uplinks_first(const struct sim_network_config *config, unsigned ho
     }
     /* As braid run decides: with the policy handover all but the first one stand by. */
     bool have_first = false, all_backup = true;
-    for (size_t i = 0; i < used; i++) all_backup = all_backup && backup[i];
+    for (size_t i = 0; i < used; i++)
+        all_backup = all_backup && backup[i];
     for (size_t i = 0; i < used && !transfer->aggregate; i++) {
         bool may_be_first = all_backup ? i == 0 : !backup[i];
         backup[i] = have_first || !may_be_first;
@@ -131,18 +138,21 @@ struct place {
 };
 static struct place place_of(const struct scenario *scenario, const struct scenario_end *end) {
     unsigned i = 0;
-    while (&scenario->links[i / 2].ends[i % 2] != end) i++;
+    while (&scenario->links[i / 2].ends[i % 2] != end)
+        i++;
     return (struct place){i / 2, i % 2};
 }
 
-static void add_interfaces(struct sim_network *network, const struct sim_network_config *config, unsigned host) {
+static void add_interfaces(struct sim_network *network, const struct sim_network_config *config,
+                           unsigned host) {
     const struct scenario *scenario = config->scenario;
     const struct scenario_end *ends[2 * SIM_LINKS_MAX];
     bool backup[2 * SIM_LINKS_MAX] = {false};
     size_t count = ends_of(scenario, host, ends), used = uplinks_first(config, host, ends, count, backup);
     for (size_t i = 0; i < count; i++) {
         struct place place = place_of(scenario, ends[i]);
-        struct sim_interface_config interface = {.name = ends[i]->interface, .mtu_bytes = scenario->links[place.link].mtu};
+        struct sim_interface_config interface = {.name = ends[i]->interface,
+                                                 .mtu_bytes = scenario->links[place.link].mtu};
         int number = sim_host_interface_add(network->hosts[host], &interface);
         network->links[place.link].interfaces[place.side] = number;
         for (size_t k = 0; i < used && k < ends[i]->address_count; k++) {
@@ -169,9 +179,70 @@ static void add_hosts(struct sim_network *network, const struct sim_network_conf
 
 /* ---- links ---- */
 
-static struct link_model_config model_of(const struct scenario_shape *shape) {
-    return (struct link_model_config){shape->rate_bps, shape->delay_ns, shape->queue_bytes, shape->queue_ns,
-                                      shape->loss};
+static struct link_model_config model_of(const struct sim_network *network,
+                                         const struct scenario_shape *shape) {
+    return scenario_shape_model(shape, network->began_ns);
+}
+
+/* From the beginning, or by an event. */
+static bool is_noisy(const struct sim_network *network, unsigned link) {
+    const struct scenario_timeline *timeline = &network->run->timeline;
+    const struct scenario_shape *shape = network->scenario->links[link].shape;
+    bool noisy = !sim_noise_is_none(&shape[0].noise) || !sim_noise_is_none(&shape[1].noise);
+    for (size_t i = 0; i < timeline->count && !noisy; i++) {
+        const struct scenario_event *event = &timeline->events[i];
+        noisy = event->action == SCENARIO_LINK_SHAPE && event->link == link &&
+                ((event->shape_bits[0] | event->shape_bits[1]) & SCENARIO_NOISE) != 0;
+    }
+    return noisy;
+}
+
+/* Noise befalls what has left the wire: one box of it at either end. */
+static void append_noise(struct sim_network *network, struct sim_network_link *link,
+                         enum sim_direction direction) {
+    static const struct sim_noise_config none;
+    const struct sim_noise_config *own =
+        &link->shape[direction == SIM_UP ? SCENARIO_UP : SCENARIO_DOWN].noise;
+    link->noise[direction] = sim_noise_each_way(network->world, direction == SIM_UP ? own : &none,
+                                                direction == SIM_DOWN ? own : &none);
+    sim_link_append(link->link, link->noise[direction]);
+}
+
+static void append_wire(struct sim_network *network, struct sim_network_link *link) {
+    struct link_model_config up = model_of(network, &link->shape[SCENARIO_UP]),
+                             down = model_of(network, &link->shape[SCENARIO_DOWN]);
+    link->wire = link->config->direct ? sim_wire(network->world, &direct_wire, &direct_wire)
+                                      : sim_wire(network->world, &up, &down);
+    sim_wire_set_overhead(link->wire, SIM_FRAME_OVERHEAD);
+    sim_link_append(link->link, link->wire);
+}
+
+static struct ip_address address_of(const struct scenario_end *end, enum ip_family family) {
+    for (size_t i = 0; i < end->address_count; i++)
+        if (end->addresses[i].address.family == family) return end->addresses[i].address;
+    return (struct ip_address){.family = IP_NONE};
+}
+
+/* The hop in the middle speaks for the end that a packet was going to. */
+static void append_path_mtu(struct sim_network *network, struct sim_network_link *link) {
+    static const struct ip_address nobody = {.family = IP_NONE};
+    const struct scenario_link *config = link->config;
+    if (config->path_mtu == 0) return;
+    struct sim_box *box = sim_mtu(network->world, config->path_mtu, &nobody);
+    for (unsigned e = 0; e < 2 && !config->path_mtu_silent; e++) {
+        struct ip_address v4 = address_of(&config->ends[e], IP_V4), v6 = address_of(&config->ends[e], IP_V6);
+        sim_mtu_answer_from(box, e == 1 ? SIM_UP : SIM_DOWN, &v4);
+        sim_mtu_answer_from(box, e == 1 ? SIM_UP : SIM_DOWN, &v6);
+    }
+    sim_link_append(link->link, box);
+}
+
+static void append_boxes(struct sim_network *network, struct sim_network_link *link) {
+    for (size_t i = 0; i < link->config->box_count; i++) {
+        const struct scenario_box *box = &link->config->boxes[i];
+        link->boxes[i] = box->kind->create(network->world, box->config);
+        sim_link_append(link->link, link->boxes[i]);
+    }
 }
 
 static void add_links(struct sim_network *network) {
@@ -184,11 +255,12 @@ static void add_links(struct sim_network *network) {
         for (unsigned e = 0; e < 2; e++)
             ends[e] = (struct sim_link_end){network->hosts[link->config->ends[e].host], link->interfaces[e]};
         link->link = sim_link_add(network->world, link->config->name, ends[0], ends[1]);
-        struct link_model_config up = model_of(&link->shape[SCENARIO_UP]), down = model_of(&link->shape[SCENARIO_DOWN]);
-        link->wire = link->config->direct ? sim_wire(network->world, &direct_wire, &direct_wire)
-                                          : sim_wire(network->world, &up, &down);
-        sim_wire_set_overhead(link->wire, SIM_FRAME_OVERHEAD);
-        sim_link_append(link->link, link->wire);
+        bool noisy = is_noisy(network, i);
+        if (noisy) append_noise(network, link, SIM_DOWN);
+        append_wire(network, link);
+        if (noisy) append_noise(network, link, SIM_UP);
+        append_path_mtu(network, link);
+        append_boxes(network, link);
     }
 }
 
@@ -196,13 +268,15 @@ static void add_links(struct sim_network *network) {
 
 static bool prefix_holds(const struct scenario_prefix *prefix, const struct ip_address *address) {
     unsigned whole = prefix->length / 8, rest = prefix->length % 8;
-    if (prefix->address.family != address->family || memcmp(prefix->address.bytes, address->bytes, whole) != 0)
+    if (prefix->address.family != address->family ||
+        memcmp(prefix->address.bytes, address->bytes, whole) != 0)
         return false;
     return rest == 0 || ((prefix->address.bytes[whole] ^ address->bytes[whole]) >> (8 - rest)) == 0;
 }
 
 /* The link at a host by which `via` is reached, or that of the interface. */
-static struct sim_link *link_for(struct sim_network *network, unsigned host, const struct scenario_route *route) {
+static struct sim_link *link_for(struct sim_network *network, unsigned host,
+                                 const struct scenario_route *route) {
     for (unsigned i = 0; i < 2 * network->scenario->link_count; i++) {
         const struct scenario_end *end = &network->scenario->links[i / 2].ends[i % 2];
         if (end->host != host) continue;
@@ -233,7 +307,8 @@ static void add_end_routes(struct sim_network *network, unsigned host) {
     for (size_t i = 0; i < count; i++) {
         struct sim_link *to = network->links[place_of(network->scenario, ends[i]).link].link;
         for (size_t k = 0; k < ends[i]->address_count; k++)
-            sim_host_route_add(network->hosts[host], &ends[i]->addresses[k].address, ends[i]->addresses[k].length, to);
+            sim_host_route_add(network->hosts[host], &ends[i]->addresses[k].address,
+                               ends[i]->addresses[k].length, to);
         for (size_t k = 0; k < ends[i]->gateway_count; k++) {
             struct ip_address any = {.family = ends[i]->gateways[k].family};
             sim_host_route_add(network->hosts[host], &any, 0, to);
@@ -252,11 +327,12 @@ static bool add_routes(struct sim_network *network) {
 /* ---- life ---- */
 
 bool sim_network_init(struct sim_network *network, const struct sim_network_config *config) {
-    *network = (struct sim_network){.scenario = config->scenario};
+    *network = (struct sim_network){.scenario = config->scenario, .run = config->run};
     if (!check(config) || !check_uplinks(config)) return false;
     network->hosts = calloc(config->scenario->host_count, sizeof(struct sim_host *));
     ENSURE(network->hosts != NULL);
     network->world = sim_world_create(&config->world);
+    network->began_ns = sim_world_now(network->world);
     add_hosts(network, config);
     add_links(network);
     if (add_routes(network)) return true;
@@ -273,21 +349,36 @@ void sim_network_deinit(struct sim_network *network) {
 
 /* ---- events ---- */
 
-static void set_states(struct sim_network_link *link, enum link_model_state state) {
-    sim_wire_set_state(link->wire, SIM_UP, state);
-    sim_wire_set_state(link->wire, SIM_DOWN, state);
+static void set_states(struct sim_network_link *link, unsigned directions, enum link_model_state state) {
+    if (directions & 1) sim_wire_set_state(link->wire, SIM_UP, state);
+    if (directions & 2) sim_wire_set_state(link->wire, SIM_DOWN, state);
 }
 
 static void set_interface(struct sim_network *network, struct sim_network_link *link, bool up) {
     sim_host_interface_set(network->hosts[link->config->ends[0].host], link->interfaces[0], up);
 }
 
-static void reshape(struct sim_network_link *link, const struct scenario_event *event) {
+static void reshape(struct sim_network *network, struct sim_network_link *link,
+                    const struct scenario_event *event) {
     for (unsigned way = 0; way < 2; way++) {
+        enum sim_direction direction = way == SCENARIO_UP ? SIM_UP : SIM_DOWN;
         scenario_shape_change(&link->shape[way], &event->shape[way], event->shape_bits[way]);
-        struct link_model_config model = model_of(&link->shape[way]);
-        sim_wire_configure(link->wire, way == SCENARIO_UP ? SIM_UP : SIM_DOWN, &model);
+        struct link_model_config model = model_of(network, &link->shape[way]);
+        sim_wire_configure(link->wire, direction, &model);
+        if (link->noise[direction] != NULL)
+            sim_noise_configure_way(link->noise[direction], direction, &link->shape[way].noise);
     }
+}
+
+static void renumber(struct sim_network *network, struct sim_network_link *link,
+                     const struct scenario_event *event) {
+    struct braid_address address = public_address(&event->address.address);
+    sim_host_address_replace(network->hosts[link->config->ends[0].host], link->interfaces[0], &address);
+}
+
+static void forget(struct sim_network_link *link) {
+    for (size_t i = 0; i < link->config->box_count; i++)
+        if (link->config->boxes[i].kind->forget != NULL) link->config->boxes[i].kind->forget(link->boxes[i]);
 }
 
 void sim_network_apply(struct sim_network *network, const struct scenario_event *event) {
@@ -298,14 +389,20 @@ void sim_network_apply(struct sim_network *network, const struct scenario_event 
         set_interface(network, link, false);
         break;
     case SCENARIO_LINK_UP:
-        set_states(link, LINK_MODEL_UP);
+        set_states(link, 3, LINK_MODEL_UP);
         set_interface(network, link, true);
         break;
     case SCENARIO_LINK_BLACKHOLE:
-        set_states(link, LINK_MODEL_BLACKHOLE);
+        set_states(link, event->directions, LINK_MODEL_BLACKHOLE);
         break;
     case SCENARIO_LINK_SHAPE:
-        reshape(link, event);
+        reshape(network, link, event);
+        break;
+    case SCENARIO_LINK_RENUMBER:
+        renumber(network, link, event);
+        break;
+    case SCENARIO_LINK_FORGET:
+        forget(link);
         break;
     case SCENARIO_EXEC:
         break;

@@ -15,13 +15,17 @@ struct sim_network_link {
     const struct scenario_link *config;
     struct sim_link *link;
     struct sim_box *wire;
+    struct sim_box *noise[2]; /* what befalls packets behind the wire, by direction; NULL: nothing ever */
+    struct sim_box *boxes[SIM_BOXES_MAX];
     struct scenario_shape shape[2]; /* as events have changed it */
     int interfaces[2];
 };
 
 struct sim_network {
     const struct scenario *scenario;
+    const struct scenario_run *run;
     struct sim_world *world;
+    braid_time began_ns;
     struct sim_host **hosts; /* as the scenario's */
     struct sim_network_link links[SIM_LINKS_MAX];
 };

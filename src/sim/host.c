@@ -161,6 +161,20 @@ void sim_host_address_remove(struct sim_host *host, int number, const struct bra
     sim_host_touch(host);
 }
 
+void sim_host_address_replace(struct sim_host *host, int number, const struct braid_address *address) {
+    struct sim_interface *interface = &host->interfaces[number];
+    bool any = false, backup = false, announce = false;
+    for (unsigned i = 0; i < SIM_ADDRESSES_MAX; i++) {
+        if (!interface->addresses[i].used || interface->addresses[i].address.family != address->family) continue;
+        struct braid_address old = interface->addresses[i].address;
+        if (!any) backup = interface->addresses[i].backup;
+        if (!any) announce = interface->addresses[i].announce;
+        any = true;
+        sim_host_address_remove(host, number, &old);
+    }
+    if (any) sim_host_address_add(host, number, address, backup, announce);
+}
+
 void sim_host_interface_set(struct sim_host *host, int number, bool up) {
     struct sim_interface *interface = &host->interfaces[number];
     if (interface->up == up) return;

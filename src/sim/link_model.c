@@ -29,11 +29,24 @@ const char *link_fate_name(enum link_fate fate) {
     return "unknown";
 }
 
+static braid_time period_ns(const struct link_trace *trace) {
+    return trace->at_ms[trace->count - 1] * BRAID_NS_PER_MS;
+}
+
+/* Of a trace: all in all. */
+static uint64_t mean_rate_bps(const struct link_model_config *config) {
+    if (config->trace == NULL) return config->rate_bps;
+    uint64_t bits = (uint64_t)config->trace->count * config->trace->bytes * 8;
+    return (uint64_t)((__uint128_t)bits * BRAID_NS_PER_S / period_ns(config->trace));
+}
+
 static void set_config(struct link_model *model, const struct link_model_config *config) {
+    if (model->config.trace != config->trace) model->opportunity = model->opportunity_bytes = 0;
     model->config = *config;
     uint64_t limit = config->queue_bytes != 0 ? config->queue_bytes : UINT64_MAX;
-    if (config->queue_ns != 0 && config->rate_bps != 0) {
-        uint64_t bytes = (uint64_t)((__uint128_t)config->queue_ns * config->rate_bps / (8 * BRAID_NS_PER_S));
+    uint64_t rate_bps = mean_rate_bps(config);
+    if (config->queue_ns != 0 && rate_bps != 0) {
+        uint64_t bytes = (uint64_t)((__uint128_t)config->queue_ns * rate_bps / (8 * BRAID_NS_PER_S));
         if (bytes < limit) limit = bytes;
     }
     model->queue_limit_bytes = limit;
@@ -86,8 +99,53 @@ static bool grow(struct link_model *model) {
 /* ---- time ---- */
 
 static braid_time sending_time_ns(const struct link_model *model, uint64_t bytes) {
-    if (model->config.rate_bps == 0) return 0;
-    return (braid_time)((__uint128_t)bytes * 8 * BRAID_NS_PER_S / model->config.rate_bps);
+    uint64_t rate_bps = mean_rate_bps(&model->config);
+    if (rate_bps == 0) return 0;
+    return (braid_time)((__uint128_t)bytes * 8 * BRAID_NS_PER_S / rate_bps);
+}
+
+static braid_time opportunity_ns(const struct link_model *model, uint64_t number) {
+    const struct link_trace *trace = model->config.trace;
+    return model->config.trace_begins_ns + number / trace->count * period_ns(trace) +
+           trace->at_ms[number % trace->count] * BRAID_NS_PER_MS;
+}
+
+/* The first one that is not before `from`. */
+static uint64_t opportunity_after(const struct link_model *model, braid_time from) {
+    const struct link_trace *trace = model->config.trace;
+    braid_time since = from > model->config.trace_begins_ns ? from - model->config.trace_begins_ns : 0;
+    braid_time rest = since % period_ns(trace);
+    uint32_t low = 0, high = trace->count - 1;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (trace->at_ms[middle] * BRAID_NS_PER_MS < rest) low = middle + 1;
+        else high = middle;
+    }
+    uint64_t number = since / period_ns(trace) * trace->count + low;
+    while (number > 0 && opportunity_ns(model, number - 1) >= from) number--; /* the end of the last round */
+    return number;
+}
+
+/* When the last bit leaves of a packet whose first may leave at `from`. Takes what it needs of the trace. */
+static braid_time sent_time_ns(struct link_model *model, uint64_t bytes, braid_time from) {
+    const struct link_trace *trace = model->config.trace;
+    if (trace == NULL) return from + sending_time_ns(model, bytes);
+    if (model->opportunity_bytes == 0 || opportunity_ns(model, model->opportunity) < from) {
+        model->opportunity = opportunity_after(model, from);
+        model->opportunity_bytes = trace->bytes;
+    }
+    while (bytes > model->opportunity_bytes) {
+        bytes -= model->opportunity_bytes;
+        model->opportunity++;
+        model->opportunity_bytes = trace->bytes;
+    }
+    braid_time at = opportunity_ns(model, model->opportunity);
+    model->opportunity_bytes -= (uint32_t)bytes;
+    if (model->opportunity_bytes == 0) {
+        model->opportunity++;
+        model->opportunity_bytes = trace->bytes;
+    }
+    return at > from ? at : from;
 }
 
 static braid_time arrival_of(const struct link_model *model, braid_time sent_at_ns) {
@@ -103,7 +161,8 @@ static void advance(struct link_model *model, braid_time now) {
         model->queued_bytes -= record->bytes;
         model->queued--;
         model->on_wire++;
-        if (model->queued > 0) model->sent_at_ns += sending_time_ns(model, first_queued(model)->bytes);
+        if (model->queued > 0)
+            model->sent_at_ns = sent_time_ns(model, first_queued(model)->bytes, model->sent_at_ns);
     }
 }
 
@@ -141,7 +200,7 @@ enum link_fate link_model_offer(struct link_model *model, uint32_t bytes, uint64
     bool lost = prng_unit(&model->prng) < model->config.loss;
     *record_at(model, held(model)) = (struct link_model_record){
         .tag = tag, .bytes = bytes, .fate = lost ? LINK_DROPPED_LOSS : LINK_PASSED};
-    if (model->queued == 0) model->sent_at_ns = now + sending_time_ns(model, bytes);
+    if (model->queued == 0) model->sent_at_ns = sent_time_ns(model, bytes, now);
     model->queued++;
     model->queued_bytes += bytes;
     if (model->queued_bytes > model->counters.queue_peak_bytes)
@@ -178,8 +237,13 @@ braid_time link_model_deadline(const struct link_model *model) {
 void link_model_configure(struct link_model *model, const struct link_model_config *config, braid_time now) {
     advance(model, now);
     uint64_t old_rate_bps = model->config.rate_bps;
+    const struct link_trace *old_trace = model->config.trace;
     set_config(model, config);
-    if (model->queued == 0) return;
+    if (model->queued == 0 || (config->trace != NULL && config->trace == old_trace)) return;
+    if (config->trace != NULL || old_trace != NULL) { /* the one being sent begins again */
+        model->sent_at_ns = sent_time_ns(model, first_queued(model)->bytes, now);
+        return;
+    }
     /* With no rate before, nothing would still wait; without one from now on, nothing need wait. */
     uint64_t left_ns = model->sent_at_ns - now;
     if (config->rate_bps == 0)

@@ -113,6 +113,69 @@ E2
 }
 promise 40 same_in_the_lab "a scenario that says what is transferred does the same in the lab"
 
+# Everything a link can do to packets; each is seen in the packets, and in the end all bytes are there.
+shapes() {
+    printf '1\n1\n5\n10\n' >path.trace
+    small <<'E2'
+runs:
+  run: {host: here, transfer: {server: there, download: 500kB}, limit: 30s, expect: {exit: 0}}
+E2
+    plain=$("$braid" sim small.yaml --json | jq -r .run.sim.hash)
+    while read -r key; do
+        sed "s|^    queue: 50ms|&\n    $key|" small.yaml >shape.yaml
+        "$braid" sim shape.yaml --json >result.json || fail "$key: not as expected"
+        [ "$(field .run.sim.hash)" != "$plain" ] || fail "$key makes no difference"
+    done <<'E2'
+loss: 1%
+jitter: 3ms
+burst: {begin: 1%, end: 20%, loss: 90%}
+reorder: {chance: 2%, by: 20ms}
+duplicate: {up: 2%}
+corrupt: 1%
+path_mtu: 1300
+boxes: [{window: {most: 20000}}, sequence]
+E2
+    sed 's/^    rate: .*/    trace: path.trace/' small.yaml >shape.yaml
+    "$braid" sim shape.yaml --json >result.json || fail "trace: not as expected"
+    expect_between "$(field .run.goodput_mbps)" 3.6 4.8 "Mb/s by a trace of 4.8"
+}
+promise 30 shapes "what a scenario says of a link befalls its packets"
+
+shapes_in_the_lab() {
+    printf '1\n1\n5\n10\n' >path.trace
+    small <<'E2'
+    jitter: 3ms
+    burst: {begin: 0.1%, end: 20%, loss: 90%}
+    reorder: {chance: 1%, by: 5ms}
+    duplicate: {up: 2%}
+    corrupt: 0.2%
+    path_mtu: 1300
+events:
+  - {at: 500ms, change: path, trace: path.trace, jitter: 0s}
+  - {at: 2s, blackhole: path, only: up}
+  - {at: 2500ms, up: path}
+runs:
+  talk: {host: here, transfer: {server: there, messages: {rate: 50, for: 3s}}, limit: 20s, expect: {exit: 0}}
+  moved:
+    host: here
+    transfer: {server: there, messages: {rate: 50, for: 2s}}
+    limit: 20s
+    expect: {exit: 0}
+    events: [{at: 500ms, renumber: path, address: 10.0.0.9/24}]
+  run: {host: here, transfer: {server: there, download: 1MB}, limit: 20s, expect: {exit: 0}, events: []}
+E2
+    "$braid" lab small.yaml --json --quiet >lab.json || fail "not as expected in the lab"
+    "$braid" sim small.yaml --json --quiet >result.json || fail "not as expected in virtual time"
+    for file in lab.json result.json; do
+        expect_between "$(field .talk.output.latency_ms.p50 $file)" 20 80 "milliseconds for a message in $file"
+        expect_between "$(field .talk.silence_ms.blackhole $file)" 400 3000 "milliseconds of silence in $file"
+    done
+    sed 's/^    path_mtu.*/&\n    boxes: [firewall]/' small.yaml >boxes.yaml
+    expect_exit 2 "$braid" lab boxes.yaml
+    expect_one_line err 'boxes\.yaml:[0-9]*: .*virtual time'
+}
+promise 60 shapes_in_the_lab "the lab does the same to packets, but has no middleboxes, and says so"
+
 refused() {
     expect_exit 2 "$braid" sim "$@"
     [ ! -s out ] || fail "it wrote to standard output"

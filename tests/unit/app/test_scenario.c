@@ -1,6 +1,7 @@
 /* What a scenario may say, and that each mistake is told in one line with file, line and reason. */
 #include "said.h"
 #include <scenario.h>
+#include <scenario_box.h>
 #include <unistd.h>
 
 #define HOSTS "hosts: {phone: {}, server: {}}\n"
@@ -79,6 +80,53 @@ static void an_event_can_be_told_without_a_time(void **state) {
     scenario_free(s);
 }
 
+static void a_shape_can_be_said_of_each_way_and_in_detail(void **state) {
+    (void)state;
+    struct scenario *s = must_read(HOSTS LINK_ENDS "    jitter: {up: 3ms}\n    burst: {begin: 1%, end: 20%}\n"
+                                                   "    reorder: {down: {chance: 2%, by: 7ms}}\n    duplicate: 3%\n");
+    const struct scenario_shape *up = &s->links[0].shape[SCENARIO_UP], *down = &s->links[0].shape[SCENARIO_DOWN];
+    assert_int_equal(up->noise.jitter_ns, 3 * BRAID_NS_PER_MS);
+    assert_int_equal(down->noise.jitter_ns, 0);
+    assert_true(up->noise.burst_end > 0.19 && down->noise.burst_end > 0.19 && down->noise.burst_loss > 0.99);
+    assert_true(up->noise.reorder <= 0 && down->noise.reorder > 0.019);
+    assert_int_equal(down->noise.reorder_ns, 7 * BRAID_NS_PER_MS);
+    assert_true(up->noise.duplicate > 0.029);
+    scenario_free(s);
+}
+
+static void middleboxes_stand_in_order_with_their_settings(void **state) {
+    (void)state;
+    struct scenario *s = must_read(HOSTS LINK_ENDS "    boxes:\n      - strip-syn-payload\n"
+                                                   "      - option: {action: eol, segments: [syn, data], directions: up, after: 9}\n"
+                                                   "      - payload: {direction: down, grow: -3}\n");
+    const struct scenario_box *boxes = s->links[0].boxes;
+    assert_int_equal(s->links[0].box_count, 3);
+    assert_string_equal(boxes[0].kind->name, "strip-syn-payload");
+    const struct sim_option_config *option = boxes[1].config;
+    assert_int_equal(option->action, SIM_OPTION_EOL);
+    assert_int_equal(option->segments, SIM_SEGMENT_SYN | SIM_SEGMENT_DATA);
+    assert_int_equal(option->directions, SIM_ONLY_UP);
+    assert_int_equal(option->after, 9);
+    const struct sim_payload_config *payload = boxes[2].config;
+    assert_int_equal(payload->direction, SIM_DOWN);
+    assert_int_equal(payload->grow, -3);
+    scenario_free(s);
+}
+
+static void a_transfer_is_a_command_for_the_lab(void **state) {
+    (void)state;
+    struct scenario *s = must_read(HOSTS LINK_ENDS
+                                   "runs:\n"
+                                   "  r: {host: phone, transfer: {server: server, upload: 1kB, uplinks: [\"wlan0:backup\"]}}\n"
+                                   "  both: {host: phone, transfer: {server: server, upload: 1kB, download: 1kB}}\n");
+    assert_string_equal(s->runs[0].command.command, "exec ${BRAID} run --uplink wlan0:backup -- "
+                                                    "${BRAID} probe bulk 10.0.1.1:7000 --upload --bytes 1000");
+    assert_int_equal(s->runs[0].service_count, 1);
+    assert_int_equal(s->runs[0].services[0].host, scenario_find_host(s, "server"));
+    assert_null(s->runs[1].command.command);
+    scenario_free(s);
+}
+
 static void each_mistake_is_told_with_its_line(void **state) {
     static const struct {
         const char *text;
@@ -94,6 +142,23 @@ static void each_mistake_is_told_with_its_line(void **state) {
         {HOSTS LINK_ENDS "events:\n  - {at: 1s}\n", 7, ""},
         {HOSTS "links:\n  wifi:\n    from: {host: phone, interface: a-name-much-too-long}\n", 4, "a-name-much-too-long"},
         {HOSTS "links:\n  wifi:\n    from: {host: phone, interface: w, address: 10.0.0.300/24}\n", 4, "10.0.0.300/24"},
+        {HOSTS LINK_ENDS "    jitter: some\n", 6, "some"},
+        {HOSTS LINK_ENDS "    burst: {begin: 1%}\n", 6, "end"},
+        {HOSTS LINK_ENDS "    reorder: {chance: 1%, with: 3ms}\n", 6, "with"},
+        {HOSTS LINK_ENDS "    loss: {left: 1%}\n", 6, "left"},
+        {HOSTS LINK_ENDS "    path_mtu: 20\n", 6, "68"},
+        {HOSTS LINK_ENDS "    trace: no-such-file\n", 6, "no-such-file"},
+        {HOSTS LINK_ENDS "    direct: true\n    corrupt: 1%\n", 4, "direct"},
+        {HOSTS LINK_ENDS "    boxes: [toaster]\n", 6, "toaster"},
+        {HOSTS LINK_ENDS "    boxes:\n      - nat: {strict: true}\n", 7, "outside"},
+        {HOSTS LINK_ENDS "    boxes:\n      - window: {most: 70000}\n", 7, "70000"},
+        {HOSTS LINK_ENDS "    boxes:\n      - window: {least: 7}\n", 7, "least"},
+        {HOSTS LINK_ENDS "    boxes:\n      - option: {action: nop, segments: [syn, ack]}\n", 7, "ack"},
+        {HOSTS LINK_ENDS "events:\n  - {at: 1s, down: wifi, only: up}\n", 7, "only"},
+        {HOSTS LINK_ENDS "events:\n  - {at: 1s, renumber: wifi}\n", 7, "address"},
+        {HOSTS LINK_ENDS "events:\n  - {at: 1s, forget: wifi}\n", 7, "middleboxes"},
+        {HOSTS LINK_ENDS "runs:\n  r: {host: phone}\n", 7, "transfer"},
+        {HOSTS LINK_ENDS "runs:\n  r: {host: phone, transfer: {server: tablet, download: 1}}\n", 7, "tablet"},
         {"hosts: [phone\n", 2, ""},
         {"- phone\n", 1, ""},
     };
@@ -129,6 +194,9 @@ int main(void) {
         cmocka_unit_test(events_stand_in_order_of_time),
         cmocka_unit_test(repeated_events_have_names_of_their_own),
         cmocka_unit_test(an_event_can_be_told_without_a_time),
+        cmocka_unit_test(a_shape_can_be_said_of_each_way_and_in_detail),
+        cmocka_unit_test(middleboxes_stand_in_order_with_their_settings),
+        cmocka_unit_test(a_transfer_is_a_command_for_the_lab),
         cmocka_unit_test(each_mistake_is_told_with_its_line),
     };
     return cmocka_run_group_tests(tests, make_file, remove_file);

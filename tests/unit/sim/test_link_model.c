@@ -155,6 +155,66 @@ static void a_saturated_link_carries_exactly_its_rate(void **state) {
     link_model_deinit(&model);
 }
 
+/* 1500 bytes at 2, 2, 5 and 10 ms, then at 12, 12, 15, 20, ... */
+static const uint32_t times_ms[] = {2, 2, 5, 10};
+static const struct link_trace trace = {.at_ms = times_ms, .count = 4, .bytes = 1500};
+
+static void a_trace_gives_opportunities_to_send(void **state) {
+    (void)state;
+    struct link_model model;
+    start(&model, (struct link_model_config){.trace = &trace, .trace_begins_ns = 100 * MS, .delay_ns = MS});
+    offer(&model, 1500, 1, 0, LINK_PASSED); /* waits for the trace to begin */
+    offer(&model, 1000, 2, 101 * MS, LINK_PASSED);
+    offer(&model, 600, 3, 101 * MS, LINK_PASSED); /* 500 at once, and 100 at the next */
+    offer(&model, 1500, 4, 101 * MS, LINK_PASSED);
+    expect_next(&model, 1, LINK_PASSED, 103 * MS);
+    expect_next(&model, 2, LINK_PASSED, 103 * MS);
+    expect_next(&model, 3, LINK_PASSED, 106 * MS);
+    expect_next(&model, 4, LINK_PASSED, 111 * MS);
+    link_model_deinit(&model);
+}
+
+static void what_a_trace_offers_in_vain_is_lost_and_it_repeats(void **state) {
+    (void)state;
+    struct link_model model;
+    start(&model, (struct link_model_config){.trace = &trace});
+    offer(&model, 100, 1, 3 * MS, LINK_PASSED);
+    expect_next(&model, 1, LINK_PASSED, 5 * MS);
+    offer(&model, 3000, 2, 11 * MS, LINK_PASSED); /* both of the second round's 2 ms */
+    offer(&model, 1, 3, 11 * MS, LINK_PASSED);
+    expect_next(&model, 2, LINK_PASSED, 12 * MS);
+    expect_next(&model, 3, LINK_PASSED, 15 * MS);
+    offer(&model, 1500, 4, 1000 * MS, LINK_PASSED); /* the end of the hundredth round is an opportunity too */
+    expect_next(&model, 4, LINK_PASSED, 1000 * MS);
+    link_model_deinit(&model);
+}
+
+static void a_trace_carries_what_it_says_and_bounds_the_queue_in_time(void **state) {
+    (void)state;
+    struct link_model model;
+    start(&model, (struct link_model_config){.trace = &trace, .queue_ns = 20 * MS}); /* 12000 bytes */
+    for (unsigned i = 0; i < 24; i++) offer(&model, 500, i, 0, LINK_PASSED);
+    offer(&model, 500, 24, 0, LINK_DROPPED_QUEUE_FULL);
+    struct link_model_packet packet = {.due_ns = 0};
+    for (unsigned i = 0; i < 24; i++) packet = next(&model);
+    assert_int_equal(packet.due_ns, 20 * MS); /* two rounds */
+    link_model_deinit(&model);
+}
+
+static void a_trace_and_a_rate_can_take_turns(void **state) {
+    (void)state;
+    struct link_model model;
+    struct link_model_config by_rate = {.rate_bps = 8000000}, by_trace = {.trace = &trace};
+    start(&model, by_rate);
+    offer(&model, 4000, 1, 0, LINK_PASSED); /* would take 4 ms */
+    offer(&model, 1000, 2, 0, LINK_PASSED);
+    link_model_configure(&model, &by_trace, MS);
+    expect_next(&model, 1, LINK_PASSED, 5 * MS); /* by the opportunities at 2, 2 and 5 ms; 500 bytes are left of that */
+    link_model_configure(&model, &by_rate, 6 * MS);
+    expect_next(&model, 2, LINK_PASSED, 7 * MS);
+    link_model_deinit(&model);
+}
+
 static void losses_take_their_time_and_come_as_often_as_asked(void **state) {
     (void)state;
     struct link_model model;
@@ -322,6 +382,10 @@ int main(void) {
         LINK_TEST(the_queue_is_bounded_in_bytes),
         LINK_TEST(the_queue_is_bounded_in_time_at_the_rate),
         LINK_TEST(a_saturated_link_carries_exactly_its_rate),
+        LINK_TEST(a_trace_gives_opportunities_to_send),
+        LINK_TEST(what_a_trace_offers_in_vain_is_lost_and_it_repeats),
+        LINK_TEST(a_trace_carries_what_it_says_and_bounds_the_queue_in_time),
+        LINK_TEST(a_trace_and_a_rate_can_take_turns),
         LINK_TEST(losses_take_their_time_and_come_as_often_as_asked),
         LINK_TEST(the_same_seed_loses_the_same_packets),
         LINK_TEST(a_new_rate_holds_from_now_on_also_for_what_waits),

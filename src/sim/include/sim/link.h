@@ -8,6 +8,7 @@
 #define SIM_LINK_H
 
 #include <sim/link_model.h>
+#include <sim/noise_model.h>
 #include <sim/world.h>
 
 struct sim_box;
@@ -68,22 +69,17 @@ void sim_wire_configure(struct sim_box *wire, enum sim_direction direction, cons
 void sim_wire_set_state(struct sim_box *wire, enum sim_direction direction, enum link_model_state state);
 const struct link_model *sim_wire_model(const struct sim_box *wire, enum sim_direction direction);
 
-/* What else befalls packets. Probabilities are of each packet, in either direction unless said otherwise. */
-struct sim_noise_config {
-    double reorder;            /* held back for up to reorder_ns, others overtake it */
-    braid_time reorder_ns;
-    double duplicate;          /* a copy follows, up to reorder_ns later */
-    double corrupt;            /* up to three bits in a row flip, anywhere in the packet */
-    braid_time jitter_ns;      /* every packet waits up to that long, and keeps its place */
-    /* Bursts of loss (Gilbert and Elliott): chances a packet to fall into a burst, and in one to leave it; in one, all
-     * are lost with the given probability. */
-    double burst_begin, burst_end, burst_loss;
-};
+/* What else befalls packets: see <sim/noise_model.h>. */
 struct sim_box *sim_noise(struct sim_world *world, const struct sim_noise_config *config);
+struct sim_box *sim_noise_each_way(struct sim_world *world, const struct sim_noise_config *up,
+                                   const struct sim_noise_config *down);
 void sim_noise_configure(struct sim_box *noise, const struct sim_noise_config *config);
+void sim_noise_configure_way(struct sim_box *noise, enum sim_direction direction, const struct sim_noise_config *config);
 
 /* A hop that takes only packets of so many bytes, and answers others with ICMP from `address` (family 0: in silence, a
  * "black hole" of path MTU discovery). */
 struct sim_box *sim_mtu(struct sim_world *world, uint32_t mtu_bytes, const struct ip_address *address);
+/* Packets of that direction and of the address's family are answered from this one instead. */
+void sim_mtu_answer_from(struct sim_box *mtu, enum sim_direction direction, const struct ip_address *address);
 
 #endif

@@ -19,6 +19,15 @@
 #include <base/ensure.h>
 #include <base/prng.h>
 
+/* A rate that changes from moment to moment, as delivery opportunities: at each, so many bytes may be sent; what is not
+ * used is lost. After the last one it begins again, and the last one's time is the new beginning. (The format of
+ * mahimahi's link shells.) */
+struct link_trace {
+    const uint32_t *at_ms; /* in order; the last one is not 0 */
+    uint32_t count;
+    uint32_t bytes;        /* of each opportunity */
+};
+
 struct link_model_config {
     uint64_t rate_bps;   /* 0: unlimited */
     braid_time delay_ns; /* of the wire, one way */
@@ -27,6 +36,8 @@ struct link_model_config {
     uint64_t queue_bytes;
     braid_time queue_ns;
     double loss; /* probability that a packet sent is lost on the wire, independent of all others */
+    const struct link_trace *trace; /* not NULL: instead of the rate; the caller's for as long as it is used */
+    braid_time trace_begins_ns;
 };
 
 enum link_model_state {
@@ -72,6 +83,8 @@ struct link_model {
     struct link_model_record *records;
     uint32_t capacity, head, flushed, on_wire, queued;
     uint64_t queued_bytes;
+    uint64_t opportunity;       /* of the trace: the next one that has anything left, and how much */
+    uint32_t opportunity_bytes;
     braid_time sent_at_ns;      /* when the last bit of the first packet in the queue leaves */
     braid_time last_arrival_ns; /* of the packets on the wire */
     struct link_model_counters counters;

@@ -101,6 +101,9 @@ const char *sim_host_interface_name(const struct sim_host *host, int interface);
 void sim_host_address_add(struct sim_host *host, int interface, const struct braid_address *address, bool backup,
                           bool announce);
 void sim_host_address_remove(struct sim_host *host, int interface, const struct braid_address *address);
+/* The interface's addresses of that family give way to this one, which has the flags of the first of them. Nothing happens
+ * if there are none. */
+void sim_host_address_replace(struct sim_host *host, int interface, const struct braid_address *address);
 /* The interface goes down, as the host sees it: its addresses are gone from the stack; or is up again, with them. */
 void sim_host_interface_set(struct sim_host *host, int interface, bool up);
 
