@@ -129,6 +129,7 @@ static uint32_t slow_start(struct congestion *c, const struct congestion_ack *ac
     struct cubic *q = cubic_of(c);
     uint32_t growth = acked_bytes;
     if (c->ssthresh_bytes == UINT32_MAX) growth = hystart_on_ack(&q->hystart, ack, acked_bytes);
+    c->queue_felt = q->hystart.phase == HYSTART_CONSERVATIVE;
     uint32_t until_threshold = c->ssthresh_bytes - c->cwnd_bytes;
     uint32_t left = growth > until_threshold ? growth - until_threshold : 0;
     c->cwnd_bytes = window_bounded((uint64_t)c->cwnd_bytes + (growth - left));

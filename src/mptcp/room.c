@@ -6,8 +6,8 @@
  *
  * the slack being QUEUE_ALLOWED_MS, or a quarter of the RTT if that is more; twice as much while the rate still grows
  * (by a quarter in a round trip; three rounds without it end that, as in BBR's start-up), so that slow start is not held
- * up and does not overflow the queue either. Now and then a round gets a tenth more, to find out whether there is more
- * to be had.
+ * up; but only a quarter more once slow start itself feels a queue, which would overflow a round trip later. Now and
+ * then a round gets a tenth more, to find out whether there is more to be had.
  *
  * Where the RTT stays higher than that all the same, the queue is not ours: others fill it, and who yields to them
  * starves. Then, for CROWDED_S, the RTT as it is takes the smallest one's place, the queue may grow, and the congestion
@@ -33,11 +33,12 @@ static void judge_growth(struct room *r, const struct tcp_info *info, braid_time
     }
 }
 
+/* A transfer the other way may keep a queue of the same length, by the same rule: our acknowledgements wait in it. */
 static bool crowded(struct room *r, const struct tcp_info *info, braid_time slack, braid_time now) {
     braid_time tolerance = info->min_rtt_ns / 8;
     if (tolerance < NS_OF_MS(CROWDED_TOLERANCE_MS)) tolerance = NS_OF_MS(CROWDED_TOLERANCE_MS);
     if (now < r->crowded_until) return true;
-    if (info->srtt_ns <= info->min_rtt_ns + slack + tolerance) {
+    if (info->srtt_ns <= info->min_rtt_ns + 2 * slack + tolerance) {
         r->queued_since = 0;
     } else if (r->queued_since == 0) {
         r->queued_since = now;
@@ -51,7 +52,7 @@ static bool crowded(struct room *r, const struct tcp_info *info, braid_time slac
 static braid_time span_of(struct room *r, const struct tcp_info *info, braid_time now) {
     braid_time slack = slack_of(info), span = info->min_rtt_ns + slack;
     bool starting = !r->filled && info->ssthresh_bytes == UINT32_MAX;
-    if (starting) return 2 * span;
+    if (starting) return info->queue_felt ? span + span / 4 : 2 * span;
     if (crowded(r, info, slack, now)) return info->srtt_ns + info->srtt_ns / 4 + slack;
     bool probing = info->srtt_ns > 0 && now / info->srtt_ns % ROOM_PROBE_ROUNDS == 0;
     return probing ? span + span / 10 : span;

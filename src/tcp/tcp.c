@@ -126,6 +126,7 @@ void tcp_info(const struct tcp *t, struct tcp_info *out) {
     out->mss_bytes = t->mss_bytes;
     out->cwnd_bytes = recovery_cwnd(t);
     out->ssthresh_bytes = t->congestion.ssthresh_bytes;
+    out->queue_felt = t->congestion.queue_felt;
     out->in_flight_bytes = t->board.in_flight_bytes;
     out->peer_window_bytes = t->snd_wnd;
     out->srtt_ns = t->rtt.srtt_ns;

@@ -14,6 +14,7 @@ struct congestion {
     uint32_t mss_bytes;
     uint32_t cwnd_bytes;
     uint32_t ssthresh_bytes;         /* UINT32_MAX: slow start has not ended yet */
+    bool queue_felt;                 /* slow start feels a queue build up, and has slowed down (RFC 9406 §4.2) */
     uint64_t pacing_bytes_per_s;     /* 0: the sender derives it from cwnd and RTT */
     uint64_t state[CONGESTION_STATE_BYTES / 8]; /* the algorithm's own */
 };

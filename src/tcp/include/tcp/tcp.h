@@ -194,6 +194,7 @@ struct tcp_info {
     enum tcp_state state;
     uint32_t mss_bytes; /* payload per full segment before MPTCP options, timestamps already taken off */
     uint32_t cwnd_bytes, ssthresh_bytes, in_flight_bytes, peer_window_bytes;
+    bool queue_felt; /* slow start feels a queue build up (RFC 9406) */
     braid_time srtt_ns, rttvar_ns, min_rtt_ns, rto_ns; /* 0: not measured */
     braid_time receive_rtt_ns;     /* as the receiver sees it, from timestamps or a window's worth; 0 unknown */
     uint64_t delivery_bytes_per_s; /* newest sample of the sender's delivery rate */
