@@ -162,7 +162,7 @@ uint32_t packet_encode(struct script *s, const struct packet_text *p, uint8_t *o
     put(tcp + 14, window, 2);
     memcpy(tcp + 20, options, options_length);
     encode_payload(s, p, tcp + 20 + options_length);
-    put(tcp + 16, tcp_sum(out, tcp, length), 2);
+    put(tcp + 16, tcp_sum(out, tcp, length) ^ (p->bad_checksum ? 0x5a5a : 0), 2);
     return (uint32_t)(tcp - out) + length;
 }
 

@@ -62,6 +62,7 @@ bool packet_parse(struct script *s, struct words *line, const char *options, str
         out->has_data = true;
         if (!value_of(s, words_next(line), &out->data)) return false;
     }
+    out->bad_checksum = words_take(line, "badsum");
     if (line->next < line->count) return script_fail(s, "'%s' is left over", words_peek(line));
     return options == NULL || parse_options(s, options, out);
 }

@@ -68,7 +68,7 @@ struct packet_text {
     struct script_flow *flow;
     char flags[12];
     uint32_t seq, length; /* relative */
-    bool has_ack, has_window, has_data;
+    bool has_ack, has_window, has_data, bad_checksum;
     struct value ack, window, data;
     char ack_text[WORD_MAX], window_text[WORD_MAX];
     bool options_any;
