@@ -88,16 +88,29 @@ static bool owner_accepts(struct tcp *t, const struct tcp_segment *s, braid_time
 
 static void establish(struct tcp *t, const struct tcp_segment *s, braid_time now) {
     handshake_completed(t, s, now);
-    t->snd_wnd = (uint32_t)s->window << t->send_scale;
+    t->snd_wnd = (uint32_t)s->window << ((s->flags & TCP_SYN) ? 0 : t->send_scale);
     t->snd_wnd_max = t->snd_wnd;
     t->snd_wl1 = s->seq;
     t->snd_wl2 = s->ack;
     owner_established(t, now);
 }
 
+/* [MUST-10] Both SYNs crossed, and so may the SYN/ACKs: theirs acknowledges ours, and nothing else will. Its own SYN we
+ * have already, so the check of sequence numbers would refuse it as old. */
+static bool crossed_syn_ack(const struct tcp *t, const struct tcp_segment *s) {
+    return t->state == TCP_STATE_SYN_RECEIVED && !t->handshake.passive && seq32_eq(s->seq, t->irs) &&
+           (s->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == (TCP_SYN | TCP_ACK) && seq32_eq(s->ack, t->snd_nxt);
+}
+
 static void input_after_syn(struct tcp *t, const struct tcp_segment *s, struct braid_buf *buf, braid_time now) {
     if (s->flags & TCP_RST) {
         if (reset_input(t, s, now)) return;
+    }
+    if (crossed_syn_ack(t, s)) {
+        if (!owner_accepts(t, s, now)) return;
+        establish(t, s, now);
+        t->acks.now = true;
+        return;
     }
     if (repeated_syn(t, s) || !in_place(t, s, now)) return;
     if (s->flags & TCP_SYN) {
