@@ -9,9 +9,9 @@ struct braid_connection *braid_stack_connect(struct braid_stack *stack, const st
                                              braid_time now, enum braid_connect_error *error) {
     struct ip_address remote = stack_address_in(&config->remote.address);
     struct ip_address local = stack_address_in(&config->local);
-    const struct local_path *path = stack_path_choose(stack, &remote, &local);
+    const struct local_path *path = stack_path_choose(stack, &remote, &local); /* [MUST-43] [MUST-44] */
     *error = BRAID_CONNECT_NO_PATH;
-    if (!path) return NULL;
+    if (!path || ip_address_is_multicast(&remote) || ip_address_is_unspecified(&remote)) return NULL; /* [MUST-46] */
     *error = BRAID_CONNECT_NO_MEMORY;
     if (stack->connection_count >= stack->config.connections_max) return NULL;
     struct entry *entry = entry_create(stack);
