@@ -38,6 +38,7 @@ static void hmac_sha256(uint64_t first, uint64_t second, const uint8_t *message,
     OPENSSL_cleanse(keys, sizeof(keys));
 }
 
+/* [R-3.1-18] [R-3.1-19] [R-3.1-20] [R-3.1-21] */
 void mptcp_key_derive(uint64_t key, uint32_t *token, uint64_t *idsn) {
     uint8_t bytes[8], digest[SHA256_DIGEST_LENGTH];
     struct writer w = writer_of(bytes, sizeof(bytes));

@@ -4,6 +4,7 @@
 #include <crypto/mptcp_keys.h>
 
 /* In a connection the address of the first subflow goes by ID 0 (§3.2). */
+/* [R-3.4.1-2] */
 uint8_t address_local_id(const struct braid_connection *c, uint8_t path_id) {
     return path_id == c->config.path.address_id ? 0 : path_id;
 }
@@ -61,7 +62,7 @@ static void announcement_assign(struct braid_connection *c, struct announcement 
     sf->signals.announce = true;
     sf->signals.announcement = option;
     a->tries++;
-    a->due = a->tries < ADD_ADDR_TRIES ? now + NS_OF_MS(ADD_ADDR_RETRY_MS) : BRAID_NEVER;
+    a->due = a->tries < ADD_ADDR_TRIES ? now + NS_OF_MS(ADD_ADDR_RETRY_MS) : BRAID_NEVER; /* [R-3.4.1-15] */
 }
 
 static void echo_arrived(struct braid_connection *c, const struct add_addr *option) {
@@ -89,6 +90,7 @@ static void removal_forget(struct braid_connection *c, uint8_t id) {
     }
 }
 
+/* [R-3.4.2-1] [R-3.4.2-2] */
 void addresses_path_gone(struct braid_connection *c, uint8_t path_id, braid_time now) {
     struct addresses *a = &c->addresses;
     uint8_t id = address_local_id(c, path_id);
@@ -158,14 +160,15 @@ static bool usable(const struct ip_address *address) {
            !ip_address_is_unspecified(address);
 }
 
+/* [R-3.2-1] [R-3.4.1-3] */
 static void remember(struct braid_connection *c, const struct add_addr *option, uint16_t port) {
     struct addresses *a = &c->addresses;
     struct remote_address fresh = {option->address_id, option->address, port};
     for (unsigned i = 1; i < a->remote_count; i++) {
         if (a->remote[i].id != option->address_id) continue;
-        /* §3.4.1: an ID in use keeps its address; the port may be another one. */
+        /* [R-3.4.1-10] [R-3.4.1-12] §3.4.1: an ID in use keeps its address; the port may be another one. */
         if (!ip_address_equal(&a->remote[i].address, &option->address)) return;
-        a->remote[i] = fresh;
+        a->remote[i] = fresh; /* [R-3.4.1-11] */
         path_manager_address_news(c, &fresh.address, port);
         return;
     }
@@ -196,16 +199,17 @@ void addresses_add_arrived(struct subflow *sf, const struct add_addr *option, br
     COUNT(c, add_addr_received);
     uint64_t expected = hmac_of(c->keys.remote, c->keys.local, option);
     if (!crypto_equal(&expected, &option->hmac, sizeof(expected))) {
-        COUNT(c, add_addr_bad_hmac);
+        COUNT(c, add_addr_bad_hmac); /* [R-3.4.1-6] */
         return;
     }
     echo(sf, option);
     if (!usable(&option->address)) return;
     TRACE(c->env, now, address_announced, .connection = c->config.number, .address_id = option->address_id,
           .address = ip_address_format(&option->address, text), .by = "peer");
-    remember(c, option, option->has_port ? option->port : sf->flow.remote_port);
+    remember(c, option, option->has_port ? option->port : sf->flow.remote_port); /* [R-3.4.1-5] */
 }
 
+/* [R-3.4.2-3] [R-3.4.2-4] */
 /* §3.4.2: a peer that answers a probe has not lost the address. Until then nothing is trusted to the subflow: what it
  * had goes out on the others at once. */
 static void disown(struct subflow *sf, const struct subflow *told_on, braid_time now) {
@@ -228,7 +232,7 @@ static bool remove_one(const struct subflow *told_on, uint8_t id, braid_time now
     bool known = false;
     for (unsigned i = 1; i < a->remote_count; i++) {
         if (a->remote[i].id != id) continue;
-        a->remote[i--] = a->remote[--a->remote_count];
+        a->remote[i--] = a->remote[--a->remote_count]; /* [R-3.4.2-5] */
         known = true;
     }
     LIST_EACH(&c->subflows, node, following) {
@@ -248,7 +252,7 @@ void addresses_remove_arrived(struct subflow *sf, const struct remove_addr *opti
         if (remove_one(sf, id, now))
             TRACE(c->env, now, address_removed, .connection = c->config.number, .address_id = id, .by = "peer");
         else
-            COUNT(c, remove_addr_unknown);
+            COUNT(c, remove_addr_unknown); /* [R-3.8-3] */
     }
 }
 

@@ -2,7 +2,7 @@
  * RFC 8684 §3 demands before any option acts. */
 #include "subflow.h"
 
-/* False if it is to be ignored, which is counted. */
+/* [R-3.8-1] False if it is to be ignored, which is counted. */
 static bool decode(struct subflow *sf, const struct tcp_raw_option *raw, struct mptcp_option *out) {
     struct braid_connection *c = sf->c;
     const char *reason;

@@ -97,7 +97,7 @@ void closing_progress(struct braid_connection *c, braid_time now) {
         if (c->app_closed) c->linger_deadline = now + NS_OF_MS(ORPHAN_TIMEOUT_MS);
     }
     set_state(c, state_of(c), now);
-    if (c->state != STATE_TIME_WAIT) return;
+    if (c->state != STATE_TIME_WAIT) return; /* [R-3.3.3-2] [R-3.3.3-3] [R-3.3.3-4] */
     report(c, CONNECTION_CLOSED_NORMALLY, now);
     close_subflows(c, now);
 }
@@ -140,7 +140,7 @@ void connection_close(struct braid_connection *c, braid_time now) {
 
 /* --- by force --- */
 
-/* §3.5, option R: every subflow is reset, and each RST says that the whole connection goes. */
+/* [R-3.5-4] §3.5, option R: every subflow is reset, and each RST says that the whole connection goes. */
 static void reset_all(struct braid_connection *c, bool fastclose, braid_time now) {
     bool sent = false;
     LIST_EACH(&c->subflows, node, following) {
@@ -174,11 +174,11 @@ void connection_abort(struct braid_connection *c, braid_time now) {
 }
 
 void closing_fastclose_arrived(struct braid_connection *c, uint64_t receiver_key, braid_time now) {
-    if (receiver_key != c->keys.local) {
+    if (receiver_key != c->keys.local) { /* [R-3.5-6] */
         COUNT(c, fastclose_bad_key);
         return;
     }
-    COUNT(c, fastclose_received);
+    COUNT(c, fastclose_received); /* [R-3.5-5] */
     end(c, CONNECTION_RESET, false, now);
 }
 

@@ -125,6 +125,7 @@ void connection_input(struct braid_connection *c, struct subflow *sf, const stru
     sf->signals.acks_in_a_row = 0;
     tcp_input(sf->t, segment, buf, ecn, now);
     /* The window in the header counts from the DATA_ACK beside it, and only now TCP has read it. */
+    /* [R-3.3.2-3] [R-3.3.2-6] [R-4-1] */
     if (sf->ack_arrived && !connection_linear(c)) outgoing_data_ack(c, sf->arrived_ack, tcp_peer_window(sf->t), now);
     if (segment->payload_length > 0) window_update(c, now);
     connection_settle(c, now);

@@ -2,6 +2,7 @@
  * §3.7). There is no way back up. After fallback the one subflow's bytes are the connection's bytes. */
 #include "subflow.h"
 
+/* [R-3.7-16] */
 static void set_mode(struct braid_connection *c, const char *reason, braid_time now) {
     c->mode = CONNECTION_MODE_FALLBACK;
     handshake_keys_close(c); /* nobody can join any more */
@@ -9,6 +10,7 @@ static void set_mode(struct braid_connection *c, const char *reason, braid_time 
     connection_raise(c, CONNECTION_PATHS);
 }
 
+/* [R-3.1-9] [R-3.7-1] [R-6-1] */
 void fallback_handshake(struct braid_connection *c, const char *reason, braid_time now) { set_mode(c, reason, now); }
 
 /* All that is under way is contiguous, there is nobody else, and no FIN of ours has cut the stream short. */
@@ -57,6 +59,7 @@ enum tcp_verdict fallback_no_data_ack(struct subflow *sf, braid_time now) {
     return TCP_VERDICT_RESET;
 }
 
+/* [R-3.7-9] [R-3.7-11] [R-3.7-17] */
 /* The mapping at `dsn` is not what was sent. Its bytes may still be a stream, of a middlebox's making: with one
  * subflow that stream goes on without mappings; with more, this one goes. */
 void fallback_checksum_failed(struct subflow *sf, dsn64 dsn, braid_time now) {
@@ -80,6 +83,7 @@ void fallback_fail_arrived(struct subflow *sf, const struct mp_fail *option, bra
     sf->failed = true;
     if (!fallback_possible(sf) || connection_over(c)) return; /* with a RST: the subflow goes, that is all */
     COUNT(c, fallback_mp_fail_received);
+    /* [R-3.7-10] */
     sf->signals.fail = true; /* "MUST also respond with an MP_FAIL in the reverse direction" */
     sf->signals.fail_dsn = c->receive.nxt;
     (void)option;

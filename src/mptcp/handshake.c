@@ -8,9 +8,11 @@ bool handshake_keys_draw(struct braid_connection *c) {
     struct keys *k = &c->keys;
     for (unsigned i = 0; i < KEY_TRIES && !k->token_open; i++) {
         uint64_t idsn;
+        /* [R-3.1-3] [R-3.1-30] */
         if (!c->env->random_secret(c->env->context, &k->local, sizeof(k->local))) return false;
         mptcp_key_derive(k->local, &k->local_token, &idsn);
         k->local_idsn = dsn64_of(idsn);
+        /* [R-3.1-4] [R-3.1-5] */
         k->token_open = c->config.host_ops->token_open(c->config.host, c, k->local_token);
     }
     /* The SYN takes the first octet of the data sequence space. */
@@ -37,7 +39,7 @@ static void remote_key_take(struct braid_connection *c, uint64_t key) {
 struct mp_capable handshake_capable(const struct braid_connection *c) {
     return (struct mp_capable){
         .version = MPTCP_VERSION,
-        .checksum_required = c->config.checksum || c->checksum,
+        .checksum_required = c->config.checksum || c->checksum, /* [R-3.1-23] */
         .hmac_sha256 = true,
         .has_sender_key = true,
         .sender_key = c->keys.local,
@@ -56,7 +58,7 @@ size_t handshake_write_syn(struct subflow *sf, const struct tcp_outgoing *segmen
     return mptcp_option_encode(&option, out, room);
 }
 
-/* §3.1 on flags: B set, or no algorithm we know, and the option counts as absent. */
+/* [R-3.1-13] [R-3.1-17] [R-3.1-25] §3.1 on flags: B set, or no algorithm we know, and the option counts as absent. */
 static bool acceptable(const struct mp_capable *m) { return !m->extensibility && m->hmac_sha256; }
 
 /* Server: what the client's SYN asks for. */
@@ -65,6 +67,7 @@ enum tcp_verdict handshake_syn_arrived(struct subflow *sf, const struct tcp_segm
     struct mptcp_option option;
     if (c->mode != CONNECTION_MODE_UNDECIDED) return TCP_VERDICT_ACCEPT;
     if (!arrival_find(sf, syn, MPTCP_MP_CAPABLE, &option)) {
+        /* [R-3.1-27] */
         c->mode = CONNECTION_MODE_TCP; /* it never asked */
         return TCP_VERDICT_ACCEPT;
     }
@@ -78,9 +81,9 @@ enum tcp_verdict handshake_syn_arrived(struct subflow *sf, const struct tcp_segm
         COUNT(c, fallback_syn_no_option);
         fallback_handshake(c, "unusable MP_CAPABLE", c->now);
     } else if (!handshake_keys_draw(c)) {
-        fallback_handshake(c, "no free token", c->now);
+        fallback_handshake(c, "no free token", c->now); /* [R-3.1-7] */
     } else {
-        c->checksum = c->config.checksum || m->checksum_required;
+        c->checksum = c->config.checksum || m->checksum_required; /* [R-3.1-22] */
         c->no_join_to_first = m->no_join_to_source;
     }
     return TCP_VERDICT_ACCEPT;
@@ -91,7 +94,7 @@ static const char *syn_ack_fault(struct subflow *sf, const struct tcp_segment *s
     struct mptcp_option option;
     if (!arrival_find(sf, segment, MPTCP_MP_CAPABLE, &option)) {
         COUNT(c, fallback_syn_no_option);
-        return "no MP_CAPABLE in SYN/ACK";
+        return "no MP_CAPABLE in SYN/ACK"; /* [R-3.1-26] */
     }
     *m = option.as.mp_capable;
     if (m->version != MPTCP_VERSION) {
@@ -125,7 +128,7 @@ enum tcp_verdict handshake_syn_ack_arrived(struct subflow *sf, const struct tcp_
     return TCP_VERDICT_ACCEPT;
 }
 
-/* Server: the third packet decides. */
+/* [R-3.1-28] [R-3.1-29] Server: the third packet decides. */
 enum tcp_verdict handshake_third_ack_arrived(struct subflow *sf, const struct tcp_segment *segment, braid_time now) {
     struct braid_connection *c = sf->c;
     struct mptcp_option option;

@@ -100,6 +100,7 @@ static enum tcp_verdict note(struct subflow *sf, struct mapping *m) {
 }
 
 /* §3.3.1: it "MUST apply to some or all of the subflow sequence space in the TCP segment". */
+/* [R-3.3.1-14] */
 static bool applies(const struct tcp_segment *segment, const struct mapping *m) {
     return segment->payload_length > 0 && seq32_lt(m->seq, seq32_add(segment->seq, segment->payload_length)) &&
            seq32_gt(mapping_end(m), segment->seq);
@@ -123,13 +124,13 @@ enum tcp_verdict incoming_dss(struct subflow *sf, const struct tcp_segment *segm
     struct braid_connection *c = sf->c;
     if (dss->has_data_ack) {
         sf->ack_arrived = true;
-        sf->arrived_ack = dss->data_ack_64 ? dsn64_of(dss->data_ack)
+        sf->arrived_ack = dss->data_ack_64 ? dsn64_of(dss->data_ack) /* [R-3.3.1-10] [R-3.3.2-2] */
                                            : dsn64_expand(c->send.una, (uint32_t)dss->data_ack);
     }
     handshake_confirmed(c, now);
     if (!dss->has_mapping) return TCP_VERDICT_ACCEPT;
     if (dss->data_length == 0) return fallback_infinite_arrived(sf, now);
-    if (dss->has_checksum != c->checksum) {
+    if (dss->has_checksum != c->checksum) { /* [R-3.3-2] [R-3.3-3] [R-3.3-4] */
         COUNT(c, dss_checksum_presence);
         return broken(sf, MPTCP_RESET_MPTCP_ERROR);
     }
@@ -198,6 +199,7 @@ static bool accept_in_order(struct braid_connection *c, struct braid_slice data)
     return true;
 }
 
+/* [R-3.3.3-5] */
 static void fin_reached(struct braid_connection *c) {
     struct receiving *r = &c->receive;
     if (!r->fin_known || r->fin_reached || !dsn64_eq(r->nxt, r->fin)) return;
@@ -231,6 +233,7 @@ static void data_readable(struct braid_connection *c, braid_time now) {
         connection_raise(c, CONNECTION_READABLE);
         return;
     }
+    /* [SHLD-3] */
     closing_abort(c, CONNECTION_ABORTED, now); /* nobody will read it: as close() does with data that still comes */
 }
 
@@ -258,7 +261,7 @@ static void accept(struct subflow *sf, dsn64 dsn, struct braid_slice data, braid
         return;
     }
     if (known > 0) {
-        if (known >= (int64_t)data.length || r->fin_reached) {
+        if (known >= (int64_t)data.length || r->fin_reached) { /* [R-3.3.1-2] [R-3.3.1-3] */
             COUNT(c, data_duplicate);
             slice_release(&data);
             return;
@@ -266,7 +269,7 @@ static void accept(struct subflow *sf, dsn64 dsn, struct braid_slice data, braid
         slice_drop_front(&data, (uint32_t)known);
         dsn = r->nxt;
     }
-    /* §3.3.4: what lies outside the window is not accepted, nor what lies behind the peer's own end. */
+    /* [R-3.8-2] §3.3.4: what lies outside the window is not accepted, nor what lies behind the peer's own end. */
     dsn64 edge = r->fin_known ? dsn64_min(r->fin, c->window.edge) : c->window.edge;
     int64_t inside = dsn64_diff(edge, dsn);
     if (inside < (int64_t)data.length) COUNT(c, data_outside_window);
@@ -350,6 +353,7 @@ static bool verified(struct subflow *sf, const struct mapping *m) {
 }
 
 /* Nothing maps what lies at held_seq. It is kept for a while: its mapping may still come. */
+/* [R-3.3.1-7] */
 static void unmapped(struct subflow *sf, braid_time now) {
     struct braid_connection *c = sf->c;
     if (!c->mapped && sf->first && fallback_possible(sf)) {
@@ -358,7 +362,7 @@ static void unmapped(struct subflow *sf, braid_time now) {
         return;
     }
     if (sf->held.length < c->window.target_bytes) return;
-    COUNT(c, dss_unmapped_data);
+    COUNT(c, dss_unmapped_data); /* [R-3.3.1-8] [R-3.7-6] [R-3.7-7] */
     subflow_reset(sf, MPTCP_RESET_MIDDLEBOX, false, now);
 }
 

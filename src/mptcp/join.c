@@ -66,7 +66,7 @@ enum tcp_verdict join_syn_arrived(struct subflow *sf, const struct tcp_segment *
 }
 
 static enum tcp_verdict refuse(struct subflow *sf) {
-    sf->reset_reason = MPTCP_RESET_MPTCP_ERROR;
+    sf->reset_reason = MPTCP_RESET_MPTCP_ERROR; /* [R-3.2-9] */
     sf->reset_transient = false;
     return TCP_VERDICT_RESET;
 }
@@ -75,6 +75,7 @@ enum tcp_verdict join_syn_ack_arrived(struct subflow *sf, const struct tcp_segme
     struct mptcp_option option;
     uint8_t hmac[20], got[8];
     (void)now;
+    /* [R-3.2-11] [R-3.2-12] */
     if (!arrival_find(sf, segment, MPTCP_MP_JOIN, &option) || option.as.mp_join.form != MP_JOIN_SYN_ACK) {
         COUNT(sf->c, join_rejected_by_peer);
         return refuse(sf);
@@ -84,7 +85,7 @@ enum tcp_verdict join_syn_ack_arrived(struct subflow *sf, const struct tcp_segme
     hmac_of(sf, false, hmac);
     struct writer w = writer_of(got, sizeof(got));
     write_u64(&w, m->hmac64);
-    if (!crypto_equal(got, hmac, sizeof(got))) {
+    if (!crypto_equal(got, hmac, sizeof(got))) { /* [R-3.2-8] [R-3.9.3-2] */
         COUNT(sf->c, join_bad_hmac);
         return refuse(sf);
     }
@@ -93,6 +94,7 @@ enum tcp_verdict join_syn_ack_arrived(struct subflow *sf, const struct tcp_segme
     return TCP_VERDICT_ACCEPT;
 }
 
+/* [R-3.2-10] */
 enum tcp_verdict join_third_ack_arrived(struct subflow *sf, const struct tcp_segment *segment, braid_time now) {
     struct mptcp_option option;
     uint8_t hmac[20];
@@ -105,6 +107,7 @@ enum tcp_verdict join_third_ack_arrived(struct subflow *sf, const struct tcp_seg
     return refuse(sf);
 }
 
+/* [R-3.2-3] */
 size_t join_write_syn(struct subflow *sf, bool answer, uint8_t *out, size_t room) {
     struct mptcp_option option = {.subtype = MPTCP_MP_JOIN};
     struct mp_join *m = &option.as.mp_join;
@@ -152,6 +155,7 @@ void join_established(struct subflow *sf, braid_time now) {
         tcp_ack_now(sf->t);
         return;
     }
+    /* [R-3.2-4] */
     tcp_ack_now(sf->t); /* "receipt of this packet MUST trigger a regular TCP ACK" */
     in_service(sf, now);
 }
@@ -163,6 +167,7 @@ void join_confirmed(struct subflow *sf, braid_time now) {
     in_service(sf, now);
 }
 
+/* [R-3.2-5] */
 void join_expire(struct subflow *sf, braid_time now) {
     if (sf->third_ack_due > now) return;
     if (sf->third_acks >= THIRD_ACK_TRIES) {

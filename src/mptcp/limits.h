@@ -4,12 +4,13 @@
 
 enum mptcp_limit {
     SUBFLOWS_DEFAULT = 8,
-    SEND_BUFFER_DEFAULT_BYTES = 4 << 20,
+    SEND_BUFFER_DEFAULT_BYTES = 4 << 20, /* [R-3.3.5-3] */
     RECEIVE_BUFFER_MAX_DEFAULT_BYTES = 8 << 20,
     RECEIVE_BUFFER_INITIAL_DEFAULT_BYTES = 256 << 10,
     WRITABLE_PART = 4,             /* WRITABLE follows when a quarter of the send buffer is free again */
 
     KEY_TRIES = 16,                /* keys drawn until one's token is free */
+    /* [R-3.9.3-1] */
     CAPABLE_SYNS = 3,              /* SYNs with MP_CAPABLE; later ones go without, in case a middlebox drops them */
 
     MAPPING_BYTES_MAX = 65535,     /* what the Data-Level Length can say */
@@ -17,11 +18,12 @@ enum mptcp_limit {
     MAPPINGS_RECEIVED_MAX = 16384, /* of one subflow: a peer that maps every byte singly is ignored from here on */
     GATHER_SLICES = 16,            /* given to a subflow at once */
 
+    /* [R-3-2] [R-3.4.1-14] [R-4-3] */
     SIGNAL_ACKS_IN_A_ROW = 2,      /* ACKs only for an option's sake, RFC 8684 §3 */
     SIGNAL_IDS_MAX = 8,
     SIGNAL_ECHOES_MAX = 4,
 
-    REMOTE_ADDRESSES_MAX = 16,
+    REMOTE_ADDRESSES_MAX = 16, /* [R-3.4.1-4] */
     ANNOUNCEMENTS_MAX = 16,
     ADD_ADDR_TRIES = 3,
     ADD_ADDR_RETRY_MS = 1000,

@@ -69,6 +69,7 @@ void mapping_drop_before(struct mapping_list *list, seq32 seq) {
     while (list->count > 0 && seq32_le(mapping_end(mapping_at(list, 0)), seq)) drop_first(list);
 }
 
+/* [R-3.3.2-4] [R-3.3.6-1] [R-3.3.6-2] */
 void mapping_drop_before_both(struct mapping_list *list, seq32 seq, dsn64 dsn) {
     while (list->count > 0 && seq32_le(mapping_end(mapping_at(list, 0)), seq) &&
            dsn64_le(mapping_data_end(mapping_at(list, 0)), dsn))

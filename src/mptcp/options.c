@@ -37,14 +37,14 @@ static bool put_capable(struct pen *pen, const struct subflow *sf, const struct 
 }
 
 static void dss_ack(const struct braid_connection *c, struct dss *dss) {
-    /* Always 64 bits: so wide is the DSN that the peers we know send, and §3.3.2 asks for the same. */
+    /* [R-3.3.2-1] Always 64 bits: so wide is the DSN that the peers we know send, and §3.3.2 asks for the same. */
     dss->has_data_ack = dss->data_ack_64 = true;
     dss->data_ack = c->receive.nxt.value;
 }
 
 static void dss_mapping(const struct subflow *sf, struct dss *dss, dsn64 dsn, uint32_t relative_seq,
                         uint32_t length, uint16_t checksum) {
-    dss->has_mapping = dss->dsn_64 = true;
+    dss->has_mapping = dss->dsn_64 = true; /* [R-3.3.1-11] */
     dss->dsn = dsn.value;
     dss->subflow_seq = relative_seq;
     dss->data_length = (uint16_t)length;
@@ -56,6 +56,7 @@ static uint32_t relative(const struct subflow *sf, seq32 seq) {
     return (uint32_t)seq32_diff(seq, tcp_iss(sf->t));
 }
 
+/* [R-3.7-2] */
 static void write_data(struct pen *pen, struct subflow *sf, seq32 seq) {
     struct braid_connection *c = sf->c;
     struct mapping *m = mapping_find(&sf->sent, seq);
@@ -64,7 +65,7 @@ static void write_data(struct pen *pen, struct subflow *sf, seq32 seq) {
     ENSURE(m);
     if (m->sent_at == 0) m->sent_at = c->now;
     bool first = c->client && sf->first && !c->confirmed && dsn64_eq(m->dsn, c->send.first);
-    if (first && put_capable(pen, sf, m)) return;
+    if (first && put_capable(pen, sf, m)) return; /* [R-3.1-31] */
     dss_ack(c, dss);
     dss_mapping(sf, dss, m->dsn, relative(sf, m->seq), m->length, m->checksum);
     if (put(pen, &option)) return;
@@ -74,7 +75,7 @@ static void write_data(struct pen *pen, struct subflow *sf, seq32 seq) {
     put(pen, &option);
 }
 
-/* §3.3.3: without data beside it a DATA_FIN has subflow sequence number 0 and length 1. */
+/* [R-3.3.3-1] §3.3.3: without data beside it a DATA_FIN has subflow sequence number 0 and length 1. */
 static void dss_data_fin(const struct subflow *sf, struct dss *dss) {
     const struct braid_connection *c = sf->c;
     if (!c->send.data_fin_sent || c->send.fin_acknowledged) return;
@@ -134,6 +135,7 @@ static bool address_needs_all(const struct subflow *sf) {
     return next->address.family == IP_V6 || (!next->echo && next->has_port);
 }
 
+/* [R-3.1-8] */
 static bool capable_due(const struct subflow *sf) {
     const struct braid_connection *c = sf->c;
     return c->client && sf->first && !c->confirmed;
@@ -188,7 +190,7 @@ static void write_reset(struct pen *pen, struct subflow *sf) {
     if (put(pen, &option)) COUNT(c, tcprst_sent);
 }
 
-/* After fallback nothing is said but what leads to it: MP_FAIL, and one infinite mapping (§3.7). */
+/* [R-3.7-15] After fallback nothing is said but what leads to it: MP_FAIL, and one infinite mapping (§3.7). */
 static void write_fallback(struct pen *pen, struct subflow *sf, const struct tcp_outgoing *segment) {
     struct braid_connection *c = sf->c;
     if (segment->payload_limit == 0) {

@@ -59,7 +59,7 @@ bool connection_write_slice(struct braid_connection *c, struct braid_slice slice
 
 /* --- giving ranges to subflows --- */
 
-/* The last mapping may still grow while none of it has left. */
+/* [R-3.3.1-1] The last mapping may still grow while none of it has left. */
 static struct mapping *growing(struct subflow *sf, dsn64 dsn) {
     if (sf->sent.count == 0) return NULL;
     struct mapping *last = mapping_at(&sf->sent, sf->sent.count - 1);
@@ -303,7 +303,7 @@ void outgoing_data_ack(struct braid_connection *c, dsn64 data_ack, uint32_t wind
         COUNT(c, data_ack_outside);
         return;
     }
-    s->window_edge = dsn64_max(s->window_edge, dsn64_add(data_ack, window));
+    s->window_edge = dsn64_max(s->window_edge, dsn64_add(data_ack, window)); /* [R-3.3.5-1] [R-4-4] */
     if (s->data_fin_sent && dsn64_eq(data_ack, last)) {
         if (!s->fin_acknowledged) connection_wake(c);
         s->fin_acknowledged = true;
@@ -330,6 +330,7 @@ void outgoing_acknowledged(void *owner, struct tcp *t, uint32_t bytes, braid_tim
     }
 }
 
+/* [R-3.7-14] */
 void outgoing_linear_acknowledged(struct braid_connection *c, uint32_t bytes, braid_time now) {
     struct sending *s = &c->send;
     (void)now;

@@ -65,6 +65,7 @@ static void target_failed(struct braid_connection *c, uint8_t path_id, const str
     t->not_before = for_good ? BRAID_NEVER : now + wait;
 }
 
+/* [R-3.6-1] [R-3.6-2] */
 void path_manager_failed(struct subflow *sf, braid_time now) {
     bool refused = sf->peer_reset && !sf->peer_reset_transient;
     bool prohibited = sf->peer_reset && sf->peer_reset_reason == MPTCP_RESET_PROHIBITED;
@@ -98,6 +99,7 @@ void path_manager_joined(struct subflow *sf) {
 
 static bool joins_allowed(const struct braid_connection *c) {
     return c->client && c->config.path_policy == PATH_POLICY_FULLMESH && c->mode == CONNECTION_MODE_MPTCP &&
+           /* [R-3.1-10] */
            c->confirmed && !connection_over(c) && !(c->receive.fin_reached && c->send.fin_acknowledged);
 }
 
@@ -112,13 +114,14 @@ static bool connected(const struct braid_connection *c, const struct local_path 
     return false;
 }
 
+/* [R-3.9.1-1] */
 static void join_if_missing(struct braid_connection *c, const struct local_path *path, const struct remote_address *to,
                             braid_time now) {
     if (path->address.family != to->address.family || connected(c, path, to)) return;
     if (ip_address_is_link_local(&path->address) != ip_address_is_link_local(&to->address)) return;
-    if (to->id == 0 && c->no_join_to_first) return;
+    if (to->id == 0 && c->no_join_to_first) return; /* [R-3.1-14] */
     const struct join_target *t = target_find(c, path->address_id, &to->address, to->port);
-    if (t && t->not_before > now) return;
+    if (t && t->not_before > now) return; /* [R-3.4.1-9] [R-3.9.3-3] */
     if (subflow_live_count(c) >= c->config.subflows_max) return;
     if (!join_open(c, path, to, now)) target_failed(c, path->address_id, &to->address, to->port, false, now);
 }

@@ -76,6 +76,7 @@ void reinject_cut(struct subflow *sf, const char *reason, braid_time cut_at, bra
     told(sf, bytes, reason, now);
 }
 
+/* [R-3.7-8] [R-3.7-12] */
 void reinject_gone(struct subflow *sf, const char *reason, braid_time cut_at, braid_time now) {
     struct sending *s = &sf->c->send;
     if (sf->c->mode != CONNECTION_MODE_MPTCP) return;

@@ -14,6 +14,7 @@ struct candidate {
 
 enum rank { RANK_REGULAR, RANK_BACKUP, RANK_DOUBTFUL, RANK_NONE };
 
+/* [R-3.3.8-1] [R-3.3.8-2] */
 static enum rank rank_of(const struct subflow *sf) {
     if (!subflow_carries(sf)) return RANK_NONE;
     if (sf->status == SUBFLOW_SUSPECTED) return RANK_DOUBTFUL;

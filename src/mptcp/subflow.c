@@ -153,7 +153,7 @@ void subflow_retire(struct subflow *sf, braid_time now) {
     tcp_shutdown(sf->t, now);
 }
 
-/* How the end of the handshake's subflow, or of plain TCP's, is the end of the connection. */
+/* [MUST-12] [MUST-47] How the end of the handshake's subflow, or of plain TCP's, is the end of the connection. */
 static enum connection_close_reason reason_of(enum tcp_close_reason reason) {
     switch (reason) {
     case TCP_CLOSED_NORMALLY: return CONNECTION_CLOSED_NORMALLY;
@@ -221,7 +221,7 @@ void subflow_bury(struct subflow *sf, braid_time now) {
 }
 
 bool subflow_carries(const struct subflow *sf) {
-    if (sf->closed || sf->retiring || sf->third_ack_pending) return false;
+    if (sf->closed || sf->retiring || sf->third_ack_pending) return false; /* [R-3.2-14] */
     return sf->status == SUBFLOW_ACTIVE || sf->status == SUBFLOW_SUSPECTED;
 }
 

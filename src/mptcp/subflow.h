@@ -33,10 +33,10 @@ struct subflow {
     struct tcp *t;
     void *flow_handle;
     uint64_t number;
-    struct flow flow;
+    struct flow flow; /* [MUST-45] */
     uint16_t link;
     uint8_t path_id; /* the host's number of our path */
-    uint8_t local_id, remote_id;
+    uint8_t local_id, remote_id; /* [R-3.2-1] */
     enum subflow_status status;
     bool first;     /* begun by MP_CAPABLE, not MP_JOIN */
     bool ours;      /* we sent the SYN */

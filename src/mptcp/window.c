@@ -63,6 +63,7 @@ void window_subflows_changed(struct braid_connection *c, bool more) {
 
 /* --- what is offered --- */
 
+/* [R-3.3.4-1] */
 uint32_t window_offer(struct braid_connection *c) {
     const struct receiving *r = &c->receive;
     struct window *w = &c->window;

@@ -6,7 +6,7 @@ static void drop(struct braid_stack *stack, uint64_t *counter, int link, const c
     TRACE(stack->env, now, packet_dropped, .link = (uint64_t)link, .reason = reason);
 }
 
-/* RFC 1122 §4.2.3.10: nothing to or from an address that cannot be one host's. */
+/* [MUST-57] [MUST-63] RFC 1122 §4.2.3.10: nothing to or from an address that cannot be one host's. */
 static bool addresses_sane(const struct ip_header *ip) {
     return !ip_address_is_multicast(&ip->source) && !ip_address_is_unspecified(&ip->source) &&
            !ip_address_is_multicast(&ip->destination) && !ip_address_is_unspecified(&ip->destination);

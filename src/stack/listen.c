@@ -6,7 +6,7 @@ struct braid_listener *braid_stack_listen(struct braid_stack *stack, const struc
     LIST_EACH(&stack->listeners, node, following) {
         const struct braid_listener *other = LIST_ENTRY(node, struct braid_listener, node);
         if (!other->closed && other->config.link == config->link && other->config.local.port == config->local.port &&
-            ip_address_equal(&other->address, &address))
+            ip_address_equal(&other->address, &address)) /* [MUST-41] */
             return NULL;
     }
     struct braid_listener *listener = stack->env->allocate(stack->env->context, sizeof(*listener));
@@ -53,6 +53,7 @@ static unsigned listener_match(const struct braid_listener *l, uint16_t link, co
     return score;
 }
 
+/* [MUST-42] */
 static struct braid_listener *listener_find(struct braid_stack *stack, uint16_t link, const struct flow *flow) {
     struct braid_listener *best = NULL;
     unsigned best_score = 0;
@@ -67,6 +68,7 @@ static struct braid_listener *listener_find(struct braid_stack *stack, uint16_t 
     return best;
 }
 
+/* [R-3.2-13] */
 /* RFC 8684 §3.2: a join is found by its token, whatever the listener says of its port. True: it was one. */
 static bool join_arrived(struct braid_stack *stack, uint16_t link, const struct flow *flow,
                          const struct tcp_segment *syn, braid_time now) {
@@ -82,7 +84,7 @@ static bool join_arrived(struct braid_stack *stack, uint16_t link, const struct 
             return true;
         }
         struct braid_connection *c = stack_token_find(stack, option.as.mp_join.token);
-        if (!c) {
+        if (!c) { /* [R-3.2-7] */
             stack->counters.join_unknown_token++;
             stack->mptcp.join_no_token++;
             stack_send_reset(stack, link, flow, syn, &why);

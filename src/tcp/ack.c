@@ -3,6 +3,7 @@
 
 /* --- is it a duplicate? (RFC 5681 §2) --- */
 
+/* [R-3-1] [R-3.4.1-13] [R-4-2] */
 /* RFC 8684 §3: one that carries an MPTCP option other than DSS tells of something else than congestion. */
 static bool only_dss(const struct tcp_segment *s) {
     for (unsigned i = 0; i < s->options.mptcp_count; i++) {
@@ -123,6 +124,7 @@ static void take_sack(struct tcp *t, struct acknowledgement *a) {
 
 /* --- what it teaches --- */
 
+/* [MUST-18] */
 /* No sample with a DSACK: that ACK answers a duplicate, and the time since the data was first sent is mostly that of
  * the timeout behind which an earlier ACK got lost. Otherwise the echoed timestamp says which transmission is answered
  * after a retransmission; an echo of the first one is a sample too, of a path that became slow. */
@@ -209,6 +211,7 @@ void ack_process(struct tcp *t, const struct tcp_segment *s, braid_time now) {
         .prior_in_flight_bytes = t->board.in_flight_bytes,
         .duplicate = is_duplicate(t, s),
     };
+    /* [MUST-37] */
     if (t->snd_wnd == 0) t->alive_at = now; /* it answers: zero windows are probed for ever */
     if (seq32_lt(s->ack, t->snd_una)) return;
     window_take(t, s, now);

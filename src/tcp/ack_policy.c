@@ -3,7 +3,7 @@
  * it was made of. */
 #include "tcp_internal.h"
 
-#define DELAY_NS (40 * BRAID_NS_PER_MS)
+#define DELAY_NS (40 * BRAID_NS_PER_MS) /* [MUST-40] [SHLD-18] */
 #define DUPLICATES_MAX 8
 
 static void learn_segment_size(struct tcp *t, const struct tcp_segment *s) {
@@ -22,7 +22,7 @@ void ack_policy_received(struct tcp *t, const struct tcp_segment *s, bool in_ord
     } else if (p->quick_left > 0) {
         p->quick_left--;
         p->now = true;
-    } else if (p->unacked_bytes >= 2 * p->segment_bytes) {
+    } else if (p->unacked_bytes >= 2 * p->segment_bytes) { /* [SHLD-19] */
         p->now = true;
     } else {
         tcp_ack_soon(t, now);

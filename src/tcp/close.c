@@ -1,7 +1,7 @@
 /* Closing: our FIN, the peer's FIN, TIME-WAIT, abort (RFC 9293 §3.6). */
 #include "tcp_internal.h"
 
-#define TIME_WAIT_NS (60 * BRAID_NS_PER_S)
+#define TIME_WAIT_NS (60 * BRAID_NS_PER_S) /* [MUST-13] */
 
 void tcp_shutdown(struct tcp *t, braid_time now) {
     saw_time(t, now);

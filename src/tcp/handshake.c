@@ -49,6 +49,7 @@ void handshake_give_up(struct tcp *t, braid_time now) {
 
 void handshake_take_options(struct tcp *t, const struct tcp_segment *syn) {
     const struct tcp_options *o = &syn->options;
+    /* [MUST-15] */
     uint32_t fallback = t->config.flow.local.family == IP_V6 ? PEER_MSS_DEFAULT_V6 : PEER_MSS_DEFAULT_V4;
     t->peer_mss_bytes = o->has_mss ? o->mss : fallback;
     if (t->peer_mss_bytes < TCP_MSS_MIN_BYTES) t->peer_mss_bytes = TCP_MSS_MIN_BYTES;

@@ -37,6 +37,7 @@ static bool ends_attempt(enum icmp_error_kind kind) {
     return false;
 }
 
+/* [MUST-54] [MUST-55] */
 void tcp_icmp(struct tcp *t, const struct icmp_error *error, braid_time now) {
     saw_time(t, now);
     if (t->state == TCP_STATE_CLOSED || t->state == TCP_STATE_TIME_WAIT) return;
@@ -50,5 +51,6 @@ void tcp_icmp(struct tcp *t, const struct icmp_error *error, braid_time now) {
     }
     t->icmp_seen = true;
     t->last_icmp = error->kind;
+    /* [MUST-56] [SHLD-25] */
     if (ends_attempt(error->kind) && !state_is_synchronized(t->state)) state_close(t, TCP_CLOSED_UNREACHABLE, now);
 }

@@ -3,6 +3,7 @@
 
 enum acceptability { ACCEPTABLE, OLD_DATA, OLD_EMPTY, BEYOND };
 
+/* [MUST-66] */
 /* RFC 9293 §3.10.7.4, first. Two liberties: a segment without data may be as old as our last ACK, so that an ACK
  * overtaken by data still counts; and one at the very edge of the window passes, its data cut off later, so that its
  * ACK counts while our window is closed. */
@@ -118,7 +119,7 @@ static void input_after_syn(struct tcp *t, const struct tcp_segment *s, struct b
         reset_challenge(t, now);
         return;
     }
-    if (!ack_is_valid(t, s, now) || !owner_accepts(t, s, now)) return;
+    if (!ack_is_valid(t, s, now) || !owner_accepts(t, s, now)) return; /* [R-3-3] [R-3.4.1-1] [R-3.4.2-6] */
     timestamps_remember(t, s, now);
     if (t->state == TCP_STATE_SYN_RECEIVED) {
         establish(t, s, now);

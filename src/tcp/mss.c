@@ -5,6 +5,7 @@ static uint32_t header_bytes(const struct tcp *t) {
     return (t->config.flow.local.family == IP_V6 ? 40u : 20u) + TCP_HEADER_BYTES;
 }
 
+/* [MUST-14] [MUST-67] */
 uint32_t mss_to_announce(const struct tcp *t) {
     uint32_t mss = t->mtu_bytes > header_bytes(t) ? t->mtu_bytes - header_bytes(t) : 0;
     if (mss < TCP_MSS_MIN_BYTES) return TCP_MSS_MIN_BYTES;
@@ -13,7 +14,7 @@ uint32_t mss_to_announce(const struct tcp *t) {
 
 void mss_update(struct tcp *t) {
     uint32_t mss = mss_to_announce(t);
-    if (t->peer_mss_bytes < mss) mss = t->peer_mss_bytes;
+    if (t->peer_mss_bytes < mss) mss = t->peer_mss_bytes; /* [MUST-16] */
     if (t->timestamps.enabled) mss -= 12;
     t->mss_bytes = mss;
     if (t->piece_bytes == 0 || t->piece_bytes > mss) t->piece_bytes = mss;

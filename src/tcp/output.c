@@ -26,17 +26,19 @@ static uint32_t least(uint32_t a, uint32_t b) { return a < b ? a : b; }
 
 /* --- what is allowed --- */
 
+/* [MUST-19] */
 static uint32_t congestion_room(const struct tcp *t) {
     uint32_t cwnd = recovery_cwnd(t), in_flight = recovery_in_flight(t);
     uint32_t room = cwnd > in_flight ? cwnd - in_flight : 0;
     return in_flight == 0 && room < t->piece_bytes ? t->piece_bytes : room;
 }
 
-/* RFC 9293 §3.8.6.2.1: less than a segment only if it is much for this peer, or nothing else helped. */
+/* [MUST-38] RFC 9293 §3.8.6.2.1: less than a segment only if it is much for this peer, or nothing else helped. */
 static bool small_window_will_do(const struct tcp *t, uint32_t usable) {
     return usable > 0 && (usable >= t->snd_wnd_max / 2 || t->persist_override);
 }
 
+/* [MUST-17] [SHLD-7] */
 /* RFC 9293 §3.7.4, in Minshall's reading: only a small segment waits, and only for another small one. */
 static bool nagle_holds(const struct tcp *t, uint32_t unsent) {
     return !t->config.no_delay && !t->shutdown && unsent < t->piece_bytes && t->small_outstanding;

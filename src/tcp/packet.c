@@ -28,7 +28,7 @@ static void fill_own_options(const struct tcp *t, uint8_t flags, struct tcp_opti
     o->has_timestamps = t->timestamps.enabled;
     o->timestamp_value = timestamps_value(t, now);
     o->timestamp_echo = (flags & TCP_ACK) ? t->timestamps.recent : 0;
-    if (flags & TCP_SYN) {
+    if (flags & TCP_SYN) { /* [MUST-65] [SHLD-5] */
         o->has_mss = true;
         o->mss = (uint16_t)mss_to_announce(t);
         o->sack_permitted = t->sack_permitted;
@@ -102,7 +102,7 @@ static void fill_payload(struct tcp *t, struct outgoing *o, struct braid_packet_
 static uint8_t flags_at_end(const struct tcp *t, const struct outgoing *o) {
     seq32 end = seq32_add(o->seq, o->payload_bytes);
     if (o->payload_bytes == 0 || !seq32_eq(end, tcp_send_queue_end(t))) return 0;
-    return o->fin_allowed ? TCP_PSH | TCP_FIN : TCP_PSH;
+    return o->fin_allowed ? TCP_PSH | TCP_FIN : TCP_PSH; /* [MUST-60] [MUST-61] */
 }
 
 /* --- the whole --- */
@@ -131,7 +131,7 @@ bool packet_build(struct tcp *t, struct outgoing *o, struct braid_packet_out *ou
         fill_payload(t, o, out);
         o->flags |= flags_at_end(t, o);
     }
-    segment.flags = o->flags;
+    segment.flags = o->flags; /* [R-3.3.1-5] */
     if (!(o->flags & TCP_RST)) segment.window = window_field(t, (o->flags & TCP_SYN) != 0);
     if (!packet_headers(&t->config.flow, t->config.checksum_offload, &segment, out)) {
         braid_packet_out_release(out);
@@ -173,7 +173,7 @@ bool packet_headers(const struct flow *flow, bool checksum_offload, const struct
     };
     if (ip_encode(&ip, out->header, sizeof(out->header)) != ip_length) return false;
     uint64_t pseudo = checksum_pseudo_header(&flow->local, &flow->remote, IP_PROTOCOL_TCP, ip.payload_length);
-    tcp_checksum_set(tcp_header, checksum_offload ? checksum_fold(pseudo)
+    tcp_checksum_set(tcp_header, checksum_offload ? checksum_fold(pseudo) /* [MUST-2] */
                                                   : full_checksum(pseudo, tcp_header, tcp_length, out));
     out->header_length = (uint16_t)(ip_length + tcp_length);
     out->checksum_partial = checksum_offload;

@@ -103,6 +103,7 @@ static void take_fin(struct tcp *t, braid_time now) {
     close_peer_fin(t, now);
 }
 
+/* [MUST-31] [R-3.3.1-6] */
 void receive_payload(struct tcp *t, const struct tcp_segment *s, struct braid_buf *buf, braid_time now) {
     struct arrival a = {s->seq, s->payload, s->payload_length, (s->flags & TCP_FIN) != 0};
     if (a.length == 0 && !a.fin) return;

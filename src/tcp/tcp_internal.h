@@ -35,7 +35,7 @@ enum tcp_timer {
 };
 
 struct handshake {
-    bool passive;
+    bool passive; /* [MUST-11] */
     bool answer_held; /* passive open, before tcp_answer() */
     bool syn_due;
     unsigned retransmissions;
@@ -44,6 +44,7 @@ struct handshake {
 
 /* Counts what may go out as a pure ACK, and when (receive.c, ack_policy). */
 struct ack_policy {
+    /* [MUST-58] [MUST-59] */
     bool now;                /* an ACK is due */
     unsigned duplicates;     /* further ACKs due, for a peer that counts duplicates for want of SACK */
     unsigned quick_left;

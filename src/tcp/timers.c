@@ -67,6 +67,7 @@ static void arm_loss(struct tcp *t) {
     timer_set(t, TIMER_PROBE, probe_at < timeout_at ? probe_at : timeout_at);
 }
 
+/* [MUST-35] [MUST-36] [SHLD-29] [SHLD-30] */
 static void arm_persist(struct tcp *t, braid_time now) {
     if (!output_window_blocks(t)) {
         timer_clear(t, TIMER_PERSIST);
@@ -91,7 +92,7 @@ void timers_rearm(struct tcp *t, braid_time now) {
 
 /* --- firing --- */
 
-/* True if the peer has been silent for too long. */
+/* [MUST-20] True if the peer has been silent for too long. */
 static bool user_timeout(struct tcp *t, braid_time now) {
     braid_time limit = t->config.user_timeout_ns > 0 ? t->config.user_timeout_ns : USER_TIMEOUT_NS;
     if (now - t->alive_at < limit) return false;

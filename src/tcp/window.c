@@ -6,6 +6,7 @@ uint32_t window_left(const struct tcp *t) {
     return left > 0 ? (uint32_t)left : 0;
 }
 
+/* [MUST-39] [SHLD-14] */
 /* RFC 9293 §3.8.6.2.2: the edge moves only by a full segment or half the buffer, so that nobody sends crumbs. */
 static uint32_t worth_advertising(const struct tcp *t, uint32_t window) {
     uint32_t left = window_left(t);
@@ -40,6 +41,8 @@ void tcp_window_opened(struct tcp *t, braid_time now) {
     if (window - left >= worth) t->acks.now = true;
 }
 
+/* [R-3.3.5-2] */
+/* [MUST-34] */
 uint32_t window_usable(const struct tcp *t) {
     int32_t usable = seq32_diff(seq32_add(t->snd_una, t->snd_wnd), t->snd_nxt);
     return usable > 0 ? (uint32_t)usable : 0;
@@ -50,7 +53,7 @@ void window_take(struct tcp *t, const struct tcp_segment *s, braid_time now) {
     bool newer = seq32_lt(t->snd_wl1, s->seq) || (seq32_eq(t->snd_wl1, s->seq) && seq32_le(t->snd_wl2, s->ack));
     if (!newer) return;
     uint32_t scale = (s->flags & TCP_SYN) ? 0 : t->send_scale;
-    uint32_t window = (uint32_t)s->window << scale;
+    uint32_t window = (uint32_t)s->window << scale; /* [MUST-1] */
     if (t->snd_wnd == 0 && window > 0) t->persist_backoff = 0;
     t->snd_wnd = window;
     t->snd_wl1 = s->seq;

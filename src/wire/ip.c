@@ -32,6 +32,7 @@ const char *ip_decode_result_name(enum ip_decode_result result) {
     return "?";
 }
 
+/* [MUST-50] */
 static enum ip_decode_result decode_v4(const uint8_t *bytes, uint32_t length, enum ip_form form,
                                        struct ip_header *out) {
     if (length < IPV4_HEADER_BYTES) return IP_TRUNCATED;

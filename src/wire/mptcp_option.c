@@ -57,6 +57,7 @@ static bool decode_mp_capable(struct reader *r, uint32_t length, struct mp_capab
     return true;
 }
 
+/* [R-3.1-12] [R-3.1-15] [R-3.1-16] */
 static void encode_mp_capable(struct writer *w, const struct mp_capable *o) {
     write_u8(w, (uint8_t)(MPTCP_MP_CAPABLE << 4 | (o->version & 0xf)));
     write_u8(w, (uint8_t)((o->checksum_required ? CAPABLE_CHECKSUM_REQUIRED : 0) |
@@ -94,6 +95,7 @@ static bool decode_mp_join(struct reader *r, uint32_t length, struct mp_join *o)
     return length == 12 || length == 16;
 }
 
+/* [R-3.2-2] [R-3.2-6] */
 static void encode_mp_join(struct writer *w, const struct mp_join *o) {
     if (o->form == MP_JOIN_ACK) {
         write_u8(w, MPTCP_MP_JOIN << 4);
@@ -127,6 +129,7 @@ static bool decode_dss(struct reader *r, struct dss *o) {
     return true;
 }
 
+/* [R-3.3-1] */
 static void encode_dss(struct writer *w, const struct dss *o) {
     write_u8(w, MPTCP_DSS << 4);
     write_u8(w, (uint8_t)((o->has_data_ack ? DSS_HAS_ACK : 0) | (o->has_data_ack && o->data_ack_64 ? DSS_ACK_64 : 0) |
@@ -144,6 +147,7 @@ static void encode_dss(struct writer *w, const struct dss *o) {
     if (o->has_checksum) write_u16(w, o->checksum);
 }
 
+/* [R-3.4.1-8] */
 static bool decode_add_addr(struct reader *r, uint32_t length, struct add_addr *o) {
     o->echo = (read_u8(r) & LOW_FLAG) != 0;
     o->address_id = read_u8(r);
@@ -160,6 +164,7 @@ static bool decode_add_addr(struct reader *r, uint32_t length, struct add_addr *
     return true;
 }
 
+/* [R-3.4.1-7] */
 static void encode_add_addr(struct writer *w, const struct add_addr *o) {
     ENSURE(o->address.family != IP_NONE);
     write_u8(w, (uint8_t)(MPTCP_ADD_ADDR << 4 | (o->echo ? LOW_FLAG : 0)));
@@ -207,6 +212,7 @@ static bool decode_mp_fastclose(struct reader *r, struct mp_fastclose *o) {
     return true;
 }
 
+/* [R-3.6-4] */
 static bool decode_mp_tcprst(struct reader *r, struct mp_tcprst *o) {
     o->flags = read_u8(r) & 0xf;
     o->transient = (o->flags & LOW_FLAG) != 0;
@@ -214,6 +220,7 @@ static bool decode_mp_tcprst(struct reader *r, struct mp_tcprst *o) {
     return true;
 }
 
+/* [R-3.6-3] */
 static void encode_mp_tcprst(struct writer *w, const struct mp_tcprst *o) {
     write_u8(w, (uint8_t)(MPTCP_MP_TCPRST << 4 | (o->flags & 0xe) | (o->transient ? LOW_FLAG : 0)));
     write_u8(w, o->reason);

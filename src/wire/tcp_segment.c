@@ -51,6 +51,7 @@ static void decode_fast_open(struct reader *r, struct tcp_options *o) {
     read_bytes(r, o->fast_open_cookie, length);
 }
 
+/* [MUST-5] [MUST-6] [MUST-68] */
 /* `bytes` has `length` >= 2 bytes, kind and length included. Of options that may stand only once the first counts. */
 static void decode_option(const uint8_t *bytes, uint8_t length, struct tcp_options *o) {
     struct reader r = reader_of(bytes + 2, length - 2u);
@@ -95,7 +96,7 @@ static bool decode_options(const uint8_t *bytes, size_t length, struct tcp_optio
         const uint8_t *option = r.at;
         uint8_t kind = read_u8(&r);
         if (kind == TCP_OPTION_END) return true;
-        if (kind == TCP_OPTION_NOP) continue;
+        if (kind == TCP_OPTION_NOP) continue; /* [MUST-4] [MUST-64] */
         uint8_t option_length = read_u8(&r);
         if (option_length < 2 || read_span(&r, option_length - 2u) == NULL) return false;
         decode_option(option, option_length, o);
@@ -123,8 +124,9 @@ enum tcp_decode_result tcp_segment_decode(const uint8_t *bytes, uint32_t length,
     if (!checksum_verified) {
         uint64_t sum = checksum_sum(bytes, length) +
                        checksum_pseudo_header(source, destination, IP_PROTOCOL_TCP, length);
-        if (checksum_fold(sum) != 0xffff) return TCP_DECODE_BAD_CHECKSUM;
+        if (checksum_fold(sum) != 0xffff) return TCP_DECODE_BAD_CHECKSUM; /* [MUST-3] */
     }
+    /* [MUST-7] */
     if (!decode_options(r.at, out->header_length - TCP_HEADER_BYTES, &out->options)) return TCP_DECODE_BAD_OPTION;
     out->payload = bytes + out->header_length;
     out->payload_length = length - out->header_length;

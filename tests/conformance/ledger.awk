@@ -21,12 +21,12 @@ function section(id,    text) {
 }
 
 function judge(id, level, state, why,    must) {
-    must = level ~ /^(MUST|REQUIRED|SHALL)/
+    must = level ~ /^(MUST|REQUIRED|SHALL|text)/
     if (state !~ /^(kept|partly|not kept|n\/a)$/) complain("ledger: " id " is neither kept, partly, not kept nor n/a")
     if (state != "kept" && why == "") complain("ledger: " id " is not kept and does not say why")
     if (must && state == "kept" && where[id, "code"] == "") complain("ledger: " id " has no citation in code")
     if (must && state == "kept" && where[id, "test"] == "") complain("ledger: " id " has no citation in a test")
-    count[level ~ /^MUST/ ? "MUST" : "SHOULD", state]++
+    count[level ~ /^(MUST|text)/ ? substr(level, 1, 4) : "SHOULD", state]++
 }
 
 function row(line,    field, fields, id, level, state, words, why, mark) {
@@ -62,7 +62,8 @@ function ledger(path,    line, title, head) {
     close(path)
     if (body == "") return
     print "\n## " title "\n\n" head "\n"
-    print "MUST and MUST NOT: " summary("MUST") ". SHOULD, RECOMMENDED and their opposites: " summary("SHOULD") ".\n"
+    print "MUST and MUST NOT: " summary("MUST") ". SHOULD, RECOMMENDED and their opposites: " summary("SHOULD") "." \
+        (summary("text") == "" ? "" : " Demanded in other words (text): " summary("text") ".") "\n"
     print "| rule | level | in our words | state | code | tests |\n|---|---|---|---|---|---|"
     printf "%s", body
 }

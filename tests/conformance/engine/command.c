@@ -16,6 +16,7 @@ static bool run_stack(struct script *s, struct words *w) {
     if (s->stack != NULL) return script_fail(s, "the stack is there already");
     while (w->next < w->count) {
         if (words_take(w, "checksum")) s->config.checksum = true;
+        else if (words_take(w, "random_stuck")) s->random_stuck = true;
         else if (words_take(w, "receive_buffer") && number(s, w, &value))
             s->config.receive_buffer_initial_bytes = s->config.receive_buffer_max_bytes = (uint32_t)value;
         else if (words_take(w, "send_buffer") && number(s, w, &value)) s->config.send_buffer_bytes = (uint32_t)value;
@@ -66,7 +67,7 @@ static bool run_flow(struct script *s, struct words *w) {
     if (!address_of(words_next(w), &f->remote.address) || !number(s, w, &port)) return script_fail(s, "no remote end");
     f->remote.port = (uint16_t)port;
     f->link = link_of(s, &f->local.address);
-    if (f->link < 0) return script_fail(s, "the address is not ours");
+    if (f->link < 0) f->link = 0; /* not ours: nothing but what arrives there all the same */
     s->flow_count++;
     return true;
 }
@@ -77,25 +78,44 @@ static bool run_let(struct script *s, struct words *w) {
     return v->set = value_of(s, words_next(w), &v->value);
 }
 
+/* icmp FLOW TYPE CODE seq N [mtu N]: an error about what we sent at N. */
+static bool run_icmp(struct script *s, struct words *w) {
+    const struct script_flow *f = flow_by_name(s, words_next(w));
+    uint64_t type, code, seq, mtu = 0;
+    if (f == NULL || !number(s, w, &type) || !number(s, w, &code)) return script_fail(s, "icmp FLOW TYPE CODE");
+    if (!words_take(w, "seq") || !number(s, w, &seq)) return script_fail(s, "seq is missing");
+    if (words_take(w, "mtu") && !number(s, w, &mtu)) return false;
+    uint8_t bytes[PACKET_MAX_BYTES];
+    uint32_t length = icmp_encode(f, (uint8_t)type, (uint8_t)code, (uint32_t)seq, (uint16_t)mtu, bytes);
+    struct braid_packet_in in = {.bytes = bytes, .length = length};
+    braid_stack_input(s->stack, f->link, &in, 1, s->now);
+    return world_flush(s);
+}
+
 /* --- calls --- */
 
 static bool run_connect(struct script *s, struct words *w) {
+    bool fails = words_take(w, "fails");
     const struct script_flow *f = flow_by_name(s, words_next(w));
-    if (f == NULL) return script_fail(s, "connect FLOW [plain] [single]");
-    struct braid_connect_config config = {.multipath = true, .local = f->local.address,
+    if (f == NULL) return script_fail(s, "connect [fails] FLOW [plain [nagle]] [single] [any]");
+    struct braid_connect_config config = {.multipath = true, .local = s->link_address[f->link].address,
                                           .remote = {f->remote.address, f->remote.port}};
     enum braid_connect_error error;
-    if (words_take(w, "plain")) config.multipath = false, config.no_delay = true;
+    if (words_take(w, "plain")) config.multipath = false, config.no_delay = !words_take(w, "nagle");
     config.single_path = words_take(w, "single");
+    if (words_take(w, "any")) config.local.family = 0;
     s->connection = braid_stack_connect(s->stack, &config, s->now, &error);
+    if (fails) return s->connection == NULL || script_fail(s, "it did not fail");
     return s->connection != NULL ? world_flush(s) : script_fail(s, "connect failed: %d", (int)error);
 }
 
 static bool run_listen(struct script *s, struct words *w) {
     uint64_t port;
+    bool fails = words_take(w, "fails");
     if (!number(s, w, &port)) return false;
     struct braid_listen_config config = {.link = -1, .local = {.port = (uint16_t)port}, .multipath = true};
     if (words_take(w, "plain")) config.multipath = false;
+    if (fails) return braid_stack_listen(s->stack, &config) == NULL || script_fail(s, "it did not fail");
     s->listener = braid_stack_listen(s->stack, &config);
     return s->listener != NULL || script_fail(s, "listen failed");
 }
@@ -272,12 +292,17 @@ bool command_run(struct script *s, struct words *w) {
     if (!world_start(s)) return false;
     if (strcmp(what, "address") == 0) return run_address(s, w);
     if (strcmp(what, "flow") == 0) return run_flow(s, w);
+    if (strcmp(what, "icmp") == 0) return run_icmp(s, w);
     if (strcmp(what, "let") == 0) return run_let(s, w);
     if (strcmp(what, "connect") == 0) return run_connect(s, w);
     if (strcmp(what, "listen") == 0) return run_listen(s, w);
     if (strcmp(what, "accept") == 0) return run_accept(s);
     if (strcmp(what, "expect") == 0) return run_expect(s, w);
     if (strcmp(what, "quiet") == 0) return true; /* time passed, and nothing was sent */
+    if (strcmp(what, "together") == 0 || strcmp(what, "apart") == 0) {
+        s->together = what[0] == 't'; /* packets that follow arrive in one moment */
+        return s->together || world_flush(s);
+    }
     if (s->connection == NULL) return script_fail(s, "'%s' without a connection", what);
     if (strcmp(what, "write") == 0) return run_write(s, w);
     if (strcmp(what, "read") == 0) return run_read(s, w);

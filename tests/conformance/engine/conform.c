@@ -1,5 +1,5 @@
 /* Plays conformance scripts: `conform SCRIPT...`. Speaks TAP; a script that fails tells file, line, and what was
- * expected and seen. */
+ * expected and seen. `conform --wrong SCRIPT...`: each must fail, with the words of its first line's comment. */
 #include "script.h"
 
 #include <stdarg.h>
@@ -125,7 +125,7 @@ static bool play_packet(struct script *s, bool in, const struct when *when, stru
     if (s->stack == NULL) return script_fail(s, "a packet before there is a network");
     if (!packet_parse(s, w, options, &packet)) return false;
     if (!in) return play_sent(s, when, &packet, line);
-    if (!world_run(s, when->latest) || !nothing_unexpected(s)) return false;
+    if (!s->together && (!world_run(s, when->latest) || !nothing_unexpected(s))) return false;
     return world_inject(s, &packet);
 }
 
@@ -156,7 +156,7 @@ static bool play_line(struct script *s, char *line) {
         return play_use(s, name);
     }
     if (when.any || when.earliest != when.latest) return script_fail(s, "a command needs an exact time");
-    bool declares = strcmp(words_peek(&w), "flow") == 0 || strcmp(words_peek(&w), "let") == 0;
+    bool declares = strcmp(words_peek(&w), "flow") == 0 || strcmp(words_peek(&w), "let") == 0 || s->together;
     if (s->stack != NULL && !declares && (!world_run(s, when.latest) || !nothing_unexpected(s))) return false;
     if (!command_run(s, &w)) return script_fail(s, "failed");
     return w.next == w.count || script_fail(s, "'%s' is left over", words_peek(&w));
@@ -164,31 +164,49 @@ static bool play_line(struct script *s, char *line) {
 
 /* --- scripts --- */
 
-static bool play(const char *path, unsigned number) {
-    struct script *s = calloc(1, sizeof(*s));
-    if (s == NULL) abort();
+static void play(struct script *s, const char *path) {
     s->path = path;
     s->random = 42;
     bool good = play_file(s, path);
     if (good && s->stack == NULL) good = script_fail(s, "it says nothing");
-    if (good) good = world_flush(s) && nothing_unexpected(s);
+    if (good && world_flush(s)) nothing_unexpected(s);
     world_stop(s);
-    const char *name = strrchr(path, '/');
-    printf("%s %u - %s\n", script_failed(s) ? "not ok" : "ok", number, name != NULL ? name + 1 : path);
-    if (script_failed(s)) printf("%s\n", s->problem);
-    good = !script_failed(s);
-    free(s);
+}
+
+/* What a wrong script's first line, "# WORDS", says its failure will. */
+static bool fails_as_it_says(const struct script *s, const char *path) {
+    char line[LINE_MAX_BYTES] = "";
+    FILE *file = fopen(path, "r");
+    if (file == NULL || fgets(line, sizeof(line), file) == NULL) line[0] = '\0';
+    if (file != NULL) fclose(file);
+    line[strcspn(line, "\r\n")] = '\0';
+    if (strncmp(line, "# ", 2) == 0 && strstr(s->problem, line + 2) != NULL) return true;
+    printf("# it should fail with '%s'\n", line);
+    return false;
+}
+
+static bool report(const struct script *s, const char *path, int number, bool wrong) {
+    const char *slash = strrchr(path, '/');
+    bool good = wrong ? fails_as_it_says(s, path) : !script_failed(s);
+    printf("%s %d - %s\n", good ? "ok" : "not ok", number, slash != NULL ? slash + 1 : path);
+    if (!good) printf("%s\n", s->problem);
     return good;
 }
 
 int main(int count, char **arguments) {
-    int failed = 0;
-    if (count < 2) {
+    bool wrong = count > 1 && strcmp(arguments[1], "--wrong") == 0, good = true;
+    int first = wrong ? 2 : 1;
+    if (count <= first) {
         fprintf(stderr, "conform: which scripts?\n");
         return 2;
     }
-    printf("1..%d\n", count - 1);
-    for (int i = 1; i < count; i++)
-        if (!play(arguments[i], (unsigned)i)) failed = 1;
-    return failed;
+    printf("1..%d\n", count - first);
+    for (int i = first; i < count; i++) {
+        struct script *s = calloc(1, sizeof(*s));
+        if (s == NULL) abort();
+        play(s, arguments[i]);
+        good &= report(s, arguments[i], i - first + 1, wrong);
+        free(s);
+    }
+    return good ? 0 : 1;
 }

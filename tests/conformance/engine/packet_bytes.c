@@ -166,6 +166,25 @@ uint32_t packet_encode(struct script *s, const struct packet_text *p, uint8_t *o
     return (uint32_t)(tcp - out) + length;
 }
 
+uint32_t icmp_encode(const struct script_flow *flow, uint8_t type, uint8_t code, uint32_t seq, uint16_t mtu,
+                     uint8_t *out) {
+    uint8_t *icmp = out + 20;
+    memset(icmp, 0, 8);
+    icmp[0] = type;
+    icmp[1] = code;
+    put(icmp + 6, mtu, 2);
+    uint8_t *quoted = icmp + 8 + ip_header(&flow->local, &flow->remote, 20, icmp + 8);
+    put(quoted, flow->local.port, 2);
+    put(quoted + 2, flow->remote.port, 2);
+    put(quoted + 4, flow->local_isn + seq, 4);
+    put(icmp + 2, (uint16_t)~sum_add(0, icmp, 36), 2);
+    ip_header(&flow->remote, &flow->local, 36, out);
+    out[9] = 1;
+    put(out + 10, 0, 2);
+    put(out + 10, (uint16_t)~sum_add(0, out, 20), 2);
+    return 56;
+}
+
 /* --- into text --- */
 
 static struct script_flow *flow_of(struct script *s, const struct flow_end *from, const struct flow_end *to) {
@@ -231,7 +250,7 @@ static bool decode_tcp(struct script *s, const uint8_t *ip, const uint8_t *tcp, 
     unsigned at = 0;
     if (length < 20 || header > length || tcp_sum(ip, tcp, length) != 0) return script_fail(s, "we sent a bad segment");
     for (unsigned bit = 0; bit < 8; bit++)
-        if (tcp[13] & (1u << bit) && bit != 4 && bit != 3) out->flags[at++] = flag_names[bit];
+        if (tcp[13] & (1u << bit) && bit != 4) out->flags[at++] = flag_names[bit];
     if (tcp[13] & 0x10) out->flags[at++] = '.';
     if (at == 0) out->flags[at++] = '-';
     if ((tcp[13] & 2) && !flow->local_isn_known) {

@@ -66,7 +66,7 @@ struct script_flow {
 /* A packet the stack sent, or one that a line describes: its fields and options as text. */
 struct packet_text {
     struct script_flow *flow;
-    char flags[12];
+    char flags[12]; /* PSH among them */
     uint32_t seq, length; /* relative */
     bool has_ack, has_window, has_data, bad_checksum;
     struct value ack, window, data;
@@ -91,6 +91,8 @@ struct script {
     struct braid_env env;
     struct braid_stack_config config;
     uint64_t random;
+    bool together; /* nothing is asked of the stack between packets */
+    bool random_stuck; /* it says the same for ever */
     long live_bytes;
     struct braid_stack *stack;
     braid_time now, started; /* `started`: the script's zero */
@@ -115,7 +117,8 @@ static inline bool script_failed(const struct script *s) { return s->problem[0] 
 
 /* value.c */
 struct variable *variable_find(struct script *s, const char *name);
-/* `$x`, 12, -1, 0xff, token(k), idsn(k), hmac64(k,k,n,n), hmac160(...), add_hmac(k,k,id,address[,port]), and sums of them. */
+/* `$x`, 12, -1, 0xff, token(k), idsn(k), hmac64(k,k,n,n), hmac160(...), add_hmac(k,k,id,address[,port]),
+ * isn(flow), and sums of them. */
 bool value_of(struct script *s, const char *text, struct value *out);
 bool number_of(struct script *s, const char *text, uint64_t *out);
 /* Does what was seen equal what `text` expects? `*` is anything, a variable without value takes this one. */
@@ -137,6 +140,9 @@ bool packet_matches(struct script *s, const struct packet_text *expected, const 
 /* packet_bytes.c */
 uint32_t packet_encode(struct script *s, const struct packet_text *p, uint8_t *out);
 bool packet_decode(struct script *s, const uint8_t *bytes, uint32_t length, struct packet_text *out);
+/* An ICMPv4 error from the remote end, quoting what we sent at `seq`. */
+uint32_t icmp_encode(const struct script_flow *flow, uint8_t type, uint8_t code, uint32_t seq, uint16_t mtu,
+                     uint8_t *out);
 /* The byte at `offset` (from 0) of our stream, or of the peer's. */
 uint8_t stream_byte(bool ours, uint64_t offset);
 

@@ -107,6 +107,12 @@ static bool call(struct script *s, const char *name, const struct arguments *a, 
     if (strcmp(name, "hmac64") == 0) return call_hmac(s, a, false, out);
     if (strcmp(name, "hmac160") == 0) return call_hmac(s, a, true, out);
     if (strcmp(name, "add_hmac") == 0) return call_add_hmac(s, a, out);
+    if (strcmp(name, "isn") == 0) {
+        const struct script_flow *flow = flow_by_name(s, a->at[0]);
+        if (flow == NULL) return script_fail(s, "there is no flow '%s'", a->at[0]);
+        *out = (struct value){.number = flow->local_isn};
+        return true;
+    }
     if (!call_number(s, a, 0, &key)) return false;
     key_hash(key, hash);
     if (strcmp(name, "token") == 0) *out = (struct value){.number = get(hash, 4)};

@@ -40,6 +40,10 @@ static void give_memory(void *context, void *memory, size_t size) {
 /* Always the same "secrets": a script plays the same way every time. */
 static bool draw(void *context, void *out, size_t size) {
     struct script *s = context;
+    if (s->random_stuck) {
+        memset(out, 0x5a, size);
+        return true;
+    }
     for (size_t i = 0; i < size; i++) {
         s->random = s->random * 6364136223846793005u + 1442695040888963407u;
         ((uint8_t *)out)[i] = (uint8_t)(s->random >> 33);
@@ -131,5 +135,5 @@ bool world_inject(struct script *s, const struct packet_text *p) {
     if (script_failed(s)) return false;
     struct braid_packet_in in = {.bytes = bytes, .length = length};
     braid_stack_input(s->stack, p->flow->link, &in, 1, s->now);
-    return world_flush(s);
+    return s->together || world_flush(s);
 }

@@ -124,6 +124,7 @@ static void padding_behind_the_packet_is_no_payload(void **state) {
     assert_int_equal(ip_decode(packet, 45, false, &out), IP_BAD_TOTAL_LENGTH);
 }
 
+/* [MUST-50] */
 static void ipv4_options_belong_to_the_header(void **state) {
     (void)state;
     uint8_t packet[64] = {0};

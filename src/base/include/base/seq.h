@@ -40,6 +40,7 @@ static inline dsn64 dsn64_max(dsn64 a, dsn64 b) { return dsn64_gt(a, b) ? a : b;
 static inline dsn64 dsn64_min(dsn64 a, dsn64 b) { return dsn64_lt(a, b) ? a : b; }
 
 /* The 64-bit number nearest to `near` whose low 32 bits are `low` (RFC 8684 §3.3.1: 32-bit forms on the wire). */
+/* [R-3.3.1-9] [R-3.3.1-12] [R-3.3.1-13] */
 static inline dsn64 dsn64_expand(dsn64 near, uint32_t low) {
     return dsn64_of(near.value + (uint64_t)(int64_t)(int32_t)(low - (uint32_t)near.value));
 }

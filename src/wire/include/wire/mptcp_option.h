@@ -17,7 +17,7 @@ enum mptcp_subtype {
     MPTCP_MP_TCPRST = 0x8,
 };
 
-#define MPTCP_VERSION 1
+#define MPTCP_VERSION 1 /* [R-3.1-1] [R-3.1-2] */
 
 /* §3.1. Which fields are there follows from the length: SYN 4, SYN/ACK 12, ACK 20, ACK with data 22 or 24. */
 struct mp_capable {
