@@ -104,8 +104,15 @@ struct braid_connect_config {
     bool multipath;              /* ask for MPTCP (falls back to TCP where the peer does not know it) */
     bool single_path;            /* with multipath: never join further paths by itself */
     bool no_delay;
+    const char *congestion;      /* of each subflow; NULL: the stack's */
 };
-enum braid_connect_error { BRAID_CONNECT_OK, BRAID_CONNECT_NO_PATH, BRAID_CONNECT_NO_PORT, BRAID_CONNECT_NO_MEMORY };
+enum braid_connect_error {
+    BRAID_CONNECT_OK,
+    BRAID_CONNECT_NO_PATH,
+    BRAID_CONNECT_NO_PORT,
+    BRAID_CONNECT_NO_MEMORY,
+    BRAID_CONNECT_UNKNOWN_CONGESTION,
+};
 struct braid_connection *braid_stack_connect(struct braid_stack *stack, const struct braid_connect_config *config,
                                              braid_time now, enum braid_connect_error *error);
 
@@ -114,8 +121,9 @@ struct braid_listen_config {
     struct braid_endpoint local;   /* family 0: any address; port 0: any port */
     bool multipath;                /* answer MP_CAPABLE */
     bool deferred;                 /* hold the SYN/ACK until braid_connection_accept() */
+    const char *congestion;        /* of each subflow of what is accepted; NULL: the stack's */
 };
-/* NULL: no memory, or the same is listened to already. More specific listeners win. */
+/* NULL: no memory, the same is listened to already, or an unknown congestion control. More specific listeners win. */
 struct braid_listener *braid_stack_listen(struct braid_stack *stack, const struct braid_listen_config *config);
 /* Connections whose handshake is not done are reset; accepted ones live on. */
 void braid_listener_close(struct braid_listener *listener, braid_time now);
@@ -188,6 +196,9 @@ struct braid_connection_info {
     uint32_t receive_window_bytes, send_window_bytes;
 };
 void braid_connection_info(const struct braid_connection *connection, struct braid_connection_info *out);
+
+/* The congestion controls there are, by name; NULL after the last. */
+const char *braid_congestion_name(unsigned index);
 
 /* --- counting --- */
 

@@ -20,7 +20,7 @@ static const char help[] =
     "  -c, --pcap FILE              write packets of uplinks and programs as pcapng, for Wireshark\n"
     "  -l, --live                   show rate, round-trip time and state of each uplink on standard error\n"
     "      --checksum               ask servers for the checksum of RFC 8684 over data and mapping\n"
-    "      --congestion NAME        cubic (default) or newreno\n"
+    "      --congestion NAME        cubic (default), newreno or bbr\n"
     "  -h, --help                   this text\n"
     "\n"
     "Needs CAP_NET_ADMIN and CAP_NET_RAW, as root has them.\n";
@@ -65,9 +65,15 @@ static bool take_policy(struct run_options *out, const char *text) {
 }
 
 static bool take_congestion(struct run_options *out, const char *text) {
+    char names[128] = "";
+    const char *name;
     out->congestion = text;
-    if (strcmp(text, "cubic") == 0 || strcmp(text, "newreno") == 0) return true;
-    return complain("congestion control %s is unknown; there are cubic and newreno", text);
+    for (unsigned i = 0; (name = braid_congestion_name(i)) != NULL; i++) {
+        if (strcmp(text, name) == 0) return true;
+        size_t length = strlen(names);
+        snprintf(names + length, sizeof(names) - length, "%s%s", length > 0 ? ", " : "", name);
+    }
+    return complain("congestion control %s is unknown; there are %s", text, names);
 }
 
 enum { LONG_CHECKSUM = 256, LONG_CONGESTION };

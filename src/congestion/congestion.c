@@ -4,7 +4,7 @@
 
 #include "window.h"
 
-static const struct congestion_ops *const algorithms[] = {&congestion_cubic, &congestion_newreno};
+static const struct congestion_ops *const algorithms[] = {&congestion_cubic, &congestion_newreno, &congestion_bbr};
 
 static bool same_text(const char *a, const char *b) {
     while (*a != '\0' && *a == *b) a++, b++;

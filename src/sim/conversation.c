@@ -238,7 +238,8 @@ static void conversation_begin(void *context, braid_time now) {
                                           .local = c->config.local,
                                           .multipath = !c->config.plain_client,
                                           .single_path = c->config.single_path,
-                                          .no_delay = c->config.no_delay};
+                                          .no_delay = c->config.no_delay,
+                                          .congestion = c->config.congestion};
     enum braid_connect_error error;
     c->started_at = now;
     struct braid_connection *connection = braid_stack_connect(sim_host_stack(client->host), &config, now, &error);
@@ -274,6 +275,7 @@ struct sim_conversation *sim_conversation_start(struct sim_world *world,
     side_init(c, SIM_UP, config->client);
     side_init(c, SIM_DOWN, config->server);
     struct braid_listen_config listen = {.link = -1,
+                                         .congestion = config->congestion,
                                          .local = {.port = config->remote.port},
                                          .multipath = !config->plain_server,
                                          .deferred = config->deferred};

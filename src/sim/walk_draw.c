@@ -26,7 +26,8 @@ static struct sim_path_config draw_path(struct walk *walk, unsigned i) {
 static void draw_stack(struct braid_stack_config *config, struct prng *prng) {
     config->checksum = chance(prng, 0.3);
     config->time_wait_ns = 2 * BRAID_NS_PER_S;
-    config->congestion = chance(prng, 0.3) ? "newreno" : "cubic";
+    double draw = prng_unit(prng);
+    config->congestion = draw < 0.2 ? "newreno" : draw < 0.4 ? "bbr" : "cubic";
     if (chance(prng, 0.3)) config->send_buffer_bytes = (uint32_t)walk_log_uniform(prng, 3000, 4000000);
     if (chance(prng, 0.3)) {
         config->receive_buffer_initial_bytes = (uint32_t)walk_log_uniform(prng, 3000, 1000000);

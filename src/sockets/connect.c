@@ -61,7 +61,8 @@ static int begin(struct socket *socket, const struct braid_endpoint *remote) {
                                           .local = socket->local.address,
                                           .local_port = socket->local.port,
                                           .multipath = socket->multipath,
-                                          .no_delay = socket->options.no_delay};
+                                          .no_delay = socket->options.no_delay,
+                                          .congestion = socket->options.congestion};
     enum braid_connect_error error;
     socket->connection = braid_stack_connect(socket->net->stack, &config, sockets_now(socket->net), &error);
     if (!socket->connection)

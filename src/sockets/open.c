@@ -74,7 +74,10 @@ int braid_sockets_listen(struct braid_sockets *net, int fd, int backlog) {
     if (error < 0) return error;
     socket->backlog = backlog > 0 ? (unsigned)backlog : 1;
     if (socket->listener) return 0;
-    struct braid_listen_config config = {.link = -1, .local = socket->local, .multipath = socket->multipath};
+    struct braid_listen_config config = {.link = -1,
+                                         .local = socket->local,
+                                         .multipath = socket->multipath,
+                                         .congestion = socket->options.congestion};
     socket->listener = braid_stack_listen(net->stack, &config);
     return socket->listener ? 0 : port_free(socket, &socket->local) ? -ENOMEM : -EADDRINUSE;
 }

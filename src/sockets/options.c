@@ -81,9 +81,21 @@ static int set_socket_level(struct socket *socket, int option, const void *value
     }
 }
 
+static int take_congestion(struct socket_options *options, const char *value, socklen_t length) {
+    const char *name;
+    for (unsigned i = 0; (name = braid_congestion_name(i)) != NULL; i++) {
+        size_t own = strlen(name);
+        if (own > length || memcmp(name, value, own) != 0 || (own < length && value[own] != 0)) continue;
+        options->congestion = name;
+        return 0;
+    }
+    return -ENOENT;
+}
+
 static int set_tcp_level(struct socket *socket, int option, const void *value, socklen_t length) {
-    if (option != TCP_NODELAY) return -ENOPROTOOPT;
+    if (option != TCP_NODELAY && option != TCP_CONGESTION) return -ENOPROTOOPT;
     if (socket->connection || socket->listener) return -EISCONN;
+    if (option == TCP_CONGESTION) return take_congestion(&socket->options, value, length);
     return take_bool(value, length, &socket->options.no_delay);
 }
 
@@ -136,8 +148,10 @@ static int get_tcp_level(const struct socket *socket, int option, void *value, s
     switch (option) {
     case TCP_NODELAY:
         return give_int(socket->options.no_delay, value, length);
-    case TCP_CONGESTION:
-        return option_give(config->congestion, strlen(config->congestion) + 1, value, length);
+    case TCP_CONGESTION: {
+        const char *name = socket->options.congestion ? socket->options.congestion : config->congestion;
+        return option_give(name, strlen(name) + 1, value, length);
+    }
     case TCP_INFO:
         return info_tcp(socket, value, length);
     case TCP_MAXSEG:

@@ -20,6 +20,7 @@ enum {
 struct socket_options {
     bool no_delay, reuse_address, linger;
     unsigned linger_s;
+    const char *congestion; /* NULL: the stack's */
     braid_time receive_timeout_ns, send_timeout_ns; /* 0: none */
 };
 

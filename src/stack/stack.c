@@ -58,6 +58,8 @@ void braid_stack_destroy(struct braid_stack *stack) {
     stack->env->release(stack->env->context, stack, sizeof(*stack));
 }
 
+const char *braid_congestion_name(unsigned index) { return congestion_name(index); }
+
 const struct braid_stack_config *braid_stack_config(const struct braid_stack *stack) { return &stack->config; }
 
 int braid_stack_link_add(struct braid_stack *stack, const struct braid_link_config *config) {

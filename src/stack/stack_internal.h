@@ -45,6 +45,7 @@ struct braid_listener {
     struct list_node node;
     struct braid_listen_config config;
     struct ip_address address; /* family IP_NONE: any */
+    const struct congestion_ops *congestion;
     bool closed;               /* kept until the last entry that names it is gone */
     uint32_t users;
 };

@@ -174,6 +174,13 @@ static void inform_congestion(struct tcp *t, const struct acknowledgement *a) {
         .application_limited = a->rate_limited,
         .cwnd_limited = window_was_limit(t),
         .round_start = a->round_start,
+        .rate_valid = a->rate_valid,
+        .sample_bytes_per_s = a->rate_bytes_per_s,
+        .delivered_total_bytes = t->rate.delivered_bytes,
+        .delivered_before_bytes = a->rate_valid ? a->rate_prior_delivered : t->rate.delivered_bytes,
+        .sent_in_flight_bytes = a->rate_in_flight_bytes,
+        .lost_since_bytes = a->rate_valid ? t->board.lost_ever_bytes - a->rate_lost_before_bytes : 0,
+        .in_flight_now_bytes = recovery_in_flight(t),
         .in_recovery = t->recovery.phase == RECOVERY_FAST,
     };
     t->congestion.ops->on_ack(&t->congestion, &ack);

@@ -195,6 +195,7 @@ static bool send_probe_ack(struct tcp *t, struct braid_packet_out *out, braid_ti
 /* A flight begins: from here count the timers, and after a pause the window is old news. */
 static void begin_flight(struct tcp *t, braid_time now) {
     t->progress_at = t->alive_at = now;
+    if (t->congestion.ops->on_flight) t->congestion.ops->on_flight(&t->congestion, now);
     braid_time idle = now - t->data_sent_at;
     if (t->data_sent_at > 0 && idle > t->rtt.rto_ns) {
         t->congestion.ops->on_restart(&t->congestion, idle, now);
@@ -331,7 +332,7 @@ static bool perform(struct tcp *t, const struct step *step, struct braid_packet_
 static void note_limits(struct tcp *t) {
     /* In fast recovery the window is always full, which says nothing about the window after it. */
     bool full = recovery_in_flight(t) + t->piece_bytes > recovery_cwnd(t);
-    if (full && t->recovery.phase != RECOVERY_FAST) t->window_limits[0] = true;
+    if (full && (t->recovery.phase != RECOVERY_FAST || t->congestion.ops->rules_recovery)) t->window_limits[0] = true;
     rate_check_application_limited(t);
 }
 

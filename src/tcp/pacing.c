@@ -8,12 +8,12 @@
 #define BURST_NS BRAID_NS_PER_MS
 
 void pacing_update(struct tcp *t) {
-    if (t->rtt.srtt_ns < UNPACED_BELOW_RTT_NS) {
-        t->pacing.bytes_per_s = 0;
-        return;
-    }
     if (t->congestion.pacing_bytes_per_s > 0) {
         t->pacing.bytes_per_s = t->congestion.pacing_bytes_per_s;
+        return;
+    }
+    if (t->rtt.srtt_ns < UNPACED_BELOW_RTT_NS) {
+        t->pacing.bytes_per_s = 0;
         return;
     }
     bool slow_start = t->congestion.cwnd_bytes < t->congestion.ssthresh_bytes / 2;

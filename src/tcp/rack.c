@@ -84,6 +84,7 @@ uint32_t rack_detect_losses(struct tcp *t, braid_time now) {
         if (!sent_after(k->sent_at, k->end, record->sent_at, record->end)) continue;
         if (record->sent_at + patience <= now) {
             scoreboard_lose(&t->board, record);
+            rate_lost(t, record, now);
         } else {
             k->deadline = record->sent_at + patience; /* in order of sending: the last one's is the latest */
         }

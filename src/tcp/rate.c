@@ -29,7 +29,21 @@ void rate_delivered(struct tcp *t, const struct send_record *record, uint32_t by
     a->rate_sent_at = record->sent_at;
     a->rate_limited = record->application_limited;
     a->rate_retransmitted = record->retransmitted;
+    a->rate_in_flight_bytes = record->sent_in_flight_bytes;
+    a->rate_lost_before_bytes = record->lost_before_bytes;
     r->first_sent_at = record->sent_at;
+}
+
+void rate_lost(struct tcp *t, const struct send_record *record, braid_time now) {
+    const struct congestion_lost lost = {
+        .now = now,
+        .bytes = record_length(record),
+        .sent_in_flight_bytes = record->sent_in_flight_bytes,
+        .lost_since_bytes = t->board.lost_ever_bytes - record->lost_before_bytes,
+        .delivered_total_bytes = t->rate.delivered_bytes,
+        .application_limited = record->application_limited,
+    };
+    if (t->congestion.ops->on_packet_lost) t->congestion.ops->on_packet_lost(&t->congestion, &lost);
 }
 
 static uint64_t bytes_per_s(uint64_t bytes, braid_time interval_ns) {
@@ -58,6 +72,7 @@ void rate_update(struct tcp *t, struct acknowledgement *a) {
     /* Faster than the smallest round trip: several ACKs came at once, nothing to learn from that. */
     if (interval == 0 || interval < rtt_min(t)) return;
     r->newest_bytes_per_s = bytes_per_s(r->delivered_bytes - a->rate_prior_delivered, interval);
+    a->rate_bytes_per_s = r->newest_bytes_per_s;
     if (a->rate_limited && r->newest_bytes_per_s < rate_max(t)) return;
     uint64_t *max = &r->round_max[r->round % RATE_ROUNDS];
     if (r->newest_bytes_per_s > *max) *max = r->newest_bytes_per_s;

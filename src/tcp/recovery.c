@@ -6,7 +6,8 @@
 uint32_t flight_size(const struct tcp *t) { return (uint32_t)seq32_diff(t->snd_nxt, t->snd_una); }
 
 uint32_t recovery_cwnd(const struct tcp *t) {
-    return t->recovery.phase == RECOVERY_FAST ? t->recovery.cwnd_bytes : t->congestion.cwnd_bytes;
+    bool proportional = t->recovery.phase == RECOVERY_FAST && !t->congestion.ops->rules_recovery;
+    return proportional ? t->recovery.cwnd_bytes : t->congestion.cwnd_bytes;
 }
 
 /* Each duplicate ACK says that a segment left the network, though not which. */

@@ -116,6 +116,7 @@ struct send_record *scoreboard_sent(struct scoreboard *board, seq32 start, seq32
     board->in_flight_bytes += (uint32_t)seq32_diff(end, start);
     if (joins(last, start, end, piece_bytes, now)) {
         last->end = end;
+        last->sent_in_flight_bytes = board->in_flight_bytes;
         return last;
     }
     struct send_record *record = take_spare(board);
@@ -124,6 +125,8 @@ struct send_record *scoreboard_sent(struct scoreboard *board, seq32 start, seq32
     record->state = RECORD_IN_FLIGHT;
     record->piece_bytes = piece_bytes;
     record->sent_at = now;
+    record->sent_in_flight_bytes = board->in_flight_bytes;
+    record->lost_before_bytes = board->lost_ever_bytes;
     list_append(&board->records, &record->by_sequence);
     list_append(&board->in_flight, &record->by_state);
     return record;
@@ -164,6 +167,7 @@ void scoreboard_lose(struct scoreboard *board, struct send_record *record) {
     leave_state(board, record);
     enter_state(board, record, RECORD_LOST);
     insert_lost(board, record);
+    board->lost_ever_bytes += record_length(record);
 }
 
 void scoreboard_send_again(struct scoreboard *board, struct send_record *record, braid_time now) {
@@ -173,11 +177,14 @@ void scoreboard_send_again(struct scoreboard *board, struct send_record *record,
     list_append(&board->in_flight, &record->by_state);
     record->retransmitted = true;
     record->sent_at = now;
+    record->sent_in_flight_bytes = board->in_flight_bytes;
+    record->lost_before_bytes = board->lost_ever_bytes;
 }
 
 void scoreboard_unlose(struct scoreboard *board, struct send_record *record) {
     ENSURE(record->state == RECORD_LOST);
     leave_state(board, record);
+    board->lost_ever_bytes -= record_length(record);
     enter_state(board, record, RECORD_IN_FLIGHT);
     struct list_node *at = board->in_flight.previous;
     while (at != &board->in_flight && BY_STATE(at)->sent_at > record->sent_at) at = at->previous;

@@ -23,6 +23,8 @@ struct send_record {
     braid_time sent_at;     /* last time */
     /* For the delivery rate (rate.c): how things stood when it was sent. */
     bool application_limited;
+    uint32_t sent_in_flight_bytes; /* itself included */
+    uint32_t lost_before_bytes;    /* board->lost_ever_bytes */
     uint64_t delivered_bytes;
     braid_time delivered_at, first_sent_at;
 };
@@ -36,6 +38,7 @@ struct scoreboard {
     struct send_record *touched; /* SACKed last: where the next SACK probably falls */
     uint32_t spare_count, record_count;
     uint32_t in_flight_bytes, lost_bytes, sacked_bytes, sacked_pieces;
+    uint32_t lost_ever_bytes; /* wraps */
 };
 
 void scoreboard_init(struct scoreboard *board, const struct braid_env *env);

@@ -145,7 +145,8 @@ struct acknowledgement {
     bool window_was_limit;
     /* Of the newest record delivered: for the rate. */
     bool rate_valid, rate_limited, rate_retransmitted;
-    uint64_t rate_prior_delivered;
+    uint64_t rate_prior_delivered, rate_bytes_per_s;
+    uint32_t rate_in_flight_bytes, rate_lost_before_bytes;
     braid_time rate_prior_at, rate_first_sent_at, rate_sent_at;
 };
 
@@ -308,6 +309,7 @@ void rtt_sample(struct tcp *t, braid_time rtt_ns, braid_time now);
 braid_time rtt_min(const struct tcp *t);
 void rate_sent(struct tcp *t, struct send_record *record, braid_time now);
 void rate_delivered(struct tcp *t, const struct send_record *record, uint32_t bytes, struct acknowledgement *a);
+void rate_lost(struct tcp *t, const struct send_record *record, braid_time now); /* tells the congestion control */
 void rate_update(struct tcp *t, struct acknowledgement *a);
 void rate_check_application_limited(struct tcp *t);
 uint64_t rate_max(const struct tcp *t);

@@ -389,6 +389,24 @@ static void tcp_info_has_what_tcp_measured(void **state) {
     world_destroy(w);
 }
 
+static void congestion_control_is_chosen_by_name(void **state) {
+    struct sockets_world *w = world_create(1);
+    char name[16];
+    socklen_t length = sizeof(name);
+    (void)state;
+    int fd = so.socket(w->net, AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(so.getsockopt(w->net, fd, IPPROTO_TCP, TCP_CONGESTION, name, &length), 0);
+    assert_string_equal(name, "cubic");
+    assert_int_equal(so.setsockopt(w->net, fd, IPPROTO_TCP, TCP_CONGESTION, "vegas", 5), -ENOENT);
+    assert_int_equal(so.setsockopt(w->net, fd, IPPROTO_TCP, TCP_CONGESTION, "bbr", 3), 0);
+    length = sizeof(name);
+    assert_int_equal(so.getsockopt(w->net, fd, IPPROTO_TCP, TCP_CONGESTION, name, &length), 0);
+    assert_string_equal(name, "bbr");
+    assert_int_equal(so.listen(w->net, fd, 1), 0);
+    assert_int_equal(so.setsockopt(w->net, fd, IPPROTO_TCP, TCP_CONGESTION, "bbr", 3), -EISCONN);
+    world_destroy(w);
+}
+
 /* --- Multipath TCP --- */
 
 #define PEER_KEY 0x1122334455667788u
@@ -650,6 +668,7 @@ int main(void) {
         cmocka_unit_test(linger_waits_until_what_was_written_has_arrived),
         cmocka_unit_test(connections_beyond_the_backlog_are_reset),
         cmocka_unit_test(tcp_info_has_what_tcp_measured),
+        cmocka_unit_test(congestion_control_is_chosen_by_name),
         cmocka_unit_test(mptcp_connects_and_joins_by_its_second_link),
         cmocka_unit_test(mptcp_is_accepted_and_reads_mapped_data),
         cmocka_unit_test(mptcp_that_falls_back_says_so),

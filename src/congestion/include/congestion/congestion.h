@@ -7,7 +7,7 @@
 #include <braid/env.h>
 #include <base/ensure.h>
 
-#define CONGESTION_STATE_BYTES 256
+#define CONGESTION_STATE_BYTES 320
 
 struct congestion {
     const struct congestion_ops *ops;
@@ -31,14 +31,34 @@ struct congestion_ack {
     bool application_limited;    /* that rate was bounded by the application, not by the path */
     bool cwnd_limited;           /* the window was what held the sender back */
     bool round_start;            /* first acknowledgement of a new round trip */
+    /* Of the newest record it delivered; rate_valid: there is one. */
+    bool rate_valid;
+    uint64_t sample_bytes_per_s;     /* of this acknowledgement, 0: none to be had */
+    uint64_t delivered_total_bytes;  /* ever, this acknowledgement included */
+    uint64_t delivered_before_bytes; /* of them, when that record was sent */
+    uint32_t sent_in_flight_bytes;   /* when it was sent, itself included */
+    uint32_t lost_since_bytes;       /* marked lost since then */
+    uint32_t in_flight_now_bytes;    /* after this acknowledgement */
     bool in_recovery;            /* fast recovery: proportional rate reduction decides, cwnd must not grow. After a
                                     timeout it is false: the window comes back by slow start */
 };
 
+/* Something is marked lost. */
+struct congestion_lost {
+    braid_time now;
+    uint32_t bytes;
+    uint32_t sent_in_flight_bytes, lost_since_bytes; /* as above; both with what is lost now */
+    uint64_t delivered_total_bytes;
+    bool application_limited; /* when it was sent */
+};
+
 struct congestion_ops {
     const char *name;
+    bool rules_recovery; /* cwnd_bytes holds in fast recovery too, in place of proportional rate reduction */
     void (*init)(struct congestion *c, braid_time now);
     void (*on_ack)(struct congestion *c, const struct congestion_ack *ack);
+    /* For each record that loss detection (not a timeout) marks; may be NULL. */
+    void (*on_packet_lost)(struct congestion *c, const struct congestion_lost *lost);
     /* Fast recovery begins (once a window): set ssthresh_bytes and, where it applies, the target cwnd. */
     void (*on_loss)(struct congestion *c, uint32_t in_flight_bytes, braid_time now);
     /* Recovery is over. */
@@ -49,10 +69,13 @@ struct congestion_ops {
     void (*on_undo)(struct congestion *c, braid_time now);
     /* Sending starts again after `idle_ns` of nothing in flight. */
     void (*on_restart)(struct congestion *c, braid_time idle_ns, braid_time now);
+    /* Sending starts with nothing in flight, however short the pause; may be NULL. */
+    void (*on_flight)(struct congestion *c, braid_time now);
 };
 
 extern const struct congestion_ops congestion_cubic; /* RFC 9438, with HyStart++ (RFC 9406) */
 extern const struct congestion_ops congestion_newreno;
+extern const struct congestion_ops congestion_bbr; /* version 3: draft-ietf-ccwg-bbr */
 
 /* By name; NULL if there is none such. congestion_name(i) lists them, NULL after the last. */
 const struct congestion_ops *congestion_find(const char *name);

@@ -23,6 +23,7 @@ struct sim_conversation_config {
     bool plain_client, plain_server;   /* no MPTCP there */
     bool single_path;
     bool no_delay;
+    const char *congestion;            /* of both sides; NULL: the stacks' */
     bool deferred;                     /* the server's application answers each SYN, answer_ns later */
     braid_time answer_ns;
     braid_time start_ns;               /* of the world's time; 0: now */
