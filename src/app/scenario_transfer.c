@@ -7,6 +7,7 @@
 #define MESSAGE_BYTES 200
 #define MESSAGE_BYTES_MIN 16
 #define MESSAGE_SECONDS 10
+#define MESSAGES_MAX 1000000u
 
 /* ---- the server ---- */
 
@@ -84,8 +85,9 @@ static void read_messages(struct yaml_source *source, yaml_node_t *value, void *
     struct scenario_messages *messages = &((struct scenario_transfer *)out)->messages;
     *messages = (struct scenario_messages){.bytes = MESSAGE_BYTES, .seconds = MESSAGE_SECONDS};
     YAML_READ_MAPPING(source, value, keys, messages);
-    if (!source->failed && messages->rate * messages->seconds < 1)
-        yaml_fail(source, value, "these are no messages at all");
+    double count = messages->rate * messages->seconds;
+    if (!source->failed && (count < 1 || count > MESSAGES_MAX))
+        yaml_fail(source, value, "there must be at least one message, and at most %u", MESSAGES_MAX);
 }
 
 /* ---- by which way ---- */

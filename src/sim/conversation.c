@@ -84,9 +84,19 @@ static void message_timer_fire(struct sim_timer *timer, braid_time now) {
 
 /* --- reading --- */
 
+/* No room for more: the shorter ones are of less interest, from now on too. */
+static void forget_short_silences(struct stream *in) {
+    unsigned kept = 0;
+    in->silence_min_ns *= 2;
+    for (unsigned i = 0; i < in->silence_count; i++)
+        if (in->silences[i].to - in->silences[i].from >= in->silence_min_ns) in->silences[kept++] = in->silences[i];
+    in->silence_count = kept;
+}
+
 static void note_silence(struct stream *in, braid_time now) {
     braid_time from = in->read == 0 ? in->opened_at : in->last_at;
-    if (now - from < SILENCE_MIN_NS || in->silence_count == SILENCES_MAX) return;
+    while (in->silence_count == SILENCES_MAX) forget_short_silences(in);
+    if (now - from < in->silence_min_ns) return;
     in->silences[in->silence_count].from = from;
     in->silences[in->silence_count++].to = now;
 }
@@ -98,7 +108,7 @@ static void note_messages(struct side *reader, struct stream *in, uint32_t lengt
     for (; in->messages < whole; in->messages++) {
         braid_time took = now - (reader->c->started_at + in->messages * config->interval_ns);
         if (took > in->worst_message_ns) in->worst_message_ns = took;
-        if (in->messages < MESSAGES_MAX) in->message_ns[in->messages] = took;
+        if (in->messages < in->message_count) in->message_ns[in->messages] = took;
     }
 }
 
@@ -259,7 +269,13 @@ static void side_init(struct sim_conversation *c, enum sim_direction writes, str
                           .host = host,
                           .writes = writes,
                           .timer = {.fire = message_timer_fire},
-                          .out = {.config = c->config.streams[writes], .opened_at = c->world->now}};
+                          .out = {.config = c->config.streams[writes],
+                                  .opened_at = c->world->now,
+                                  .silence_min_ns = SILENCE_MIN_NS}};
+    if (side->out.config.message_bytes != 0) {
+        side->out.message_count = side->out.config.bytes / side->out.config.message_bytes;
+        side->out.message_ns = sim_allocate(c->world, (side->out.message_count + 1) * sizeof(braid_time));
+    }
     sim_host_set_listener(host, (struct sim_listener){.context = c->world, .event = conversation_event});
 }
 
@@ -289,7 +305,12 @@ void conversations_destroy(struct sim_world *world) {
     while (world->conversations != NULL) {
         struct sim_conversation *c = world->conversations;
         world->conversations = c->next;
-        for (int i = 0; i < 2; i++) sim_timer_set(world, &c->sides[i].timer, BRAID_NEVER);
+        for (int i = 0; i < 2; i++) {
+            struct stream *out = &c->sides[i].out;
+            sim_timer_set(world, &c->sides[i].timer, BRAID_NEVER);
+            if (out->message_ns != NULL)
+                sim_release(world, out->message_ns, (out->message_count + 1) * sizeof(braid_time));
+        }
         sim_release(world, c, sizeof(*c));
     }
     if (world->pattern != NULL) sim_release(world, world->pattern, PATTERN_BYTES);

@@ -5,7 +5,7 @@
 #include <sim/conversation.h>
 #include "sim_internal.h"
 
-enum conversation_limit { SILENCES_MAX = 1024, MESSAGES_MAX = 8192, SILENCE_MIN_NS = 5 * BRAID_NS_PER_MS };
+enum conversation_limit { SILENCES_MAX = 1024, SILENCE_MIN_NS = 5 * BRAID_NS_PER_MS };
 
 /* What one side writes and the other reads. */
 struct stream {
@@ -14,10 +14,12 @@ struct stream {
     bool shut, ended;
     braid_time opened_at, first_at, last_at, ended_at, worst_message_ns;
     unsigned silence_count;
+    braid_time silence_min_ns; /* shorter ones are not kept */
     struct {
         braid_time from, to;
     } silences[SILENCES_MAX];
-    braid_time message_ns[MESSAGES_MAX];
+    braid_time *message_ns; /* how long each took */
+    uint64_t message_count; /* that there will be */
 };
 
 struct side {

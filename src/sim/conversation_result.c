@@ -68,18 +68,21 @@ static int compare_times(const void *a, const void *b) {
 braid_time sim_conversation_message_ns(const struct sim_conversation *c, enum sim_direction direction,
                                        braid_time from, braid_time to, double q) {
     const struct stream *stream = &c->sides[direction].out;
-    static braid_time taken[MESSAGES_MAX];
+    if (stream->message_count == 0) return 0;
+    braid_time *taken = malloc(stream->message_count * sizeof(taken[0]));
+    ENSURE(taken != NULL);
     size_t count = 0;
-    for (uint64_t i = 0; i < MESSAGES_MAX && stream->config.message_bytes != 0; i++) {
+    for (uint64_t i = 0; i < stream->message_count; i++) {
         braid_time due = c->started_at + i * stream->config.interval_ns;
-        if (i * stream->config.message_bytes >= stream->config.bytes || due > to || due > c->world->now) break;
+        if (due > to || due > c->world->now) break;
         if (due < from) continue;
         taken[count++] = i < stream->messages ? stream->message_ns[i] : c->world->now - due;
     }
-    if (count == 0) return 0;
     qsort(taken, count, sizeof(taken[0]), compare_times);
     size_t place = (size_t)(q * (double)count);
-    return taken[place < count ? place : count - 1];
+    braid_time found = count == 0 ? 0 : taken[place < count ? place : count - 1];
+    free(taken);
+    return found;
 }
 
 bool sim_world_run_conversations(struct sim_world *world, braid_time limit) {

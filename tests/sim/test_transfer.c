@@ -130,6 +130,40 @@ static void a_hop_with_a_small_mtu_is_found(void **state) {
     phone_end(&phone);
 }
 
+static void what_is_echoed_comes_back_after_a_round_trip(void **state) {
+    (void)state;
+    struct sim_phone phone;
+    struct sim_phone_config config = two_paths(51);
+    struct sim_stream_config messages = {.bytes = 100 * 200, .message_bytes = 200, .interval_ns = 20 * MS};
+    struct sim_conversation_config talk = {.no_delay = true, .streams = {messages, messages}};
+    talk.streams[SIM_DOWN].echo = true;
+    struct sim_conversation *c = run(&phone, &config, &talk, 20 * S);
+    double median = ms_of(sim_conversation_message_ns(c, SIM_DOWN, 0, BRAID_NEVER, 0.5));
+    assert_true(median >= 30 && median < 31);
+    phone_end(&phone);
+}
+
+/* 100 kb/s: a packet every 121 ms, more of these silences than are kept; the long one comes after them. */
+static void a_long_silence_is_known_also_after_many_short_ones(void **state) {
+    (void)state;
+    struct sim_phone phone;
+    struct sim_phone_config config = two_paths(52);
+    config.path_count = 1;
+    config.paths[0].rate_bps = 100000;
+    config.world.check_every = 0;
+    sim_phone_init(&phone, &config);
+    struct sim_conversation_config talk = {.streams = {{0}, {.bytes = 3 * MB}}};
+    struct sim_conversation *c = sim_phone_talk(&phone, &talk);
+    sim_world_run(phone.world, 200 * S);
+    sim_path_blackhole(&phone, 0, true, true);
+    sim_world_run(phone.world, 203 * S);
+    sim_path_up(&phone, 0);
+    assert_true(sim_world_run_conversations(phone.world, 600 * S));
+    assert_whole(c);
+    assert_true(sim_conversation_silence_ns(c, SIM_DOWN, 201 * S, 202 * S) >= 3 * S);
+    phone_end(&phone);
+}
+
 static void two_paths_together_reach_ninety_percent_of_their_sum(void **state) {
     (void)state;
     for (int up = 0; up < 2; up++) {
@@ -211,6 +245,8 @@ int main(void) {
         cmocka_unit_test(a_deferred_answer_comes_through),
         cmocka_unit_test(loss_reordering_duplication_and_corruption_are_survived),
         cmocka_unit_test(a_hop_with_a_small_mtu_is_found),
+        cmocka_unit_test(what_is_echoed_comes_back_after_a_round_trip),
+        cmocka_unit_test(a_long_silence_is_known_also_after_many_short_ones),
         cmocka_unit_test(two_paths_together_reach_ninety_percent_of_their_sum),
         cmocka_unit_test(the_same_seed_gives_the_same_packets),
         cmocka_unit_test(many_connections_share_two_paths),
