@@ -8,6 +8,7 @@
 #include "scenario_yaml.h"
 
 #define WORDS_MAX 64
+#define MESSAGES_MAX 1e6
 #define NOT_OURS "it is not known as a transfer over braid (see \"transfer\" in lab/README.md)"
 
 /* ---- the words of a command ---- */
@@ -66,6 +67,8 @@ static bool take_probe(const struct scenario *scenario, const struct scenario_ru
                        struct scenario_transfer *out, const char *kind, const struct probe_options *options) {
     if (!scenario_find_server(scenario, options->host, &out->server, &out->address))
         return say(run, "no host is, or has the address, ", options->host);
+    if (strcmp(kind, "messages") == 0 && options->rate * options->seconds > MESSAGES_MAX)
+        return say(run, "more messages than virtual time takes down: ", "a million");
     if (strcmp(kind, "messages") == 0)
         out->messages = (struct scenario_messages){options->rate, options->seconds, options->size};
     else

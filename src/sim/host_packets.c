@@ -1,6 +1,8 @@
 /* Packets at a host: which way they go out, and what becomes of them when they come in. */
 #include "sim_internal.h"
 
+#include <wire/icmp.h>
+
 void sim_host_route_add(struct sim_host *host, const struct ip_address *prefix, unsigned length,
                         struct sim_link *link) {
     ENSURE(host->route_count < SIM_ROUTES_MAX);
@@ -78,14 +80,40 @@ static struct sim_link *route_of(struct sim_host *host, int interface, const str
     return only;
 }
 
+/* The packet does not fit where it should go: its sender is told, by the way it came. */
+static void complain_too_big(struct sim_host *host, struct sim_link *from, const struct sim_packet *packet,
+                             uint32_t mtu_bytes) {
+    struct ip_address source;
+    unsigned end;
+    int interface = interface_at(host, from, &end);
+    if (interface < 0 || !address_of(packet, &source, true)) return;
+    for (unsigned i = 0; i < SIM_ADDRESSES_MAX; i++) {
+        const struct braid_address *own = &host->interfaces[interface].addresses[i].address;
+        if (!host->interfaces[interface].addresses[i].used || own->family != (uint8_t)source.family) continue;
+        struct ip_address address = own->family == 4 ? ip_address_v4(own->bytes) : ip_address_v6(own->bytes);
+        struct sim_packet *answer = sim_packet_create(&host->world->pool);
+        answer->length = icmp_packet_too_big_encode(mtu_bytes, &address, &source, packet->bytes, packet->length,
+                                                    answer->bytes, sim_packet_room(answer));
+        world_saw(host->world, SIM_SENT, host, interface, from, answer);
+        link_packet(from, end, answer, host->world->now);
+        return;
+    }
+}
+
 /* `from`: the link it came by, which it does not go back on. */
-static void send(struct sim_host *host, int interface, const struct sim_link *from, struct sim_packet *packet) {
+static void send(struct sim_host *host, int interface, struct sim_link *from, struct sim_packet *packet) {
     struct ip_address destination;
     unsigned end = 0;
     struct sim_link *link = NULL;
     if (address_of(packet, &destination, false)) link = route_of(host, interface, &destination, &end);
     if (link == NULL || link == from || !host->interfaces[link->ends[end].interface].up) {
         host->packets_without_route++;
+        sim_packet_release(packet);
+        return;
+    }
+    uint32_t mtu_bytes = host->interfaces[link->ends[end].interface].mtu_bytes;
+    if (packet->length > mtu_bytes) {
+        if (from != NULL) complain_too_big(host, from, packet, mtu_bytes);
         sim_packet_release(packet);
         return;
     }
@@ -150,7 +178,7 @@ static void stack_input(struct sim_host *host, int interface, const struct sim_p
     sim_host_touch(host);
 }
 
-static void forward(struct sim_host *host, const struct sim_link *from, struct sim_packet *packet) {
+static void forward(struct sim_host *host, struct sim_link *from, struct sim_packet *packet) {
     bool v4 = packet->bytes[0] >> 4 == 4;
     uint8_t *hops = &packet->bytes[v4 ? 8 : 7];
     if (packet->length < 40 || *hops <= 1) {

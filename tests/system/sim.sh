@@ -176,6 +176,39 @@ E2
 }
 promise 60 shapes_in_the_lab "the lab does the same to packets, but has no middleboxes, and says so"
 
+# Two routers with a narrow wire between them: the second one's answers lead to smaller packets.
+narrow_wire() {
+    cat >narrow.yaml <<'E2'
+hosts: {here: {}, one: {forwarding: true}, two: {forwarding: true}, there: {}}
+links:
+  near:
+    from: {host: here, interface: eth0, address: 10.0.1.2/24, gateway: 10.0.1.1}
+    to: {host: one, interface: in, address: 10.0.1.1/24}
+    rate: 10Mbit
+    delay: 5ms
+  middle:
+    from: {host: one, interface: out, address: 10.0.2.1/24, gateway: 10.0.2.2}
+    to: {host: two, interface: in, address: 10.0.2.2/24, gateway: 10.0.2.1}
+    rate: 10Mbit
+    delay: 5ms
+    mtu: 1200
+  far:
+    from: {host: there, interface: eth0, address: 10.0.3.2/24, gateway: 10.0.3.1}
+    to: {host: two, interface: out, address: 10.0.3.1/24}
+    rate: 10Mbit
+    delay: 5ms
+runs:
+  up: {host: here, transfer: {server: there, upload: 1MB}, limit: 20s, expect: {exit: 0}}
+  down: {host: here, transfer: {server: there, download: 1MB}, limit: 20s, expect: {exit: 0}}
+E2
+    for how in sim lab; do
+        "$braid" $how narrow.yaml --json --quiet >$how.json || fail "not as expected: braid $how"
+        expect_between "$(field .up.goodput_mbps $how.json)" 5 9.5 "Mb/s up by braid $how"
+        expect_between "$(field .down.goodput_mbps $how.json)" 5 9.5 "Mb/s down by braid $how"
+    done
+}
+promise 30 narrow_wire "routers say what is too big for the next link"
+
 refused() {
     expect_exit 2 "$braid" sim "$@"
     [ ! -s out ] || fail "it wrote to standard output"
