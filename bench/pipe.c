@@ -1,0 +1,140 @@
+/* A memory pipe: one connection between two stacks, written and read by reference, over a wire that copies once.
+ *
+ *     bench_pipe PATHS SUPER CHECKSUM MEGABYTES
+ *
+ * PATHS: 0 is plain TCP, else the subflows of MPTCP. SUPER: 1 for super-segments, 0 for single ones. Prints one line:
+ * gigabits a second of processor time, segments that carried data, subflows, and the rate of one copy of the same bytes
+ * in the same run. Only functions named measured_* belong to the stack's work: callgrind --toggle-collect='measured_*'
+ * counts its instructions. With MEGABYTES 0 the connection is only opened. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <base/buf.h>
+
+#include "pair.h"
+
+#define CHUNK_BYTES 65536u
+#define PORT 80
+#define ROUNDS_OF_SILENCE_MAX 100000
+
+struct pipe {
+    struct pair pair;
+    struct braid_connection *from, *to;
+    struct braid_buf *chunk;
+    uint64_t written, read;
+};
+
+__attribute__((noinline)) static uint32_t measured_write(struct pipe *pipe, struct braid_slice slice) {
+    if (braid_connection_write_slice(pipe->from, slice, pipe->pair.now)) return slice.length;
+    buf_release(slice.buf);
+    return 0;
+}
+
+__attribute__((noinline)) static uint32_t measured_read(struct pipe *pipe) {
+    struct braid_slice slice = braid_connection_read_slice(pipe->to, pipe->pair.now);
+    uint32_t length = slice.length;
+    slice_release(&slice);
+    return length;
+}
+
+__attribute__((noinline)) static bool measured_event(struct braid_stack *stack, struct braid_event *event) {
+    return braid_stack_next_event(stack, event);
+}
+
+static void take_events(struct pipe *pipe) {
+    struct braid_event event;
+    while (measured_event(pipe->pair.client.stack, &event)) pair_check(!(event.bits & BRAID_EVENT_CLOSED), "closed");
+    while (measured_event(pipe->pair.server.stack, &event))
+        if (event.bits & BRAID_EVENT_ACCEPTED) pipe->to = event.connection;
+}
+
+static void move(struct pipe *pipe, uint64_t bytes) {
+    unsigned silent = 0;
+    bytes += pipe->written;
+    while (pipe->read < bytes) {
+        uint32_t part = 1;
+        while (pipe->written < bytes && part > 0)
+            pipe->written += part = measured_write(pipe, slice_of(pipe->chunk, pipe->chunk->bytes, CHUNK_BYTES));
+        pair_round(&pipe->pair);
+        take_events(pipe);
+        silent++;
+        while ((part = measured_read(pipe)) > 0) {
+            pipe->read += part;
+            silent = 0;
+        }
+        pair_check(silent < ROUNDS_OF_SILENCE_MAX, "stuck");
+    }
+}
+
+static void open_pipe(struct pipe *pipe, unsigned paths, bool super, bool checksum) {
+    struct pair_config config = {.stack = {.checksum = checksum, .send_buffer_bytes = 4u << 20},
+                                 .client_links = paths > 0 ? paths : 1,
+                                 .mtu_bytes = 1500,
+                                 .super_segment_bytes = super ? 65535 - BRAID_PACKET_HEADER_MAX : 0,
+                                 .round_bytes = 1u << 20};
+    struct braid_listen_config listen = {.link = -1, .local = {.port = PORT}, .multipath = true};
+    struct braid_connect_config connect = {.remote = pair_server_endpoint(PORT), .multipath = paths > 0};
+    enum braid_connect_error error;
+    pair_init(&pipe->pair, &config);
+    pair_check(braid_stack_listen(pipe->pair.server.stack, &listen) != NULL, "no listener");
+    pipe->from = braid_stack_connect(pipe->pair.client.stack, &connect, pipe->pair.now, &error);
+    pair_check(pipe->from != NULL, "no connection");
+    pipe->chunk = buf_create(&pipe->pair.client.env, CHUNK_BYTES);
+    pair_check(pipe->chunk != NULL, "no memory");
+    memset(pipe->chunk->bytes, 7, CHUNK_BYTES);
+    struct braid_connection_info info = {0};
+    for (int i = 0; i < 10 && pipe->to == NULL; i++) {
+        pair_round(&pipe->pair);
+        take_events(pipe);
+    }
+    pair_check(pipe->to != NULL, "no connection");
+    move(pipe, CHUNK_BYTES); /* further paths join once data was acknowledged */
+    for (int i = 0; i < 100 && info.paths < paths; i++) {
+        pair_round(&pipe->pair);
+        braid_connection_info(pipe->from, &info);
+    }
+    pair_check(paths == 0 || info.paths == paths, "not every path joined");
+}
+
+/* What one copy of every byte, from one buffer to the next of a few, costs here and now. */
+static double copy_gbps(struct pipe *pipe, uint64_t bytes) {
+    enum { BUFFERS = 64 };
+    static uint8_t buffers[BUFFERS][CHUNK_BYTES];
+    double start = pair_seconds();
+    for (uint64_t i = 0; i < bytes / CHUNK_BYTES; i++) {
+        memcpy(buffers[i % BUFFERS], pipe->chunk->bytes, CHUNK_BYTES);
+        __asm__ volatile("" ::: "memory");
+    }
+    return (double)bytes * 8 / (pair_seconds() - start) / 1e9;
+}
+
+int main(int count, char **arguments) {
+    static struct pipe pipe;
+    if (count < 5) {
+        fprintf(stderr, "usage: bench_pipe PATHS SUPER CHECKSUM MEGABYTES\n");
+        return 2;
+    }
+    uint64_t bytes = strtoull(arguments[4], NULL, 10) << 20;
+    open_pipe(&pipe, (unsigned)atoi(arguments[1]), atoi(arguments[2]) != 0, atoi(arguments[3]) != 0);
+    if (bytes == 0) return 0;
+    move(&pipe, bytes / 4); /* up to speed */
+    uint64_t segments = pipe.pair.client.data_packets, packets = pipe.pair.client.packets + pipe.pair.server.packets;
+    double start = pair_seconds();
+    move(&pipe, bytes);
+    double seconds = pair_seconds() - start;
+    struct braid_connection_info info;
+    braid_connection_info(pipe.from, &info);
+    printf("%.3f %llu %llu %u %.3f\n", (double)bytes * 8 / seconds / 1e9,
+           (unsigned long long)(pipe.pair.client.data_packets - segments),
+           (unsigned long long)(pipe.pair.client.packets + pipe.pair.server.packets - packets), info.paths,
+           copy_gbps(&pipe, bytes));
+    for (unsigned i = 0; getenv("BENCH_PATHS") != NULL && i < info.paths; i++) {
+        struct braid_path_info path;
+        if (braid_connection_path(pipe.from, i, &path))
+            fprintf(stderr, "path %u: %llu bytes, rtt %llu us, cwnd %u, again %llu\n", i,
+                    (unsigned long long)path.bytes_sent, (unsigned long long)path.rtt_us, path.cwnd_bytes,
+                    (unsigned long long)path.bytes_retransmitted);
+    }
+    return 0;
+}
