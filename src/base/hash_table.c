@@ -117,6 +117,12 @@ static uint64_t little_endian(const uint8_t *bytes, size_t length) {
     return word;
 }
 
+static uint64_t load_word(const uint8_t *bytes) {
+    uint64_t word;
+    memcpy(&word, bytes, sizeof(word));
+    return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? word : __builtin_bswap64(word);
+}
+
 uint64_t hash_bytes(const uint64_t key[2], const void *bytes, size_t length) {
     struct sip_state s = {
         .v0 = key[0] ^ UINT64_C(0x736f6d6570736575),
@@ -126,7 +132,7 @@ uint64_t hash_bytes(const uint64_t key[2], const void *bytes, size_t length) {
     };
     const uint8_t *at = bytes;
     size_t left = length;
-    for (; left >= 8; left -= 8, at += 8) sip_absorb(&s, little_endian(at, 8));
+    for (; left >= 8; left -= 8, at += 8) sip_absorb(&s, load_word(at));
     sip_absorb(&s, little_endian(at, left) | (uint64_t)length << 56);
     s.v2 ^= 0xff;
     sip_rounds(&s, 4);

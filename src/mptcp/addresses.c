@@ -140,6 +140,7 @@ void addresses_assign(struct braid_connection *c, braid_time now) {
 braid_time addresses_deadline(const struct braid_connection *c) {
     const struct addresses *a = &c->addresses;
     braid_time earliest = BRAID_NEVER;
+    if (a->removal_count == 0 && a->announced_count == 0) return BRAID_NEVER;
     if (c->mode != CONNECTION_MODE_MPTCP || !c->confirmed || connection_over(c) || !subflow_best(c, UINT64_MAX))
         return BRAID_NEVER;
     for (unsigned i = 0; i < a->removal_count; i++) {

@@ -13,7 +13,7 @@ enum mptcp_limit {
     /* [R-3.9.3-1] */
     CAPABLE_SYNS = 3,              /* SYNs with MP_CAPABLE; later ones go without, in case a middlebox drops them */
 
-    MAPPING_BYTES_MAX = 65535,     /* what the Data-Level Length can say */
+    MAPPING_BYTES_MAX = 65400,     /* what goes into one super-segment; the Data-Level Length could say 65535 */
     DSS_BYTES = 28,                /* of the longest DSS, padded: what a data segment's payload loses */
     MAPPINGS_RECEIVED_MAX = 16384, /* of one subflow: a peer that maps every byte singly is ignored from here on */
     GATHER_SLICES = 16,            /* given to a subflow at once */

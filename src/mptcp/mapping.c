@@ -33,6 +33,9 @@ bool mapping_reserve(struct mapping_list *list) {
 
 uint32_t mapping_search(const struct mapping_list *list, seq32 seq) {
     uint32_t low = 0, high = list->count;
+    /* What arrives in order is of the first, what leaves often of the last. */
+    if (high == 0 || seq32_gt(mapping_end(mapping_at(list, 0)), seq)) return 0;
+    if (high > 1 && seq32_le(mapping_end(mapping_at(list, high - 2)), seq)) low = high - 1;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
         if (seq32_le(mapping_end(mapping_at(list, middle)), seq)) low = middle + 1;

@@ -59,13 +59,14 @@ bool connection_write_slice(struct braid_connection *c, struct braid_slice slice
 
 /* --- giving ranges to subflows --- */
 
-/* [R-3.3.1-1] The last mapping may still grow while none of it has left. */
-static struct mapping *growing(struct subflow *sf, dsn64 dsn) {
+/* [R-3.3.1-1] The last mapping may still grow while none of it has left. Not by a part of what is given: what is left over would
+ * travel as a crumb between super-segments. */
+static struct mapping *growing(struct subflow *sf, dsn64 dsn, uint32_t length) {
     if (sf->sent.count == 0) return NULL;
     struct mapping *last = mapping_at(&sf->sent, sf->sent.count - 1);
     bool untold = seq32_ge(last->seq, tcp_snd_nxt(sf->t));
     bool continues = dsn64_eq(mapping_data_end(last), dsn) && seq32_eq(mapping_end(last), tcp_send_queue_end(sf->t));
-    return untold && continues && last->length < MAPPING_BYTES_MAX ? last : NULL;
+    return untold && continues && last->length + length <= MAPPING_BYTES_MAX ? last : NULL;
 }
 
 /* Hands references to [dsn, dsn + length) to TCP. Returns how many bytes it took; *sum gets theirs. */
@@ -101,15 +102,13 @@ static void starved(struct braid_connection *c, braid_time now) {
 /* Maps [dsn, dsn + length) on the subflow. Returns how many bytes were given; fewer if memory ran out. */
 static uint32_t give(struct subflow *sf, dsn64 dsn, uint32_t length, braid_time now) {
     struct braid_connection *c = sf->c;
-    struct mapping *m = growing(sf, dsn);
+    struct mapping *m = growing(sf, dsn, length);
     struct mapping fresh = {.seq = tcp_send_queue_end(sf->t), .dsn = dsn};
     if (!m && !mapping_reserve(&sf->sent)) {
         starved(c, now);
         return 0;
     }
-    uint32_t most = MAPPING_BYTES_MAX - (m ? m->length : 0);
     if (!m) m = &fresh;
-    if (length > most) length = most;
     uint32_t given = hand_over(c, sf->t, dsn, length, &m->sum, m->length);
     if (given < length) starved(c, now);
     if (given == 0) return 0;
@@ -131,9 +130,8 @@ static uint32_t segment_bytes(const struct subflow *sf) {
 }
 
 /* As much of `waiting` as goes now, in whole segments unless it is the rest. */
-static uint32_t portion(const struct subflow *sf, uint64_t waiting, uint32_t room) {
-    if (waiting <= room) return waiting < MAPPING_BYTES_MAX ? (uint32_t)waiting : MAPPING_BYTES_MAX;
-    uint32_t segment = segment_bytes(sf);
+static uint32_t portion(uint64_t waiting, uint32_t room, uint32_t segment) {
+    if (waiting <= room && waiting <= MAPPING_BYTES_MAX) return (uint32_t)waiting;
     if (room > MAPPING_BYTES_MAX) room = MAPPING_BYTES_MAX;
     return room > segment ? room - room % segment : room;
 }
@@ -155,15 +153,16 @@ static bool schedule_again(struct braid_connection *c, braid_time now) {
         }
         struct subflow *sf = scheduler_pick(c, avoid, dsn_ranges_bytes(&s->reinject), &room);
         if (!sf) return false;
-        if (now < s->cut_doubts_until && room > segment_bytes(sf)) room = segment_bytes(sf);
-        uint32_t length = portion(sf, (uint64_t)dsn64_diff(range.end, range.start), room);
+        uint32_t segment = segment_bytes(sf);
+        if (now < s->cut_doubts_until && room > segment) room = segment;
+        uint32_t length = portion((uint64_t)dsn64_diff(range.end, range.start), room, segment);
         uint32_t given = give(sf, range.start, length, now);
         if (given == 0) return false;
         dsn_ranges_drop_before(&s->reinject, dsn64_add(range.start, given));
         c->contiguous = false;
         s->bytes_reinjected += given;
         COUNT_N(c, reinjected_bytes, given);
-        COUNT_N(c, reinjected_segments, (given + segment_bytes(sf) - 1) / segment_bytes(sf));
+        COUNT_N(c, reinjected_segments, (given + segment - 1) / segment);
         return true;
     }
     return false;
@@ -180,20 +179,35 @@ static uint64_t sendable(const struct braid_connection *c) {
     return unassigned < (uint64_t)window ? unassigned : (uint64_t)window;
 }
 
-/* One portion of what was never sent; false if nothing goes. */
+static uint32_t give_new(struct subflow *sf, uint32_t length, braid_time now) {
+    struct braid_connection *c = sf->c;
+    uint32_t given = give(sf, c->send.nxt, length, now);
+    c->send.nxt = dsn64_add(c->send.nxt, given);
+    if (given > 0 && c->send.data_rto_at == BRAID_NEVER) outgoing_rto_restart(c, now); /* now something is waited for */
+    return given;
+}
+
+/* Some of what was never sent; false if nothing goes. The subflow that is the best one stays it until its room is used
+ * up, so it is asked for once. */
 static bool schedule_new(struct braid_connection *c, braid_time now) {
     struct sending *s = &c->send;
     uint64_t waiting = sendable(c);
-    uint32_t room;
+    uint32_t room, given;
     if (waiting == 0 || s->starved_until > now) return false;
     bool probe = dsn64_ge(s->nxt, s->window_edge);
     struct subflow *sf = probe ? scheduler_for_probe(c) : scheduler_pick(c, NULL, outgoing_unassigned(c), &room);
     if (!sf) return false;
-    if (now < s->cut_doubts_until && !probe && room > segment_bytes(sf)) room = segment_bytes(sf);
-    uint32_t given = give(sf, s->nxt, probe ? 1 : portion(sf, waiting, room), now);
-    s->nxt = dsn64_add(s->nxt, given);
-    if (given > 0 && s->data_rto_at == BRAID_NEVER) outgoing_rto_restart(c, now); /* now something is waited for */
-    return given > 0;
+    if (probe) return give_new(sf, 1, now) > 0;
+    uint32_t segment = segment_bytes(sf);
+    if (now < s->cut_doubts_until && room > segment) room = segment;
+    bool any = false;
+    do {
+        given = give_new(sf, portion(waiting, room, segment), now);
+        any |= given > 0;
+        room -= given;
+        waiting -= given;
+    } while (given > 0 && s->starved_until <= now && waiting > 0 && room >= segment && dsn_ranges_empty(&s->reinject));
+    return any;
 }
 
 /* What blocks the peer goes first. But just after a path was cut nobody knows how much of what it had under way did

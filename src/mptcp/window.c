@@ -57,6 +57,7 @@ void window_start(struct braid_connection *c) {
  * keep queues short. */
 void window_subflows_changed(struct braid_connection *c, bool more) {
     c->window.starting = more;
+    c->window.rate_news = true;
     c->window.rounds_without_growth = 0;
     c->window.full_bytes_per_s = 0;
 }
@@ -104,10 +105,9 @@ void window_read(struct braid_connection *c, uint64_t bytes, braid_time now) {
 /* --- measuring --- */
 
 static braid_time path_rtt(const struct subflow *sf) {
-    struct tcp_info info;
-    tcp_info(sf->t, &info);
-    if (info.min_rtt_ns > 0) return info.min_rtt_ns;
-    return info.receive_rtt_ns > 0 ? info.receive_rtt_ns : RTT_UNKNOWN_US * BRAID_NS_PER_US;
+    braid_time min = tcp_min_rtt(sf->t), received = tcp_receive_rtt(sf->t);
+    if (min > 0) return min;
+    return received > 0 ? received : RTT_UNKNOWN_US * BRAID_NS_PER_US;
 }
 
 static void meter_note(struct rate_meter *m, uint64_t bytes_per_s, braid_time now) {
@@ -128,6 +128,7 @@ void window_arrived(struct subflow *sf, uint32_t bytes, braid_time now) {
     if (interval < RATE_INTERVAL_MIN_US * BRAID_NS_PER_US) interval = RATE_INTERVAL_MIN_US * BRAID_NS_PER_US;
     if (passed < interval) return;
     meter_note(m, m->interval_bytes * BRAID_NS_PER_S / passed, now);
+    sf->c->window.rate_news = true;
     m->interval_start = now;
     m->interval_bytes = 0;
 }
@@ -187,7 +188,11 @@ static uint32_t bounded(const struct braid_connection *c, uint64_t bytes) {
 
 static void update_multipath(struct braid_connection *c, braid_time now) {
     struct window *w = &c->window;
+    /* It stays what it was until a rate is known anew, or a round trip is over. */
+    if (!w->rate_news && now - w->round_start < w->round_ns) return;
     struct arrival a = measure(c, now);
+    w->rate_news = false;
+    w->round_ns = a.rtt_ns;
     if (a.bytes_per_s == 0) return;
     judge_growth(w, &a, now);
     unsigned gain = w->starting ? START_GAIN_PERCENT : STEADY_GAIN_PERCENT;
@@ -203,9 +208,7 @@ static void update_plain(struct braid_connection *c, braid_time now) {
     struct window *w = &c->window;
     struct subflow *sf = subflow_only(c);
     if (!sf) return;
-    struct tcp_info info;
-    tcp_info(sf->t, &info);
-    braid_time rtt = info.receive_rtt_ns > 0 ? info.receive_rtt_ns : path_rtt(sf);
+    braid_time received = tcp_receive_rtt(sf->t), rtt = received > 0 ? received : path_rtt(sf);
     if (now - w->round_start < rtt) return;
     uint64_t arrived = c->receive.bytes_received - w->round_bytes;
     w->round_bytes = c->receive.bytes_received;

@@ -22,8 +22,10 @@ struct window {
     dsn64 edge;            /* largest DATA_ACK + window ever offered: never goes back */
     uint32_t target_bytes; /* what the window would be with nothing left unread */
     bool starting;         /* rates still grow */
+    bool rate_news;        /* an interval ended since it was last looked at */
     unsigned rounds_without_growth;
     braid_time round_start;
+    braid_time round_ns;       /* how long a round trip was when that was last looked at */
     uint64_t full_bytes_per_s; /* the most seen when growth was last judged */
     uint64_t round_bytes;      /* plain TCP: arrived in this round trip */
     uint64_t opened_bytes;     /* read by the application since it was last considered to tell the peer */

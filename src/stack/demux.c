@@ -37,6 +37,15 @@ struct flow_entry *stack_flow_find(const struct braid_stack *stack, uint16_t lin
     return flow_find(stack, flow_hash(stack, link, flow), link, flow);
 }
 
+/* Packets of a link come in trains: most belong where the last one did. */
+struct flow_entry *stack_flow_of_packet(struct braid_stack *stack, uint16_t link, const struct flow *flow) {
+    struct flow_entry *last = stack->links[link].last;
+    if (last && flow_equal(&last->flow, flow)) return last;
+    last = stack_flow_find(stack, link, flow);
+    if (last) stack->links[link].last = last;
+    return last;
+}
+
 /* RFC 6056 §3.3.3: a secret place in the range for each destination, and from there on one after the other. So a port is
  * used again as late as can be: the peer may still have the connection that had it before. */
 static bool port_choose(struct braid_stack *stack, uint16_t link, struct flow *flow) {
@@ -69,6 +78,7 @@ static void host_flow_close(void *host, void *handle) {
     struct braid_stack *stack = host;
     struct flow_entry *entry = handle;
     hash_table_remove(&stack->flows, &entry->node);
+    if (stack->links[entry->link].last == entry) stack->links[entry->link].last = NULL;
     stack->env->release(stack->env->context, entry, sizeof(*entry));
 }
 

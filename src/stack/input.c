@@ -40,7 +40,7 @@ static void tcp_arrived(struct braid_stack *stack, uint16_t link, const struct b
                         .remote = ip->source,
                         .local_port = segment.destination_port,
                         .remote_port = segment.source_port};
-    struct flow_entry *found = stack_flow_find(stack, link, &flow);
+    struct flow_entry *found = stack_flow_of_packet(stack, link, &flow);
     if (!found) {
         segment_without_flow(stack, link, &flow, &segment, packet, now);
         return;

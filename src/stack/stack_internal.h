@@ -31,6 +31,7 @@ struct stack_counters {
 
 struct stack_link {
     struct braid_link_config config;
+    struct flow_entry *last; /* to which the last packet belonged; may be NULL */
 };
 
 /* An address by which connections go. Its address ID is its place in the table plus one, and it keeps its place while
@@ -114,6 +115,7 @@ const struct local_path *stack_path_choose(const struct braid_stack *stack, cons
 /* demux.c */
 extern const struct connection_host_ops stack_host_ops;
 struct flow_entry *stack_flow_find(const struct braid_stack *stack, uint16_t link, const struct flow *flow);
+struct flow_entry *stack_flow_of_packet(struct braid_stack *stack, uint16_t link, const struct flow *flow);
 struct braid_connection *stack_token_find(const struct braid_stack *stack, uint32_t token);
 
 /* entry.c */

@@ -57,6 +57,9 @@ static void begin_round(struct tcp *t, struct acknowledgement *a) {
     r->round_end = r->delivered_bytes;
     r->round++;
     r->round_max[r->round % RATE_ROUNDS] = 0;
+    r->max_bytes_per_s = 0;
+    for (unsigned i = 0; i < RATE_ROUNDS; i++)
+        if (r->round_max[i] > r->max_bytes_per_s) r->max_bytes_per_s = r->round_max[i];
 }
 
 void rate_update(struct tcp *t, struct acknowledgement *a) {
@@ -76,15 +79,10 @@ void rate_update(struct tcp *t, struct acknowledgement *a) {
     if (a->rate_limited && r->newest_bytes_per_s < rate_max(t)) return;
     uint64_t *max = &r->round_max[r->round % RATE_ROUNDS];
     if (r->newest_bytes_per_s > *max) *max = r->newest_bytes_per_s;
+    if (r->newest_bytes_per_s > r->max_bytes_per_s) r->max_bytes_per_s = r->newest_bytes_per_s;
 }
 
-uint64_t rate_max(const struct tcp *t) {
-    uint64_t max = 0;
-    for (unsigned i = 0; i < RATE_ROUNDS; i++) {
-        if (t->rate.round_max[i] > max) max = t->rate.round_max[i];
-    }
-    return max;
-}
+uint64_t rate_max(const struct tcp *t) { return t->rate.max_bytes_per_s; }
 
 void rate_check_application_limited(struct tcp *t) {
     if (tcp_unsent(t) > 0 || t->board.lost_bytes > 0) return;

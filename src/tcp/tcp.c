@@ -105,6 +105,8 @@ enum tcp_state tcp_state(const struct tcp *t) { return t->state; }
 const struct flow *tcp_flow(const struct tcp *t) { return &t->config.flow; }
 uint16_t tcp_link(const struct tcp *t) { return t->config.link; }
 void *tcp_owner(const struct tcp *t) { return t->config.owner; }
+braid_time tcp_min_rtt(const struct tcp *t) { return rtt_min(t); }
+braid_time tcp_receive_rtt(const struct tcp *t) { return t->receive_rtt_ns; }
 seq32 tcp_iss(const struct tcp *t) { return t->iss; }
 seq32 tcp_irs(const struct tcp *t) { return t->irs; }
 seq32 tcp_snd_una(const struct tcp *t) { return t->snd_una; }

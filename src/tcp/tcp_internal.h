@@ -121,6 +121,7 @@ struct rate {
     uint32_t round;
     uint64_t newest_bytes_per_s;
     uint64_t round_max[RATE_ROUNDS];
+    uint64_t max_bytes_per_s; /* of round_max */
 };
 
 struct pacing {

@@ -210,6 +210,9 @@ struct tcp_info {
     uint8_t send_scale, receive_scale;
 };
 void tcp_info(const struct tcp *t, struct tcp_info *out);
+/* Two of them alone, for those who ask with every segment. */
+braid_time tcp_min_rtt(const struct tcp *t);
+braid_time tcp_receive_rtt(const struct tcp *t);
 
 /* Segments refused, by reason: one counter each, for all subflows that share the struct. May be NULL in tests. */
 #define TCP_DROP_REASONS(X)                                                                                      \
