@@ -1,5 +1,5 @@
 # A short way to the presets of CMakePresets.json; CMake does the work.
-.PHONY: all demo check release asan format clean
+.PHONY: all bench demo check release asan format clean
 
 all:
 	scripts/build.sh dev
@@ -15,3 +15,5 @@ format:
 	git ls-files '*.c' '*.h' | xargs clang-format -i
 clean:
 	rm -rf build
+bench:
+	bench/run.sh

@@ -1,11 +1,14 @@
 #!/bin/sh
-# Throughput and CPU of `braid run` on a link without limits (veth), beside the kernel's plain TCP and its MPTCP in the
-# same lab: bench/fast_link.sh [REPETITIONS]. Needs build/release (scripts/build.sh release), iperf3, jq, mptcpize.
-# Prints medians, with the lowest and highest in brackets; with perf installed, also braid's five costliest functions.
+# Throughput and CPU of `braid run` on a link without limits (veth), beside the kernel's plain TCP and its MPTCP, and
+# beside a program that does nothing but move packets the same way (the limit of that way), in the same lab:
+# bench/fast_link.sh [REPETITIONS]. Needs iperf3, jq, mptcpize, and in build/release braid and bench_forward. Prints
+# medians, with the lowest and highest in brackets, and writes build/bench/fast_link.json; with PROFILE=1 and perf, also
+# braid's five costliest functions.
 set -eu
 cd "$(dirname "$0")/.."
 repetitions=${1:-5}
-braid=$PWD/build/release/braid
+braid=$PWD/build/release/braid forward=$PWD/build/release/bench/bench_forward
+seconds=${BENCH_SECONDS:-2}
 out=$PWD/build/bench/fast_link
 rm -rf "$out"
 mkdir -p "$out"
@@ -21,12 +24,12 @@ services:
   mptcp: {host: server, command: 'mptcpize run iperf3 --server --port 5202', ready: {tcp: 5202}}
 E2
 
-# measure NAME COMMAND...: an iperf3 run; the seconds of CPU of all that COMMAND started stand in NAME.times.
+# measure NAME SECONDS COMMAND...: an iperf3 run; the seconds of CPU of all that COMMAND started stand in NAME.times.
 cat >"$out/measure.sh" <<'E2'
-name=$1
-shift
-"$@" --client 10.0.9.1 --time 4 --json >"$name.json"
-times | tail -n 1 >"$name.times"
+name=$1 seconds=$2
+shift 2
+"$@" --client 10.0.9.1 --time "$seconds" --json >"$name.json"
+times >"$name.times"
 E2
 
 for i in $(seq "$repetitions"); do
@@ -36,27 +39,39 @@ for i in $(seq "$repetitions"); do
         measure() {
             name=$1
             shift
-            "$braid" lab "$out/lab.yaml" --quiet -- client sh "$out/measure.sh" "$out/$name-$way-$i" "$@" $reverse
+            "$braid" lab "$out/lab.yaml" --quiet -- client sh "$out/measure.sh" "$out/$name-$way-$i" "$seconds" "$@" $reverse
         }
         measure kernel_tcp iperf3 --port 5201
         measure kernel_mptcp mptcpize run iperf3 --port 5202
         measure braid "$braid" run --uplink eth0 -- iperf3 --port 5202
         measure braid_tcp "$braid" run --uplink eth0 -- iperf3 --port 5201
+        measure forward_tcp "$forward" eth0 10.0.9.2 iperf3 --port 5201
+        measure forward_mptcp "$forward" eth0 10.0.9.2 mptcpize run iperf3 --port 5202
     done
 done
 
-# Minutes and seconds as `times` writes them: 0m1.23s 0m4.56s.
-cpu_seconds() { tr 'ms' '  ' <"$1" | awk '{ print $1 * 60 + $2 + $3 * 60 + $4 }'; }
-spread() { sort -n | awk '{ v[NR] = $1 } END { printf "%.2f [%.2f..%.2f]", v[int((NR + 1) / 2)], v[1], v[NR] }'; }
-printf '%-14s %-6s %-28s %s\n' client way 'Gb/s' 'CPU seconds a second, of client and braid'
+# Of the children; `times` writes minutes and seconds: 0m1.23s 0m4.56s.
+cpu_seconds() { tail -n 1 "$1" | tr 'ms' '  ' | awk '{ print $1 * 60 + $2 + $3 * 60 + $4 }'; }
 for way in up down; do
-    for who in kernel_tcp kernel_mptcp braid braid_tcp; do
-        rates=$(for f in "$out/$who-$way"-*.json; do jq '.end.sum_received.bits_per_second / 1e9' "$f"; done | spread)
-        cpus=$(for f in "$out/$who-$way"-*.times; do cpu_seconds "$f" | awk '{ print $1 / 4 }'; done | spread)
-        printf '%-14s %-6s %-28s %s\n' "$who" "$way" "$rates" "$cpus"
+    for who in kernel_tcp kernel_mptcp braid braid_tcp forward_tcp forward_mptcp; do
+        for i in $(seq "$repetitions"); do
+            cpu=$(cpu_seconds "$out/$who-$way-$i.times")
+            jq -c --argjson cpu "$cpu" "{client: \"$who\", way: \"$way\",
+                gbps: (.end.sum_received.bits_per_second / 1e9), cpu_s_per_gb: (\$cpu / .end.sum_received.bytes * 1e9)}" \
+                "$out/$who-$way-$i.json"
+        done
     done
-done
+done >"$out/lines"
+jq -s 'def spread: sort | {median: .[length / 2 | floor], least: .[0], most: .[-1]};
+    group_by([.way, .client]) | map({way: .[0].way, client: .[0].client, gbps: (map(.gbps) | spread),
+    cpu_s_per_gb: (map(.cpu_s_per_gb) | spread)})' "$out/lines" >"$out.json"
+echo "iperf3 over a veth"
+printf '%-15s %-6s %-28s %s\n' client way 'Gb/s' 'CPU seconds a gigabyte (the client, and what is between)'
+jq -r '.[] | [.client, .way, .gbps.median, .gbps.least, .gbps.most, .cpu_s_per_gb.median, .cpu_s_per_gb.least,
+    .cpu_s_per_gb.most] | @tsv' "$out.json" |
+    awk '{ printf "%-15s %-6s %6.2f [%.2f..%.2f]%10s %.2f [%.2f..%.2f]\n", $1, $2, $3, $4, $5, "", $6, $7, $8 }'
 
+[ "${PROFILE-}" = 1 ] || exit 0
 if command -v perf >/dev/null; then
     for way in up down; do
         reverse=
