@@ -1,4 +1,5 @@
-/* Short conversations over the system's sockets, so that the kernel and what runs under braid are measured alike.
+/* Short conversations over the system's sockets, so that the kernel and what runs under braid are measured
+ * alike.
  *
  *     bench_exchange serve PORT [mptcp]             answers each byte with a byte
  *     bench_exchange connections ADDRESS PORT COUNT [mptcp]    open, a byte each way, close; and again
@@ -95,9 +96,10 @@ static int compare(const void *a, const void *b) {
 static int report(const char *what, float *samples, unsigned count, double took_us) {
     check(count > 0, "nothing measured");
     qsort(samples, count, sizeof(*samples), compare);
-    printf("{\"what\": \"%s\", \"per_second\": %.0f, \"median_us\": %.1f, \"p99_us\": %.1f, \"worst_us\": %.1f}\n", what,
-           count / took_us * 1e6, (double)samples[count / 2], (double)samples[(uint64_t)count * 99 / 100],
-           (double)samples[count - 1]);
+    printf("{\"what\": \"%s\", \"per_second\": %.0f, \"median_us\": %.1f, \"p99_us\": %.1f, \"worst_us\": "
+           "%.1f}\n",
+           what, count / took_us * 1e6, (double)samples[count / 2],
+           (double)samples[(uint64_t)count * 99 / 100], (double)samples[count - 1]);
     return 0;
 }
 

@@ -1,6 +1,7 @@
-/* The limit of the way in and out: runs a command in a network namespace of its own, as `braid run` does, but only
- * moves its packets between its TUN and the interface. The command's kernel plays the part of braid's TCP: it has the
- * interface's address, and ports of those that the machine's kernel leaves alone. IPv4 and TCP.
+/* The limit of the way in and out: runs a command in a network namespace of its own, as `braid run` does, but
+ * only moves its packets between its TUN and the interface. The command's kernel plays the part of braid's
+ * TCP: it has the interface's address, and ports of those that the machine's kernel leaves alone. IPv4 and
+ * TCP.
  *
  *     bench_forward INTERFACE ADDRESS COMMAND... */
 #define _GNU_SOURCE

@@ -2,11 +2,11 @@
  *
  *     bench_idle CONNECTIONS PATHS
  *
- * PATHS: 0 is plain TCP, else the subflows of MPTCP. Opens them between two stacks in memory, each with one byte said
- * by the client and read, and prints one line of JSON. Memory is what the stack asked its environment for, on each
- * side, per connection, and what the process has resident for both sides. Times are of the processor, for all of them:
- * to open, to look at each (path, counters, deadline), to let the client's time out when the peer does not answer one
- * more byte, and to close on the server's side. */
+ * PATHS: 0 is plain TCP, else the subflows of MPTCP. Opens them between two stacks in memory, each with one
+ * byte said by the client and read, and prints one line of JSON. Memory is what the stack asked its
+ * environment for, on each side, per connection, and what the process has resident for both sides. Times are
+ * of the processor, for all of them: to open, to look at each (path, counters, deadline), to let the client's
+ * time out when the peer does not answer one more byte, and to close on the server's side. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,7 +46,8 @@ static void open_one(struct crowd *crowd, unsigned index) {
     enum braid_connect_error error;
     crowd->ours[index] = braid_stack_connect(crowd->pair.client.stack, &connect, crowd->pair.now, &error);
     pair_check(crowd->ours[index] != NULL, "no connection");
-    pair_check(braid_connection_write(crowd->ours[index], "x", 1, crowd->pair.now) == 1, "no room for a byte");
+    pair_check(braid_connection_write(crowd->ours[index], "x", 1, crowd->pair.now) == 1,
+               "no room for a byte");
 }
 
 static bool all_there(const struct crowd *crowd, unsigned count) {
@@ -58,7 +59,8 @@ static bool all_there(const struct crowd *crowd, unsigned count) {
 
 static void open_all(struct crowd *crowd) {
     for (unsigned opened = 0; opened < crowd->count;) {
-        for (unsigned i = 0; i < OPENING_AT_ONCE && opened < crowd->count; i++) open_one(crowd, opened++);
+        for (unsigned i = 0; i < OPENING_AT_ONCE && opened < crowd->count; i++)
+            open_one(crowd, opened++);
         int rounds = 0;
         while (!all_there(crowd, opened)) {
             pair_round(&crowd->pair);
@@ -78,7 +80,8 @@ static void look_at_each(struct crowd *crowd) {
         struct braid_path_info path;
         struct braid_connection_info info;
         braid_connection_info(crowd->ours[i], &info);
-        for (unsigned k = 0; k < info.paths; k++) sum += braid_connection_path(crowd->ours[i], k, &path) ? path.rtt_us : 0;
+        for (unsigned k = 0; k < info.paths; k++)
+            sum += braid_connection_path(crowd->ours[i], k, &path) ? path.rtt_us : 0;
     }
     sum += braid_stack_deadline(crowd->pair.client.stack);
     __asm__ volatile("" ::"r"(sum));
@@ -90,7 +93,8 @@ static void drop_all_sent(struct crowd *crowd) {
     size_t count;
     do {
         count = braid_stack_output(crowd->pair.client.stack, packets, 32, crowd->pair.now);
-        for (size_t i = 0; i < count; i++) braid_packet_out_release(&packets[i]);
+        for (size_t i = 0; i < count; i++)
+            braid_packet_out_release(&packets[i]);
     } while (count > 0);
 }
 
@@ -136,11 +140,12 @@ int main(int count, char **arguments) {
     crowd.ours = calloc(crowd.count, sizeof(*crowd.ours));
     crowd.theirs = calloc(crowd.count, sizeof(*crowd.theirs));
     pair_check(crowd.ours != NULL && crowd.theirs != NULL, "no memory");
-    struct pair_config config = {.stack = {.connections_max = crowd.count + 1, .half_open_max = crowd.count + 1},
-                                 .client_links = crowd.paths > 0 ? crowd.paths : 1,
-                                 .mtu_bytes = 1500,
-                                 .round_bytes = UINT64_C(1) << 40,
-                                 .port_first = PORT_FIRST};
+    struct pair_config config = {
+        .stack = {.connections_max = crowd.count + 1, .half_open_max = crowd.count + 1},
+        .client_links = crowd.paths > 0 ? crowd.paths : 1,
+        .mtu_bytes = 1500,
+        .round_bytes = UINT64_C(1) << 40,
+        .port_first = PORT_FIRST};
     struct braid_listen_config listen = {.link = -1, .multipath = true};
     pair_init(&crowd.pair, &config);
     pair_check(braid_stack_listen(crowd.pair.server.stack, &listen) != NULL, "no listener");
@@ -164,7 +169,7 @@ int main(int count, char **arguments) {
     printf("{\"connections\": %u, \"paths\": %u, \"client_bytes\": %.0f, \"server_bytes\": %.0f, "
            "\"resident_bytes_both\": %.0f, \"open_s\": %.4f, \"scan_s\": %.4f, \"time_out_s\": %.4f, "
            "\"close_s\": %.4f}\n",
-           crowd.count, crowd.paths, client, server, resident, opened - start, looked - looking, timed_out - looked,
-           closed - timed_out);
+           crowd.count, crowd.paths, client, server, resident, opened - start, looked - looking,
+           timed_out - looked, closed - timed_out);
     return 0;
 }

@@ -95,7 +95,8 @@ static void side_init(struct pair_side *side, const struct pair_config *config, 
     for (unsigned i = 0; i < links; i++) {
         struct braid_address address = client ? pair_client_address(i) : pair_server_endpoint(0).address;
         pair_check(braid_stack_link_add(side->stack, &link) == (int)i, "no link");
-        pair_check(braid_stack_address_add(side->stack, (int)i, &address, false, false, BRAID_NS_PER_S), "no address");
+        pair_check(braid_stack_address_add(side->stack, (int)i, &address, false, false, BRAID_NS_PER_S),
+                   "no address");
         side->out[i].round_bytes = config->round_bytes / links;
     }
 }
@@ -110,7 +111,8 @@ static void side_deinit(struct pair_side *side) {
     braid_stack_destroy(side->stack);
     for (int i = 0; i < side->links; i++) {
         struct pair_queue *queue = &side->out[i];
-        for (; queue->count > 0; queue->count--) buf_release(queue->packets[queue->head++].buf);
+        for (; queue->count > 0; queue->count--)
+            buf_release(queue->packets[queue->head++].buf);
         free(queue->packets);
     }
 }
@@ -162,8 +164,8 @@ static struct braid_packet_in carry(struct pair_side *side, const struct braid_p
 }
 
 /* What instructions are counted in has a name of its own. */
-__attribute__((noinline)) static size_t measured_output(struct pair_side *side, struct braid_packet_out *packets,
-                                                        braid_time now) {
+__attribute__((noinline)) static size_t measured_output(struct pair_side *side,
+                                                        struct braid_packet_out *packets, braid_time now) {
     return braid_stack_output(side->stack, packets, BATCH, now);
 }
 
@@ -207,14 +209,16 @@ static void deliver_from(struct pair *pair, struct pair_queue *queue, struct pai
                link_to(to, &queue->packets[queue->head + n]) == link)
             carried += queue->packets[queue->head + n++].length;
         measured_input(to, link, queue->packets + queue->head, n, pair->now);
-        for (size_t i = 0; i < n; i++) buf_release(queue->packets[queue->head + i].buf);
+        for (size_t i = 0; i < n; i++)
+            buf_release(queue->packets[queue->head + i].buf);
         queue->head += (uint32_t)n;
         queue->count -= (uint32_t)n;
     }
 }
 
 void pair_deliver(struct pair *pair, struct pair_side *from, struct pair_side *to) {
-    for (int i = 0; i < from->links; i++) deliver_from(pair, &from->out[i], to);
+    for (int i = 0; i < from->links; i++)
+        deliver_from(pair, &from->out[i], to);
 }
 
 void pair_expire(struct pair *pair) {

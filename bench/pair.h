@@ -1,5 +1,6 @@
-/* Two stacks and what lies between them, in one process and in virtual time: no device, no system call. The wire copies
- * every packet once, as any link does, and gives what it may carry in a round to the other side. */
+/* Two stacks and what lies between them, in one process and in virtual time: no device, no system call. The
+ * wire copies every packet once, as any link does, and gives what it may carry in a round to the other side.
+ */
 #ifndef BENCH_PAIR_H
 #define BENCH_PAIR_H
 
@@ -26,16 +27,16 @@ struct pair_side {
     uint64_t random;
     struct braid_stack *stack;
     int links;
-    struct pair_queue out[PAIR_LINKS_MAX]; /* on the way from here */
+    struct pair_queue out[PAIR_LINKS_MAX];         /* on the way from here */
     uint64_t packets, data_packets, payload_bytes; /* sent from here */
 };
 
 struct pair_config {
     struct braid_stack_config stack;
-    unsigned client_links;        /* paths of the client; the server has one link */
+    unsigned client_links; /* paths of the client; the server has one link */
     uint32_t mtu_bytes;
     uint32_t super_segment_bytes;
-    uint64_t round_bytes;         /* of all links together, each way */
+    uint64_t round_bytes; /* of all links together, each way */
     uint16_t port_first;
 };
 

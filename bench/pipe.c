@@ -1,11 +1,13 @@
-/* A memory pipe: one connection between two stacks, written and read by reference, over a wire that copies once.
+/* A memory pipe: one connection between two stacks, written and read by reference, over a wire that copies
+ * once.
  *
  *     bench_pipe PATHS SUPER CHECKSUM MEGABYTES
  *
- * PATHS: 0 is plain TCP, else the subflows of MPTCP. SUPER: 1 for super-segments, 0 for single ones. Prints one line of
- * JSON: gigabits a second of processor time; segments that carried data, and packets in all, both measured after a
- * quarter as much went before; all segments since the beginning; the rate of one copy of the same bytes in the same run.
- * Only functions named measured_* do the stack's work: callgrind --toggle-collect='measured_*' counts its instructions. */
+ * PATHS: 0 is plain TCP, else the subflows of MPTCP. SUPER: 1 for super-segments, 0 for single ones. Prints
+ * one line of JSON: gigabits a second of processor time; segments that carried data, and packets in all, both
+ * measured after a quarter as much went before; all segments since the beginning; the rate of one copy of the
+ * same bytes in the same run. Only functions named measured_* do the stack's work: callgrind
+ * --toggle-collect='measured_*' counts its instructions. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,7 +46,8 @@ __attribute__((noinline)) static bool measured_event(struct braid_stack *stack, 
 
 static void take_events(struct pipe *pipe) {
     struct braid_event event;
-    while (measured_event(pipe->pair.client.stack, &event)) pair_check(!(event.bits & BRAID_EVENT_CLOSED), "closed");
+    while (measured_event(pipe->pair.client.stack, &event))
+        pair_check(!(event.bits & BRAID_EVENT_CLOSED), "closed");
     while (measured_event(pipe->pair.server.stack, &event))
         if (event.bits & BRAID_EVENT_ACCEPTED) pipe->to = event.connection;
 }
@@ -55,7 +58,8 @@ static void move(struct pipe *pipe, uint64_t bytes) {
     while (pipe->read < bytes) {
         uint32_t part = 1;
         while (pipe->written < bytes && part > 0)
-            pipe->written += part = measured_write(pipe, slice_of(pipe->chunk, pipe->chunk->bytes, CHUNK_BYTES));
+            pipe->written += part =
+                measured_write(pipe, slice_of(pipe->chunk, pipe->chunk->bytes, CHUNK_BYTES));
         pair_round(&pipe->pair);
         take_events(pipe);
         silent++;
@@ -118,11 +122,13 @@ int main(int count, char **arguments) {
     uint64_t bytes = strtoull(arguments[4], NULL, 10) << 20;
     open_pipe(&pipe, (unsigned)atoi(arguments[1]), atoi(arguments[2]) != 0, atoi(arguments[3]) != 0);
     move(&pipe, bytes / 4); /* up to speed */
-    uint64_t segments = pipe.pair.client.data_packets, packets = pipe.pair.client.packets + pipe.pair.server.packets;
+    uint64_t segments = pipe.pair.client.data_packets,
+             packets = pipe.pair.client.packets + pipe.pair.server.packets;
     double start = pair_seconds();
     move(&pipe, bytes);
     double seconds = pair_seconds() - start;
-    printf("{\"gbps\": %.2f, \"segments\": %llu, \"packets\": %llu, \"all_segments\": %llu, \"copy_gbps\": %.2f}\n",
+    printf("{\"gbps\": %.2f, \"segments\": %llu, \"packets\": %llu, \"all_segments\": %llu, \"copy_gbps\": "
+           "%.2f}\n",
            (double)bytes * 8 / seconds / 1e9, (unsigned long long)(pipe.pair.client.data_packets - segments),
            (unsigned long long)(pipe.pair.client.packets + pipe.pair.server.packets - packets),
            (unsigned long long)pipe.pair.client.data_packets, copy_gbps(&pipe, bytes));

@@ -59,8 +59,8 @@ bool connection_write_slice(struct braid_connection *c, struct braid_slice slice
 
 /* --- giving ranges to subflows --- */
 
-/* [R-3.3.1-1] The last mapping may still grow while none of it has left. Not by a part of what is given: what is left over would
- * travel as a crumb between super-segments. */
+/* [R-3.3.1-1] The last mapping may still grow while none of it has left. Not by a part of what is given: what is left
+ * over would travel as a crumb between super-segments. */
 static struct mapping *growing(struct subflow *sf, dsn64 dsn, uint32_t length) {
     if (sf->sent.count == 0) return NULL;
     struct mapping *last = mapping_at(&sf->sent, sf->sent.count - 1);

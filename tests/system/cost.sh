@@ -1,0 +1,30 @@
+#!/bin/sh
+# What a segment costs the stack, both ends and its ACKs together, in instructions between two stacks in memory. They are
+# counted, not timed, so the count repeats; it holds for this compiler in the preset dev, and has a tenth of slack. Who
+# lowers a figure lowers its ceiling; who must raise one says why in the commit.
+. "${0%/*}/../lib.sh"
+
+# costs_at_most CEILING PATHS SUPER CHECKSUM
+costs_at_most() {
+    [ "${build##*/}" = dev ] || skip "instructions are counted in the preset dev"
+    ceiling=$1
+    shift
+    got=$(sh "$root/bench/instructions.sh" "$build/bench/bench_pipe" "$@")
+    echo "$got instructions a segment"
+    expect_between "$got" 100 "$ceiling" "the number of instructions a segment"
+}
+
+tcp_super() { costs_at_most 6840 0 1 0; }
+mptcp_super() { costs_at_most 9570 1 1 0; }
+mptcp_four() { costs_at_most 13340 4 1 0; }
+mptcp_checksum() { costs_at_most 57900 1 1 1; }
+tcp_single() { costs_at_most 5040 0 0 0; }
+mptcp_single() { costs_at_most 7160 1 0 0; }
+
+promise 60 tcp_super "a super-segment over TCP costs what it did"
+promise 60 mptcp_super "a super-segment over MPTCP costs what it did"
+promise 60 mptcp_four "a super-segment over four subflows costs what it did"
+promise 60 mptcp_checksum "a super-segment with the DSS checksum costs what it did"
+promise 60 tcp_single "a single segment over TCP costs what it did"
+promise 60 mptcp_single "a single segment over MPTCP costs what it did"
+keep_promises "$@"
