@@ -32,6 +32,7 @@ struct braid_stack_config {
     uint32_t receive_buffer_max_bytes;     /* per connection; 0: 8 MiB */
     uint32_t receive_buffer_initial_bytes; /* 0: 256 KiB */
     bool checksum;                         /* ask for the DSS checksum, RFC 8684 §3.1 */
+    bool ecn;                              /* ask for ECN, RFC 3168; peers that ask get it anyway */
     braid_time time_wait_ns;               /* 0: 60 s */
     braid_time connect_timeout_ns;         /* 0: 127 s */
     const char *congestion;                /* NULL: "cubic" */

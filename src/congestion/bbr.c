@@ -557,6 +557,13 @@ static void bbr_on_loss(struct congestion *c, uint32_t in_flight_bytes, braid_ti
     b->conserve_until = b->delivered;
 }
 
+/* A mark is a loss, as far as the model goes, of a round trip that should not have had so much in flight. */
+static void bbr_on_mark(struct congestion *c, braid_time now) {
+    struct bbr *b = bbr_of(c);
+    b->loss_in_round = true;
+    if (b->probe_samples) too_much_in_flight(c, b, b->inflight_latest, false, b->delivered, now);
+}
+
 static void bbr_on_recovered(struct congestion *c, braid_time now) {
     struct bbr *b = bbr_of(c);
     (void)now;
@@ -615,6 +622,7 @@ const struct congestion_ops congestion_bbr = {
     .on_packet_lost = bbr_on_packet_lost,
     .on_loss = bbr_on_loss,
     .on_recovered = bbr_on_recovered,
+    .on_mark = bbr_on_mark,
     .on_timeout = bbr_on_timeout,
     .on_undo = bbr_on_undo,
     .on_restart = bbr_on_restart,

@@ -44,6 +44,7 @@ static struct tcp_config tcp_config_of(const struct subflow *sf, const struct lo
         .time_wait_ns = config->time_wait_ns,
         .connect_timeout_ns = config->connect_timeout_ns,
         .user_timeout_ns = config->user_timeout_ns,
+        .ecn = config->ecn,
         .no_delay = config->multipath || config->no_delay,
         .connection_number = config->number,
         .subflow_number = sf->number,

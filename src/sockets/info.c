@@ -67,7 +67,7 @@ static void fill_counts(struct kernel_tcp_info *out, const struct tcp_info *t) {
 static void fill(struct kernel_tcp_info *out, const struct tcp_info *t, braid_time now) {
     *out = (struct kernel_tcp_info){.tcpi_state = kernel_state(t->state)};
     out->tcpi_options = (uint8_t)((t->timestamps ? TCPI_OPT_TIMESTAMPS : 0) | (t->sack ? TCPI_OPT_SACK : 0) |
-                                  (t->scaling ? TCPI_OPT_WSCALE : 0));
+                                  (t->scaling ? TCPI_OPT_WSCALE : 0) | (t->ecn ? TCPI_OPT_ECN : 0));
     out->tcpi_snd_wscale = t->send_scale & 15;
     out->tcpi_rcv_wscale = t->receive_scale & 15;
     out->tcpi_rto = us_of(t->rto_ns);

@@ -71,6 +71,7 @@ static void take_syn(struct tcp *t, const struct tcp_segment *syn) {
     t->irs = syn->seq;
     t->rcv_nxt = t->rcv_adv = t->acks.last_sent = seq32_add(syn->seq, 1);
     handshake_take_options(t, syn);
+    ecn_handshake(t, syn);
     t->snd_wnd = t->snd_wnd_max = syn->window; /* never scaled in a SYN */
     t->snd_wl1 = syn->seq;
     t->snd_wl2 = syn->ack;

@@ -103,7 +103,8 @@ static bool crossed_syn_ack(const struct tcp *t, const struct tcp_segment *s) {
            (s->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == (TCP_SYN | TCP_ACK) && seq32_eq(s->ack, t->snd_nxt);
 }
 
-static void input_after_syn(struct tcp *t, const struct tcp_segment *s, struct braid_buf *buf, braid_time now) {
+static void input_after_syn(struct tcp *t, const struct tcp_segment *s, struct braid_buf *buf, uint8_t ecn,
+                            braid_time now) {
     if (s->flags & TCP_RST) {
         if (reset_input(t, s, now)) return;
     }
@@ -127,12 +128,13 @@ static void input_after_syn(struct tcp *t, const struct tcp_segment *s, struct b
     }
     ack_process(t, s, now);
     if (t->state == TCP_STATE_CLOSED) return;
+    ecn_acknowledged(t, s, now);
+    ecn_received(t, s, ecn);
     receive_rtt_update(t, s, now);
     receive_payload(t, s, buf, now);
 }
 
 void tcp_input(struct tcp *t, const struct tcp_segment *s, struct braid_buf *buf, uint8_t ecn, braid_time now) {
-    (void)ecn;
     saw_time(t, now);
     t->counts.segments_received++;
     switch (t->state) {
@@ -143,7 +145,7 @@ void tcp_input(struct tcp *t, const struct tcp_segment *s, struct braid_buf *buf
     case TCP_STATE_SYN_RECEIVED:
         /* Before tcp_answer() the peer can only repeat its SYN, or take it back. */
         if (t->handshake.answer_held && !(s->flags & TCP_RST)) return;
-        input_after_syn(t, s, buf, now);
+        input_after_syn(t, s, buf, ecn, now);
         break;
     case TCP_STATE_ESTABLISHED:
     case TCP_STATE_FIN_WAIT_1:
@@ -151,7 +153,7 @@ void tcp_input(struct tcp *t, const struct tcp_segment *s, struct braid_buf *buf
     case TCP_STATE_CLOSE_WAIT:
     case TCP_STATE_CLOSING:
     case TCP_STATE_LAST_ACK:
-    case TCP_STATE_TIME_WAIT: input_after_syn(t, s, buf, now); break;
+    case TCP_STATE_TIME_WAIT: input_after_syn(t, s, buf, ecn, now); break;
     }
     t->counts.last_received_at = now;
     timers_rearm(t, now);

@@ -169,7 +169,7 @@ static bool send_reply_reset(struct tcp *t, struct braid_packet_out *out) {
     out->slice_count = 0;
     out->payload_length = 0;
     out->segment_bytes = 0;
-    return packet_headers(&t->config.flow, t->config.checksum_offload, &segment, out);
+    return packet_headers(&t->config.flow, t->config.checksum_offload, 0, &segment, out);
 }
 
 static bool send_reset(struct tcp *t, struct braid_packet_out *out, braid_time now) {
@@ -233,6 +233,7 @@ static bool send_data(struct tcp *t, uint32_t allow, struct braid_packet_out *ou
     if (!scoreboard_reserve(&t->board, 1)) return false;
     if (scoreboard_empty(&t->board)) begin_flight(t, now);
     uint32_t unsent = tcp_unsent(t);
+    if (t->ecn.cwr_due) allow = least(allow, t->piece_bytes); /* said once, not in every piece */
     uint32_t want = least(unsent, least(allow, TCP_SUPER_SEGMENT_MAX));
     uint32_t limit = owner_segment_limit(t, t->snd_nxt, want);
     struct outgoing o = {

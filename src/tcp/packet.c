@@ -131,12 +131,16 @@ bool packet_build(struct tcp *t, struct outgoing *o, struct braid_packet_out *ou
         fill_payload(t, o, out);
         o->flags |= flags_at_end(t, o);
     }
-    segment.flags = o->flags; /* [R-3.3.1-5] */
+    bool fresh = o->payload_bytes > 0 && !o->retransmission;
+    segment.flags = o->flags | ecn_flags(t, o->flags); /* [R-3.3.1-5] */
+    if (fresh && t->ecn.cwr_due) segment.flags |= TCP_CWR;
     if (!(o->flags & TCP_RST)) segment.window = window_field(t, (o->flags & TCP_SYN) != 0);
-    if (!packet_headers(&t->config.flow, t->config.checksum_offload, &segment, out)) {
+    uint8_t ecn = fresh ? ecn_of_data(t) : 0;
+    if (!packet_headers(&t->config.flow, t->config.checksum_offload, ecn, &segment, out)) {
         braid_packet_out_release(out);
         return false;
     }
+    if (fresh) t->ecn.cwr_due = false;
     if (segment.options.sack_count > 0 && t->acks.dsack_count > 0) {
         t->acks.dsack_count--;
         for (uint32_t i = 0; i < t->acks.dsack_count; i++) t->acks.dsacks[i] = t->acks.dsacks[i + 1];
@@ -157,7 +161,7 @@ static uint16_t full_checksum(uint64_t pseudo, const uint8_t *header, uint32_t h
     return checksum_finish(sum);
 }
 
-bool packet_headers(const struct flow *flow, bool checksum_offload, const struct tcp_segment *segment,
+bool packet_headers(const struct flow *flow, bool checksum_offload, uint8_t ecn, const struct tcp_segment *segment,
                     struct braid_packet_out *out) {
     uint32_t ip_length = flow->local.family == IP_V6 ? 40 : 20;
     uint8_t *tcp_header = out->header + ip_length;
@@ -168,6 +172,7 @@ bool packet_headers(const struct flow *flow, bool checksum_offload, const struct
         .destination = flow->remote,
         .protocol = IP_PROTOCOL_TCP,
         .ttl = TTL,
+        .ecn = ecn,
         .dont_fragment = true,
         .payload_length = tcp_length + out->payload_length,
     };

@@ -29,6 +29,7 @@ static void begin(struct tcp *t, enum recovery_phase phase) {
     r->unexplained_bytes = 0;
     r->undo_from = t->snd_una;
     probe_reset(t);
+    ecn_reduced(t);
 }
 
 /* RFC 6937 §3. `safe`: the ACK moved snd_una and brought no further loss, so there is room to catch up (PRR-SSRB);

@@ -72,5 +72,5 @@ bool tcp_reset_for(const struct tcp_segment *s, const struct ip_address *source,
     out->slice_count = 0;
     out->payload_length = 0;
     out->segment_bytes = 0;
-    return packet_headers(&flow, checksum_offload, &reset, out);
+    return packet_headers(&flow, checksum_offload, 0, &reset, out);
 }

@@ -142,6 +142,7 @@ void tcp_info(const struct tcp *t, struct tcp_info *out) {
     out->unsent_bytes = tcp_unsent(t);
     out->timestamps = t->timestamps.enabled;
     out->sack = t->sack_permitted;
+    out->ecn = t->ecn.agreed;
     out->scaling = t->scaling;
     out->send_scale = t->send_scale;
     out->receive_scale = t->receive_scale;

@@ -72,6 +72,14 @@ struct rtt {
     braid_time rto_ns;    /* without back-off */
 };
 
+/* RFC 3168 */
+struct ecn {
+    bool agreed;
+    bool echo;    /* a mark came, and no CWR since: our ACKs say so */
+    bool cwr_due; /* we have slowed down: the next new data says so */
+    seq32 point;  /* snd_nxt when we last did */
+};
+
 /* RFC 8985 */
 struct rack {
     bool valid;
@@ -164,6 +172,7 @@ struct tcp {
     struct handshake handshake;
     bool sack_permitted, scaling; /* offered, and from the peer's SYN on: agreed */
     struct timestamps timestamps;
+    struct ecn ecn;
     uint8_t send_scale, receive_scale;
     uint32_t mtu_bytes;       /* of the path as far as we know */
     uint32_t peer_mss_bytes;  /* as announced */
@@ -273,6 +282,14 @@ void timestamps_remember(struct tcp *t, const struct tcp_segment *s, braid_time 
 /* Round-trip time of a segment's echo; 0 if there is none that makes sense. */
 braid_time timestamps_echo_rtt(const struct tcp *t, const struct tcp_segment *s, braid_time now);
 
+/* --- ecn.c --- */
+uint8_t ecn_flags(const struct tcp *t, uint8_t flags); /* to be added to an outgoing segment with these */
+uint8_t ecn_of_data(const struct tcp *t);              /* the IP header's bits for new data */
+void ecn_handshake(struct tcp *t, const struct tcp_segment *syn);
+void ecn_received(struct tcp *t, const struct tcp_segment *s, uint8_t ecn);
+void ecn_acknowledged(struct tcp *t, const struct tcp_segment *s, braid_time now);
+void ecn_reduced(struct tcp *t); /* the window was cut, for whatever reason */
+
 /* --- receive.c, ack_policy.c --- */
 void receive_payload(struct tcp *t, const struct tcp_segment *s, struct braid_buf *buf, braid_time now);
 void receive_rtt_update(struct tcp *t, const struct tcp_segment *s, braid_time now);
@@ -333,7 +350,7 @@ struct outgoing { /* a packet in the making */
 /* Puts the packet together. False when the owner's options leave no room. */
 bool packet_build(struct tcp *t, struct outgoing *o, struct braid_packet_out *out, braid_time now) MUST_USE;
 /* IP and TCP headers and the checksum; the payload's slices are in `out` already. */
-bool packet_headers(const struct flow *flow, bool checksum_offload, const struct tcp_segment *segment,
+bool packet_headers(const struct flow *flow, bool checksum_offload, uint8_t ecn, const struct tcp_segment *segment,
                     struct braid_packet_out *out) MUST_USE;
 /* Is it the peer's window that keeps data or FIN from leaving? */
 bool output_window_blocks(const struct tcp *t);

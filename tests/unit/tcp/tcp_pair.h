@@ -63,6 +63,7 @@ struct wire_model {
     uint64_t bits_per_s; /* 0: no limit */
     braid_time delay;
     uint32_t queue_bytes; /* 0: no limit */
+    uint32_t mark_bytes;  /* with more than that queued, packets that can carry a mark get one (RFC 3168); 0: never */
     double loss, reorder, duplicate;
     braid_time reorder_delay;
 };
@@ -99,7 +100,7 @@ struct end {
     braid_time finished_at; /* when the last expected byte came */
     braid_time fin_at, suspected_at;
     /* What crossed. */
-    uint64_t packets, segments, lost, queue_drops, bytes_on_wire;
+    uint64_t packets, segments, lost, queue_drops, bytes_on_wire, markable, marked;
     /* Hooks of a single test. */
     bool (*drop)(struct end *from, const struct tcp_segment *s, uint32_t nth);
     enum tcp_verdict verdict;
@@ -351,6 +352,7 @@ static void wire_carry(struct end *from, const uint8_t *bytes, uint32_t length) 
         return;
     }
     braid_time start = from->wire_free_at > p->now ? from->wire_free_at : p->now;
+    bool mark = false;
     if (w->bits_per_s > 0) {
         uint64_t queued = (start - p->now) / 8 * w->bits_per_s / SECOND;
         if (w->queue_bytes > 0 && queued > w->queue_bytes) {
@@ -359,7 +361,10 @@ static void wire_carry(struct end *from, const uint8_t *bytes, uint32_t length) 
         }
         start += (uint64_t)length * 8 * SECOND / w->bits_per_s;
         from->wire_free_at = start;
+        mark = w->mark_bytes > 0 && queued > w->mark_bytes && ip.ecn != 0;
     }
+    from->markable += ip.ecn != 0;
+    from->marked += mark;
     if (prng_unit(&p->world.prng) < w->loss) {
         from->lost++;
         return;
@@ -370,6 +375,8 @@ static void wire_carry(struct end *from, const uint8_t *bytes, uint32_t length) 
     while (copies-- > 0) {
         uint8_t *copy = malloc(length);
         memcpy(copy, bytes, length);
+        ip.ecn = mark ? 3 : ip.ecn;
+        if (mark) assert_true(ip_encode(&ip, copy, length) > 0);
         flight_push(p, (struct flight){at, 0, 1 - from->index, length, copy});
     }
 }

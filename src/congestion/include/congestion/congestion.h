@@ -63,6 +63,8 @@ struct congestion_ops {
     void (*on_loss)(struct congestion *c, uint32_t in_flight_bytes, braid_time now);
     /* Recovery is over. */
     void (*on_recovered)(struct congestion *c, braid_time now);
+    /* The network marked packets (RFC 3168), told once a window. NULL: as on_loss and on_recovered. */
+    void (*on_mark)(struct congestion *c, braid_time now);
     /* The retransmission timer fired (RFC 5681 §3.1 (4)). */
     void (*on_timeout)(struct congestion *c, uint32_t in_flight_bytes, braid_time now);
     /* The last reduction was spurious: put back what was there. */

@@ -66,6 +66,7 @@ struct connection_config {
     uint32_t receive_buffer_max_bytes;  /* bound of the window that is tuned below it; 0: 8 MiB */
     uint32_t receive_buffer_initial_bytes; /* 0: 256 KiB */
     bool no_delay;
+    bool ecn; /* ask for it on each subflow */
     braid_time connect_timeout_ns, time_wait_ns, user_timeout_ns;
     struct tcp_drop_counters *tcp_drops;
     struct mptcp_counters *counters;

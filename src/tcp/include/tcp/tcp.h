@@ -104,6 +104,7 @@ struct tcp_config {
     braid_time time_wait_ns;                 /* 0: 60 s */
     braid_time connect_timeout_ns;           /* give up SYN/SYN-ACK retransmission after this; 0: 127 s */
     braid_time user_timeout_ns;              /* give up on unacknowledged data after this; 0: 15 min */
+    bool ecn;                                /* ask for RFC 3168; a peer that asks gets it anyway */
     bool no_delay;                           /* no Nagle (always on for a subflow of MPTCP) */
     uint64_t connection_number, subflow_number; /* for traces */
     const struct tcp_owner_ops *ops;
@@ -206,7 +207,8 @@ struct tcp_info {
     braid_time last_received_at, last_sent_at;
     unsigned timeouts_in_a_row;
     uint32_t unsent_bytes;
-    bool timestamps, sack, scaling; /* agreed in the handshake */
+    uint64_t marks_received, marks_answered; /* ECN: congestion seen by the network, theirs to us and ours to them */
+    bool timestamps, sack, scaling, ecn; /* agreed in the handshake */
     uint8_t send_scale, receive_scale;
 };
 void tcp_info(const struct tcp *t, struct tcp_info *out);
