@@ -102,16 +102,30 @@ void closing_progress(struct braid_connection *c, braid_time now) {
     close_subflows(c, now);
 }
 
+static bool in_service_beside(const struct subflow *sf) {
+    LIST_EACH(&sf->c->subflows, node, following) {
+        if (SUBFLOW_OF(node) != sf && subflow_carries(SUBFLOW_OF(node))) return true;
+    }
+    return false;
+}
+
 void closing_fin_arrived(void *owner, struct tcp *t, braid_time now) {
     struct subflow *sf = owner;
     struct braid_connection *c = sf->c;
     (void)t;
     if (connection_linear(c)) incoming_linear_fin(c, now);
-    /* §3.3.3: with MPTCP a FIN ends only its subflow. Ours follows what is unacknowledged there, if there are others.
-     * The last one still carries what we have to say; and it may be a plain FIN, of a peer that fell back to TCP and
-     * would take ours for the end of the stream. */
-    else if (subflow_live_count(c) > 1) subflow_retire(sf, now);
+    /* §3.3.3: with MPTCP a FIN ends only its subflow. Ours follows what is unacknowledged there, if another is in
+     * service. The last one still carries what we have to say; and it may be a plain FIN, of a peer that fell back to
+     * TCP and would take ours for the end of the stream. */
+    else if (in_service_beside(sf)) subflow_retire(sf, now);
     connection_wake(c);
+}
+
+void closing_subflow_joined(struct subflow *joined, braid_time now) {
+    LIST_EACH(&joined->c->subflows, node, following) {
+        struct subflow *sf = SUBFLOW_OF(node);
+        if (sf != joined && !sf->closed && !sf->retiring && subflow_fin_arrived(sf)) subflow_retire(sf, now);
+    }
 }
 
 void connection_shutdown(struct braid_connection *c, braid_time now) {

@@ -18,14 +18,10 @@ bool fallback_possible(const struct subflow *sf) {
     return sf->first && !sf->retiring && sf->c->contiguous && subflow_only(sf->c) == sf && list_empty(&sf->c->receive.ahead.runs);
 }
 
-/* What was the end of the subflow is the end of the stream now. */
-static bool fin_has_arrived(const struct subflow *sf) {
-    switch (tcp_state(sf->t)) {
-    case TCP_STATE_CLOSE_WAIT:
-    case TCP_STATE_CLOSING:
-    case TCP_STATE_LAST_ACK:
-    case TCP_STATE_TIME_WAIT: return true;
-    default: return false;
+/* Attempts to join: there is nothing to join any more. */
+static void attempts_abort(struct subflow *only, braid_time now) {
+    LIST_EACH(&only->c->subflows, node, following) {
+        if (SUBFLOW_OF(node) != only) subflow_reset(SUBFLOW_OF(node), MPTCP_RESET_UNSPECIFIED, false, now);
     }
 }
 
@@ -43,9 +39,10 @@ void fallback_enter(struct subflow *sf, const char *reason, braid_time now) {
     /* The peer's DATA_FIN, if it came, took a number that no byte has. */
     if (c->receive.fin_known && !c->receive.fin_reached) c->receive.fin_known = false;
     set_mode(c, reason, now);
+    attempts_abort(sf, now);
     if (dsn64_gt(s->linear_acknowledged, s->una)) outgoing_linear_acknowledged(c, 0, now);
     incoming_lift(sf, now);
-    if (fin_has_arrived(sf)) incoming_linear_fin(c, now);
+    if (subflow_fin_arrived(sf)) incoming_linear_fin(c, now); /* what was the subflow's end is the stream's now */
     connection_wake(c);
 }
 

@@ -262,9 +262,21 @@ struct subflow *subflow_only(const struct braid_connection *c) {
     struct subflow *only = NULL;
     LIST_EACH(&c->subflows, node, following) {
         struct subflow *sf = SUBFLOW_OF(node);
-        if (sf->closed) continue;
+        /* Once our third ACK is out, the peer may have it in service. */
+        bool attempt = !sf->first && sf->status == SUBFLOW_CONNECTING && !sf->third_ack_pending;
+        if (sf->closed || attempt) continue;
         if (only) return NULL;
         only = sf;
     }
     return only;
+}
+
+bool subflow_fin_arrived(const struct subflow *sf) {
+    switch (tcp_state(sf->t)) {
+    case TCP_STATE_CLOSE_WAIT:
+    case TCP_STATE_CLOSING:
+    case TCP_STATE_LAST_ACK:
+    case TCP_STATE_TIME_WAIT: return true;
+    default: return false;
+    }
 }

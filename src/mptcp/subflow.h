@@ -98,7 +98,9 @@ static inline bool subflow_backup(const struct subflow *sf) { return sf->backup_
 bool subflow_carries(const struct subflow *sf);
 /* Of those that live, the best to carry a signal; NULL if there is none. `not_on`: rather not this one. */
 struct subflow *subflow_best(const struct braid_connection *c, uint64_t not_on);
-struct subflow *subflow_only(const struct braid_connection *c); /* the one that lives, NULL if there are more or none */
+/* The one that lives, NULL if there are more or none. A join that was not answered yet is none. */
+struct subflow *subflow_only(const struct braid_connection *c);
+bool subflow_fin_arrived(const struct subflow *sf); /* the peer's, with everything before it */
 unsigned subflow_live_count(const struct braid_connection *c);
 braid_time subflow_rtt(const struct tcp_info *info);
 
@@ -214,5 +216,7 @@ enum tcp_verdict fallback_infinite_arrived(struct subflow *sf, braid_time now);
 
 /* closing.c */
 void closing_fin_arrived(void *owner, struct tcp *t, braid_time now);
+/* Those whose peer said FIN while they were the last may go now. */
+void closing_subflow_joined(struct subflow *joined, braid_time now);
 
 #endif
