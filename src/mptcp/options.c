@@ -148,10 +148,13 @@ static void write_ack(struct pen *pen, struct subflow *sf) {
         pen->length += join_write_ack(sf, pen->out, pen->room);
         return;
     }
-    if (capable_due(sf)) {
+    /* A DATA_FIN does not fit beside the keys, and the peer, that may have neither, needs both: one ACK each. */
+    if (capable_due(sf) && !sf->signals.data_fin) {
         put_capable(pen, sf, NULL);
+        sf->signals.data_fin = c->send.data_fin_sent && !c->send.fin_acknowledged;
         return;
     }
+    sf->signals.data_fin = false;
     bool urgent = sf->signals.remove_count > 0 || sf->signals.fail;
     if (!urgent && address_needs_all(sf)) {
         write_address(pen, sf);
@@ -229,6 +232,7 @@ bool signals_pending(const struct subflow *sf) {
     if (sf->closed || sf->third_ack_pending || sf->status == SUBFLOW_CONNECTING) return false;
     if (s->acks_in_a_row >= SIGNAL_ACKS_IN_A_ROW) return false;
     if (s->fail) return true;
-    if (sf->c->mode != CONNECTION_MODE_MPTCP || capable_due(sf)) return false;
+    if (sf->c->mode != CONNECTION_MODE_MPTCP) return false;
+    if (capable_due(sf)) return s->data_fin;
     return s->prio || s->remove_count > 0 || s->echo_count > 0 || s->announce;
 }
