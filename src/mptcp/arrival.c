@@ -98,10 +98,12 @@ static enum tcp_verdict options_arrived(struct subflow *sf, const struct tcp_seg
     return TCP_VERDICT_ACCEPT;
 }
 
-/* The first data of all, and nothing says where it belongs: a middlebox strips options from what is no SYN (§3.7). */
+/* The first data of all, and nothing says where it belongs: a middlebox strips options from what is no SYN (§3.7). Nor
+ * does a peer of MPTCP end a subflow by a bare FIN before it has said anything else. */
 static bool first_data_unmapped(const struct subflow *sf, const struct tcp_segment *segment) {
     const struct braid_connection *c = sf->c;
-    return segment->payload_length > 0 && sf->first && !c->mapped && segment->options.mptcp_count == 0 &&
+    bool speaks = segment->payload_length > 0 || ((segment->flags & TCP_FIN) && !c->confirmed);
+    return speaks && sf->first && !c->mapped && segment->options.mptcp_count == 0 &&
            seq32_eq(segment->seq, seq32_add(tcp_irs(sf->t), 1)) && fallback_possible(sf);
 }
 

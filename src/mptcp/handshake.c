@@ -136,6 +136,9 @@ enum tcp_verdict handshake_third_ack_arrived(struct subflow *sf, const struct tc
     if (c->mode != CONNECTION_MODE_UNDECIDED) return TCP_VERDICT_ACCEPT;
     bool good = arrival_find(sf, segment, MPTCP_MP_CAPABLE, &option) && m->version == MPTCP_VERSION &&
                 m->has_receiver_key && m->receiver_key == c->keys.local && acceptable(m);
+    /* A DSS: options pass, and the peer speaks MPTCP. It is not the third packet, but one that overtook it, or outlived
+     * it. The keys come again with our next SYN/ACK's answer, or before. */
+    if (!good && arrival_find(sf, segment, MPTCP_DSS, &option)) return TCP_VERDICT_DROP;
     if (!good) {
         COUNT(c, fallback_third_ack);
         fallback_handshake(c, "no MP_CAPABLE in third ACK", now);
