@@ -179,10 +179,11 @@ int braid_sockets_poll(struct braid_sockets *net, struct pollfd *fds, nfds_t cou
 /* The options, by level. Values are ints unless said; -EINVAL: too short, or out of the range said;
  * -ENOPROTOOPT: not one of these, or only to be read.
  *
- * - SOL_SOCKET: SO_ERROR (get; clears), SO_TYPE, SO_DOMAIN, SO_PROTOCOL, SO_ACCEPTCONN (get), SO_REUSEADDR,
+ * - SOL_SOCKET: SO_ERROR (get; clears), SO_TYPE, SO_DOMAIN, SO_PROTOCOL, SO_ACCEPTCONN (get), SO_REUSEADDR, SO_KEEPALIVE,
  *   SO_LINGER (struct linger, 0..65535 s), SO_RCVTIMEO, SO_SNDTIMEO (struct timeval; 0: none), SO_SNDBUF and
  *   SO_RCVBUF (get: the bounds of the stack).
- * - IPPROTO_TCP: TCP_NODELAY and TCP_CONGESTION (a name; -ENOENT: unknown) before connect or listen (-EISCONN
+ * - IPPROTO_TCP: TCP_NODELAY, TCP_CORK, TCP_USER_TIMEOUT (ms), TCP_KEEPIDLE and TCP_KEEPINTVL (1..32767 s),
+ *   TCP_KEEPCNT (1..127); TCP_CONGESTION (a name; -ENOENT: unknown) before connect or listen (-EISCONN
  *   afterwards); TCP_MAXSEG and TCP_INFO (struct tcp_info of <linux/tcp.h>) of the first subflow (get).
  * - SOL_MPTCP (284): MPTCP_INFO (struct mptcp_info of <linux/mptcp.h>; -EOPNOTSUPP: the connection is, or
  *   became, plain TCP), MPTCP_TCPINFO and MPTCP_SUBFLOW_ADDRS (struct mptcp_subflow_data and as many as there

@@ -154,6 +154,19 @@ void braid_connection_abort(struct braid_connection *connection, braid_time now)
  * CLOSED one. */
 void braid_connection_release(struct braid_connection *connection, braid_time now);
 
+/* What may be set while a connection lives, for each of its subflows, those to come too. */
+struct braid_tuning {
+    bool no_delay;                    /* no Nagle; always so under MPTCP */
+    bool cork;                        /* only full segments leave, until it is taken out, or 200 ms have passed */
+    braid_time user_timeout_ns;       /* give up a subflow whose peer does not answer, and a connection without a path;
+                                         0: 15 min, and as long as the stack waits for paths */
+    braid_time keepalive_idle_ns;     /* probe a peer that was silent for so long; 0: never */
+    braid_time keepalive_interval_ns; /* between probes; 0: 75 s */
+    unsigned keepalive_probes;        /* unanswered ones before it is taken for gone; 0: 9 */
+};
+void braid_connection_tune(struct braid_connection *connection, const struct braid_tuning *tuning, braid_time now);
+void braid_connection_tuning(const struct braid_connection *connection, struct braid_tuning *out);
+
 enum braid_close_reason {
     BRAID_OPEN,
     BRAID_CLOSED_NORMALLY,

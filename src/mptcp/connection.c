@@ -11,6 +11,16 @@ static void config_fill(struct connection_config *config) {
         config->receive_buffer_initial_bytes = config->receive_buffer_max_bytes;
 }
 
+void connection_tune(struct braid_connection *c, const struct tcp_tuning *tuning, braid_time now) {
+    c->now = now;
+    c->tuning = *tuning;
+    c->config.user_timeout_ns = tuning->user_timeout_ns;
+    c->config.no_delay = tuning->no_delay;
+    LIST_EACH(&c->subflows, node, following) subflow_tune(SUBFLOW_OF(node));
+}
+
+void connection_tuning(const struct braid_connection *c, struct tcp_tuning *out) { *out = c->tuning; }
+
 static struct braid_connection *create(const struct braid_env *env, const struct connection_config *config,
                                        bool client, braid_time now) {
     struct braid_connection *c = env->allocate(env->context, sizeof(*c));
@@ -19,6 +29,7 @@ static struct braid_connection *create(const struct braid_env *env, const struct
     c->env = env;
     c->config = *config;
     config_fill(&c->config);
+    c->tuning = (struct tcp_tuning){.no_delay = config->no_delay, .user_timeout_ns = config->user_timeout_ns};
     c->now = now;
     c->client = client;
     c->mode = config->multipath ? CONNECTION_MODE_UNDECIDED : CONNECTION_MODE_TCP;

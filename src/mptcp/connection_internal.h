@@ -121,6 +121,7 @@ struct path_manager {
 struct braid_connection {
     const struct braid_env *env;
     struct connection_config config;
+    struct tcp_tuning tuning;
     struct flow flow;
     void *user, *host_data;
     braid_time now; /* of the call being served: some callbacks are not told */

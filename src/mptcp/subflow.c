@@ -69,6 +69,12 @@ static void trace_opened(const struct subflow *sf) {
           .how = sf->first ? (sf->ours ? "connect" : "accept") : (sf->ours ? "join" : "joined"));
 }
 
+void subflow_tune(struct subflow *sf) {
+    struct tcp_tuning tuning = sf->c->tuning;
+    tuning.no_delay |= sf->c->config.multipath;
+    tcp_tune(sf->t, &tuning, sf->c->now);
+}
+
 struct subflow *subflow_create(struct braid_connection *c, const struct local_path *path, const struct flow *flow,
                                bool first, bool ours) {
     struct subflow *sf = c->env->allocate(c->env->context, sizeof(*sf));
@@ -98,6 +104,7 @@ struct subflow *subflow_create(struct braid_connection *c, const struct local_pa
         return NULL;
     }
     tcp_set_drop_counters(sf->t, c->config.tcp_drops);
+    subflow_tune(sf);
     list_append(&c->subflows, &sf->node);
     c->subflow_count++;
     c->subflow_next_number++;

@@ -86,6 +86,8 @@ struct subflow {
 struct subflow *subflow_create(struct braid_connection *c, const struct local_path *path, const struct flow *flow,
                                bool first, bool ours) MUST_USE;
 /* At once, sending nothing. */
+/* What the application set holds for it from now on. */
+void subflow_tune(struct subflow *sf);
 void subflow_destroy(struct subflow *sf);
 void subflow_set_status(struct subflow *sf, enum subflow_status to, braid_time now);
 /* RST with MP_TCPRST. */

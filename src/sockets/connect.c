@@ -61,7 +61,7 @@ static int begin(struct socket *socket, const struct braid_endpoint *remote) {
                                           .local = socket->local.address,
                                           .local_port = socket->local.port,
                                           .multipath = socket->multipath,
-                                          .no_delay = socket->options.no_delay,
+                                          .no_delay = socket->options.tuning.no_delay,
                                           .congestion = socket->options.congestion};
     enum braid_connect_error error;
     socket->connection = braid_stack_connect(socket->net->stack, &config, sockets_now(socket->net), &error);
@@ -70,6 +70,7 @@ static int begin(struct socket *socket, const struct braid_endpoint *remote) {
                : error == BRAID_CONNECT_NO_PORT ? -EADDRNOTAVAIL
                                                 : -ENOMEM;
     braid_connection_set_user(socket->connection, socket);
+    socket_tune(socket);
     sockets_settle(socket->net);
     return 0;
 }

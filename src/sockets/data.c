@@ -65,7 +65,8 @@ ssize_t braid_sockets_readv(struct braid_sockets *net, int fd, const struct iove
 
 /* --- writing --- */
 
-static ssize_t write_now(struct socket *socket, const void *bytes, size_t length) {
+/* `more`: another part of the same call follows, and leaves together with this one. */
+static ssize_t write_now(struct socket *socket, const void *bytes, size_t length, bool more) {
     struct braid_sockets *net = socket->net;
     if (!socket->connection) return -ENOTCONN;
     if (socket->over) return socket->error ? socket_take_error(socket) : -EPIPE;
@@ -73,17 +74,17 @@ static ssize_t write_now(struct socket *socket, const void *bytes, size_t length
     if (!socket->established) return -EAGAIN;
     uint32_t taken = braid_connection_write(socket->connection, bytes, piece(length), sockets_now(net));
     if (taken > 0) socket->sent_all = false;
-    sockets_settle(net);
+    if (!more || taken < length) sockets_settle(net);
     return taken > 0 || length == 0 ? (ssize_t)taken : -EAGAIN;
 }
 
 static ssize_t transmit(struct braid_sockets *net, int fd, const uint8_t *bytes, size_t length,
-                        bool now_only) {
+                        bool now_only, bool more) {
     struct socket *socket = socket_find(net, fd);
     braid_time until = socket ? sockets_until(net, socket->options.send_timeout_ns) : 0;
     size_t done = 0;
     for (;; socket = socket_find(net, fd)) {
-        ssize_t taken = socket ? write_now(socket, bytes + done, length - done) : -EBADF;
+        ssize_t taken = socket ? write_now(socket, bytes + done, length - done, more) : -EBADF;
         if (taken >= 0) done += (size_t)taken;
         if (done >= length && taken >= 0) return (ssize_t)done;
         if (taken > 0) continue;
@@ -94,7 +95,7 @@ static ssize_t transmit(struct braid_sockets *net, int fd, const uint8_t *bytes,
 
 ssize_t braid_sockets_send(struct braid_sockets *net, int fd, const void *bytes, size_t length, int flags) {
     if (flags & ~(MSG_DONTWAIT | MSG_NOSIGNAL)) return socket_find(net, fd) ? -EOPNOTSUPP : -EBADF;
-    return transmit(net, fd, bytes, length, (flags & MSG_DONTWAIT) != 0);
+    return transmit(net, fd, bytes, length, (flags & MSG_DONTWAIT) != 0, false);
 }
 
 ssize_t braid_sockets_write(struct braid_sockets *net, int fd, const void *bytes, size_t length) {
@@ -107,11 +108,12 @@ ssize_t braid_sockets_writev(struct braid_sockets *net, int fd, const struct iov
     if (count < 0 || count > VECTORS_MAX) return -EINVAL;
     for (int i = 0; i < count; i++) {
         if (vectors[i].iov_len == 0) continue;
-        ssize_t taken = transmit(net, fd, vectors[i].iov_base, vectors[i].iov_len, false);
+        ssize_t taken = transmit(net, fd, vectors[i].iov_base, vectors[i].iov_len, false, i + 1 < count);
         if (taken < 0) return done > 0 ? done : taken;
         done += taken;
         if ((size_t)taken < vectors[i].iov_len) break;
     }
+    sockets_settle(net); /* when the last part was empty */
     return done;
 }
 

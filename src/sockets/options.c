@@ -1,6 +1,7 @@
 /* setsockopt and getsockopt: one row an option. */
 #include "sockets_internal.h"
 
+#include <limits.h>
 #include <linux/mptcp.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
@@ -10,6 +11,7 @@
 #define SOL_MPTCP 284
 #endif
 #define LINGER_MAX_S 65535
+#define KEEPALIVE_IDLE_NS (7200 * BRAID_NS_PER_S) /* RFC 9293 §3.8.4 */
 
 /* --- values --- */
 
@@ -65,20 +67,35 @@ static int give_linger(const struct socket_options *options, void *value, sockle
 
 /* --- setting --- */
 
+void socket_tune(struct socket *socket) {
+    struct braid_tuning tuning = socket->options.tuning;
+    if (!socket->options.keep_alive) tuning.keepalive_idle_ns = 0;
+    else if (tuning.keepalive_idle_ns == 0) tuning.keepalive_idle_ns = KEEPALIVE_IDLE_NS;
+    if (socket->connection) braid_connection_tune(socket->connection, &tuning, sockets_now(socket->net));
+}
+
 static int set_socket_level(struct socket *socket, int option, const void *value, socklen_t length) {
     struct socket_options *options = &socket->options;
     switch (option) {
-    case SO_REUSEADDR:
-        return take_bool(value, length, &options->reuse_address);
-    case SO_LINGER:
-        return take_linger(options, value, length);
-    case SO_RCVTIMEO:
-        return take_time(value, length, &options->receive_timeout_ns);
-    case SO_SNDTIMEO:
-        return take_time(value, length, &options->send_timeout_ns);
-    default:
-        return -ENOPROTOOPT;
+    case SO_REUSEADDR: return take_bool(value, length, &options->reuse_address);
+    case SO_KEEPALIVE: return take_bool(value, length, &options->keep_alive);
+    case SO_LINGER: return take_linger(options, value, length);
+    case SO_RCVTIMEO: return take_time(value, length, &options->receive_timeout_ns);
+    case SO_SNDTIMEO: return take_time(value, length, &options->send_timeout_ns);
+    default: return -ENOPROTOOPT;
     }
+}
+
+static int take_number(const void *value, socklen_t length, int least, int most, int *out) {
+    if (length < sizeof(*out)) return -EINVAL;
+    memcpy(out, value, sizeof(*out));
+    return *out < least || *out > most ? -EINVAL : 0;
+}
+
+static int take_interval(const void *value, socklen_t length, int least, int most, braid_time unit, braid_time *out) {
+    int number, error = take_number(value, length, least, most, &number);
+    if (error == 0) *out = (braid_time)number * unit;
+    return error;
 }
 
 static int take_congestion(struct socket_options *options, const char *value, socklen_t length) {
@@ -93,19 +110,35 @@ static int take_congestion(struct socket_options *options, const char *value, so
 }
 
 static int set_tcp_level(struct socket *socket, int option, const void *value, socklen_t length) {
-    if (option != TCP_NODELAY && option != TCP_CONGESTION) return -ENOPROTOOPT;
-    if (socket->connection || socket->listener) return -EISCONN;
-    if (option == TCP_CONGESTION) return take_congestion(&socket->options, value, length);
-    return take_bool(value, length, &socket->options.no_delay);
+    struct braid_tuning *tuning = &socket->options.tuning;
+    int number, error;
+    switch (option) {
+    case TCP_NODELAY: return take_bool(value, length, &tuning->no_delay);
+    case TCP_CORK: return take_bool(value, length, &tuning->cork);
+    case TCP_USER_TIMEOUT: return take_interval(value, length, 0, INT_MAX, BRAID_NS_PER_MS, &tuning->user_timeout_ns);
+    case TCP_KEEPIDLE: return take_interval(value, length, 1, 32767, BRAID_NS_PER_S, &tuning->keepalive_idle_ns);
+    case TCP_KEEPINTVL: return take_interval(value, length, 1, 32767, BRAID_NS_PER_S, &tuning->keepalive_interval_ns);
+    case TCP_KEEPCNT:
+        error = take_number(value, length, 1, 127, &number);
+        if (error == 0) tuning->keepalive_probes = (unsigned)number;
+        return error;
+    case TCP_CONGESTION:
+        return socket->connection || socket->listener ? -EISCONN : take_congestion(&socket->options, value, length);
+    default: return -ENOPROTOOPT;
+    }
 }
 
 int braid_sockets_setsockopt(struct braid_sockets *net, int fd, int level, int option, const void *value,
                              socklen_t length) {
     struct socket *socket = socket_find(net, fd);
+    int error = -ENOPROTOOPT;
     if (!socket) return -EBADF;
-    if (level == SOL_SOCKET) return set_socket_level(socket, option, value, length);
-    if (level == IPPROTO_TCP) return set_tcp_level(socket, option, value, length);
-    return -ENOPROTOOPT;
+    if (level == SOL_SOCKET) error = set_socket_level(socket, option, value, length);
+    if (level == IPPROTO_TCP) error = set_tcp_level(socket, option, value, length);
+    if (error < 0) return error;
+    socket_tune(socket);
+    sockets_settle(net);
+    return 0;
 }
 
 /* --- getting --- */
@@ -124,6 +157,8 @@ static int get_socket_level(struct socket *socket, int option, void *value, sock
         return give_int(socket->multipath ? SOCKETS_IPPROTO_MPTCP : IPPROTO_TCP, value, length);
     case SO_ACCEPTCONN:
         return give_int(socket->listener != NULL, value, length);
+    case SO_KEEPALIVE:
+        return give_int(options->keep_alive, value, length);
     case SO_REUSEADDR:
         return give_int(options->reuse_address, value, length);
     case SO_LINGER:
@@ -141,13 +176,28 @@ static int get_socket_level(struct socket *socket, int option, void *value, sock
     }
 }
 
+static int seconds_or(braid_time set_ns, braid_time otherwise_ns) {
+    return (int)((set_ns ? set_ns : otherwise_ns) / BRAID_NS_PER_S);
+}
+
 static int get_tcp_level(const struct socket *socket, int option, void *value, socklen_t *length) {
     const struct braid_stack_config *config = braid_stack_config(socket->net->stack);
+    const struct braid_tuning *tuning = &socket->options.tuning;
     struct tcp_info info = {0};
     socklen_t size = sizeof(info);
     switch (option) {
     case TCP_NODELAY:
-        return give_int(socket->options.no_delay, value, length);
+        return give_int(tuning->no_delay, value, length);
+    case TCP_CORK:
+        return give_int(tuning->cork, value, length);
+    case TCP_USER_TIMEOUT:
+        return give_int((int)(tuning->user_timeout_ns / BRAID_NS_PER_MS), value, length);
+    case TCP_KEEPIDLE:
+        return give_int(seconds_or(tuning->keepalive_idle_ns, KEEPALIVE_IDLE_NS), value, length);
+    case TCP_KEEPINTVL:
+        return give_int(seconds_or(tuning->keepalive_interval_ns, 75 * BRAID_NS_PER_S), value, length);
+    case TCP_KEEPCNT:
+        return give_int(tuning->keepalive_probes ? (int)tuning->keepalive_probes : 9, value, length);
     case TCP_CONGESTION: {
         const char *name = socket->options.congestion ? socket->options.congestion : config->congestion;
         return option_give(name, strlen(name) + 1, value, length);

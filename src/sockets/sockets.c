@@ -130,6 +130,7 @@ static struct socket *accepted(struct braid_sockets *net, const struct braid_eve
     socket->connection = event->connection;
     socket->established = true;
     braid_connection_set_user(event->connection, socket);
+    socket_tune(socket);
     list_append(&listening->waiting, &socket->waiting);
     listening->waiting_count++;
     return socket;

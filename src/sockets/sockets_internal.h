@@ -18,7 +18,9 @@ enum {
 
 /* What passes from a listener to what it accepts. */
 struct socket_options {
-    bool no_delay, reuse_address, linger;
+    struct braid_tuning tuning;
+    bool keep_alive; /* SO_KEEPALIVE: else the intervals only wait for it */
+    bool reuse_address, linger;
     unsigned linger_s;
     const char *congestion; /* NULL: the stack's */
     braid_time receive_timeout_ns, send_timeout_ns; /* 0: none */
@@ -87,6 +89,9 @@ struct braid_endpoint address_of(const struct socket *socket);
 int socket_reason(
     const struct socket *socket); /* of a connection that is over, as a positive errno; 0: in order */
 int socket_take_error(struct socket *socket); /* the failure not told yet, as -errno, or 0 */
+
+/* options.c */
+void socket_tune(struct socket *socket); /* its connection gets what was set */
 
 /* info.c */
 int info_tcp(const struct socket *socket, void *value, socklen_t *length);

@@ -40,6 +40,32 @@ struct braid_connection *braid_stack_connect(struct braid_stack *stack, const st
     return c;
 }
 
+void braid_connection_tune(struct braid_connection *c, const struct braid_tuning *tuning, braid_time now) {
+    const struct tcp_tuning inner = {
+        .no_delay = tuning->no_delay,
+        .cork = tuning->cork,
+        .user_timeout_ns = tuning->user_timeout_ns,
+        .keepalive_idle_ns = tuning->keepalive_idle_ns,
+        .keepalive_interval_ns = tuning->keepalive_interval_ns,
+        .keepalive_probes = tuning->keepalive_probes,
+    };
+    connection_tune(c, &inner, now);
+    entry_touch(entry_of(c));
+}
+
+void braid_connection_tuning(const struct braid_connection *c, struct braid_tuning *out) {
+    struct tcp_tuning inner;
+    connection_tuning(c, &inner);
+    *out = (struct braid_tuning){
+        .no_delay = inner.no_delay,
+        .cork = inner.cork,
+        .user_timeout_ns = inner.user_timeout_ns,
+        .keepalive_idle_ns = inner.keepalive_idle_ns,
+        .keepalive_interval_ns = inner.keepalive_interval_ns,
+        .keepalive_probes = inner.keepalive_probes,
+    };
+}
+
 uint32_t braid_connection_write(struct braid_connection *c, const void *bytes, uint32_t length, braid_time now) {
     entry_touch(entry_of(c));
     return connection_write(c, bytes, length, now);

@@ -156,5 +156,6 @@ void tcp_input(struct tcp *t, const struct tcp_segment *s, struct braid_buf *buf
     case TCP_STATE_TIME_WAIT: input_after_syn(t, s, buf, ecn, now); break;
     }
     t->counts.last_received_at = now;
+    t->keepalive_sent = 0;
     timers_rearm(t, now);
 }

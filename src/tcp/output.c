@@ -41,7 +41,8 @@ static bool small_window_will_do(const struct tcp *t, uint32_t usable) {
 /* [MUST-17] [SHLD-7] */
 /* RFC 9293 §3.7.4, in Minshall's reading: only a small segment waits, and only for another small one. */
 static bool nagle_holds(const struct tcp *t, uint32_t unsent) {
-    return !t->config.no_delay && !t->shutdown && unsent < t->piece_bytes && t->small_outstanding;
+    if (unsent < t->piece_bytes && tuning_corked(t)) return true;
+    return !t->tuning.no_delay && !t->shutdown && unsent < t->piece_bytes && t->small_outstanding;
 }
 
 /* How much new data may leave by the peer's word. */
@@ -57,6 +58,7 @@ static uint32_t allowed_unpaced(const struct tcp *t) {
     if (unsent == 0 || !state_may_send_data(t->state) || nagle_holds(t, unsent)) return 0;
     uint32_t peer = allowed_by_peer(t, unsent), room = congestion_room(t);
     if (room < least(unsent, t->piece_bytes)) return 0;
+    if (tuning_corked(t)) peer = least(peer, unsent - unsent % t->piece_bytes);
     return least(peer, room);
 }
 

@@ -30,6 +30,7 @@ struct tcp *tcp_create(const struct braid_env *env, const struct tcp_config *con
         env->release(env->context, t, sizeof(*t));
         return NULL;
     }
+    t->tuning = (struct tcp_tuning){.no_delay = config->no_delay, .user_timeout_ns = config->user_timeout_ns};
     timers_init(t);
     rtt_init(t);
     slice_queue_init(&t->queue, env);

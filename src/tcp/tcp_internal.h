@@ -31,6 +31,8 @@ enum tcp_timer {
     TIMER_PACE,       /* pacing release, and another try after memory ran out */
     TIMER_TIME_WAIT,
     TIMER_CONNECT,    /* the attempt to connect is over */
+    TIMER_CORK,
+    TIMER_KEEPALIVE,
     TIMER_COUNT,
 };
 
@@ -163,6 +165,10 @@ struct tcp {
     const struct braid_env *env;
     struct tcp_config config;
     struct tcp_drop_counters *drops;
+    struct tcp_tuning tuning;
+    bool cork_expired;         /* what waits may go, until nothing waits */
+    unsigned keepalive_sent;   /* unanswered */
+    braid_time keepalive_sent_at;
     enum tcp_state state;
     bool closed_for_good;
     braid_time seen_at; /* latest time anyone told us */
@@ -364,6 +370,12 @@ void timer_clear(struct tcp *t, enum tcp_timer timer);
 /* Sets RETRANSMIT, PROBE, REORDER, PERSIST and PACE anew from the state of things. */
 void timers_rearm(struct tcp *t, braid_time now);
 braid_time timers_rto(const struct tcp *t); /* with back-off */
+
+/* --- tuning.c --- */
+bool tuning_corked(const struct tcp *t);
+void tuning_rearm(struct tcp *t, braid_time now);
+void tuning_cork_fired(struct tcp *t);
+void tuning_keepalive_fired(struct tcp *t, braid_time now);
 
 /* --- close.c, reset.c --- */
 void close_fin_acknowledged(struct tcp *t, braid_time now);

@@ -15,8 +15,9 @@
  * PACE         When the pace, or a shortage of memory, lets new data go. Nothing happens in here: tcp_output() is
  *              called after it anyway.
  * TIME_WAIT    The end.
+ * CORK, KEEPALIVE  See tuning.c.
  *
- * RETRANSMIT, PROBE, REORDER, PERSIST and PACE are worked out anew, by timers_rearm(), after everything that could
+ * RETRANSMIT, PROBE, REORDER, PERSIST, PACE, CORK and KEEPALIVE are worked out anew, by timers_rearm(), after everything that could
  * have changed them; the others are set where they begin. */
 #include "tcp_internal.h"
 
@@ -88,13 +89,14 @@ void timers_rearm(struct tcp *t, braid_time now) {
         arm_loss(t);
     }
     timer_set(t, TIMER_PACE, output_pace_release(t));
+    if (t->tuning.cork || t->tuning.keepalive_idle_ns > 0) tuning_rearm(t, now);
 }
 
 /* --- firing --- */
 
 /* [MUST-20] True if the peer has been silent for too long. */
 static bool user_timeout(struct tcp *t, braid_time now) {
-    braid_time limit = t->config.user_timeout_ns > 0 ? t->config.user_timeout_ns : USER_TIMEOUT_NS;
+    braid_time limit = t->tuning.user_timeout_ns > 0 ? t->tuning.user_timeout_ns : USER_TIMEOUT_NS;
     if (now - t->alive_at < limit) return false;
     state_close(t, TCP_CLOSED_TIMEOUT, now);
     return true;
@@ -145,6 +147,8 @@ static const char *timer_name(enum tcp_timer timer) {
     case TIMER_PACE: return "pace";
     case TIMER_TIME_WAIT: return "time-wait";
     case TIMER_CONNECT: return "connect";
+    case TIMER_CORK: return "cork";
+    case TIMER_KEEPALIVE: return "keepalive";
     case TIMER_COUNT: break;
     }
     return "unknown";
@@ -160,6 +164,8 @@ static void fire(struct tcp *t, enum tcp_timer timer, braid_time now) {
     case TIMER_PACE: break;
     case TIMER_TIME_WAIT: state_close(t, TCP_CLOSED_NORMALLY, now); break;
     case TIMER_CONNECT: handshake_give_up(t, now); break;
+    case TIMER_CORK: tuning_cork_fired(t); break;
+    case TIMER_KEEPALIVE: tuning_keepalive_fired(t, now); break;
     case TIMER_COUNT: break;
     }
 }

@@ -20,6 +20,7 @@ static int listening(struct sockets_world *w, int protocol) {
 static uint32_t handshake(struct sockets_world *w) {
     say(w, .flags = TCP_SYN, .seq = 1000, .mss = 1460);
     struct tcp_segment s = heard(w);
+    while (s.destination_port != w->peer.port) s = heard(w); /* of connections before it */
     assert_int_equal(s.flags, TCP_SYN | TCP_ACK);
     assert_int_equal(s.ack.value, 1001);
     pass(w, 10 * BRAID_NS_PER_MS);
@@ -80,15 +81,12 @@ static void data_goes_both_ways(void **state) {
     struct iovec answer[2] = {{(char[]){"ans"}, 3}, {(char[]){"wer"}, 3}};
     assert_int_equal(so.writev(w->net, fd, answer, 2), 6);
     assert_int_equal(so.unacknowledged(w->net, fd), 6);
-    uint32_t next = seq;
-    while (next != seq + 6) {
-        struct tcp_segment s = heard(w);
-        assert_int_equal(s.ack.value, 1009);
-        if (s.payload_length == 0) continue; /* the question's acknowledgement */
-        assert_int_equal(s.seq.value, next);
-        assert_memory_equal(s.payload, "answer" + (next - seq), s.payload_length);
-        next += s.payload_length;
-    }
+    struct tcp_segment s = heard(w);
+    while (s.payload_length == 0) s = heard(w); /* the question's acknowledgement */
+    assert_int_equal(s.seq.value, seq);
+    assert_int_equal(s.ack.value, 1009);
+    assert_int_equal(s.payload_length, 6); /* what is written at once leaves at once */
+    assert_memory_equal(s.payload, "answer", 6);
     say(w, .flags = TCP_ACK, .seq = 1009, .ack = seq + 6);
     assert_int_equal(so.unacknowledged(w->net, fd), 0);
     world_destroy(w);
@@ -389,6 +387,56 @@ static void tcp_info_has_what_tcp_measured(void **state) {
     world_destroy(w);
 }
 
+/* 100 bytes, and 100 more while those are on their way. */
+static unsigned small_segments(struct sockets_world *w, int fd) {
+    static const char bytes[100];
+    unsigned count = 0;
+    while (w->left_count > 0) (void)heard(w);
+    assert_int_equal(so.write(w->net, fd, bytes, sizeof(bytes)), sizeof(bytes));
+    assert_int_equal(so.write(w->net, fd, bytes, sizeof(bytes)), sizeof(bytes));
+    for (; w->left_count > 0; count++) (void)heard(w);
+    return count;
+}
+
+static void options_hold_for_the_connection_and_pass_from_a_listener(void **state) {
+    struct sockets_world *w = world_create(1);
+    int on = 1, off = 0, seconds = 30, count = 2, value;
+    socklen_t length = sizeof(value);
+    (void)state;
+    int server = listening(w, IPPROTO_TCP);
+    assert_int_equal(so.setsockopt(w->net, server, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)), 0);
+    handshake(w);
+    int fd = so.accept(w->net, server, NULL, NULL, 0);
+    assert_int_equal(so.getsockopt(w->net, fd, IPPROTO_TCP, TCP_NODELAY, &value, &length), 0);
+    assert_int_equal(value, 1);
+    assert_int_equal(small_segments(w, fd), 2);
+    w->peer.port++;
+    assert_int_equal(so.setsockopt(w->net, server, IPPROTO_TCP, TCP_NODELAY, &off, sizeof(off)), 0);
+    handshake(w);
+    fd = so.accept(w->net, server, NULL, NULL, 0);
+    assert_int_equal(small_segments(w, fd), 1);
+    assert_int_equal(so.setsockopt(w->net, fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)), 0);
+    assert_int_equal(w->left_count, 1); /* what waited goes at once */
+
+    w->peer.port++;
+    uint32_t seq = handshake(w);
+    fd = so.accept(w->net, server, NULL, NULL, 0);
+    assert_int_equal(so.setsockopt(w->net, fd, IPPROTO_TCP, TCP_KEEPIDLE, &off, sizeof(off)), -EINVAL);
+    assert_int_equal(so.setsockopt(w->net, fd, IPPROTO_TCP, TCP_KEEPIDLE, &seconds, sizeof(seconds)), 0);
+    assert_int_equal(so.setsockopt(w->net, fd, IPPROTO_TCP, TCP_KEEPINTVL, &seconds, sizeof(seconds)), 0);
+    assert_int_equal(so.setsockopt(w->net, fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof(count)), 0);
+    assert_int_equal(so.setsockopt(w->net, fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on)), 0);
+    while (w->left_count > 0) (void)heard(w);
+    pass(w, 31 * BRAID_NS_PER_S);
+    struct tcp_segment s = heard(w);
+    while (s.destination_port != w->peer.port) s = heard(w);
+    assert_int_equal(s.seq.value, seq - 1);
+    pass(w, 60 * BRAID_NS_PER_S);
+    char byte;
+    assert_int_equal(so.read(w->net, fd, &byte, 1), -ETIMEDOUT);
+    world_destroy(w);
+}
+
 static void congestion_control_is_chosen_by_name(void **state) {
     struct sockets_world *w = world_create(1);
     char name[16];
@@ -668,6 +716,7 @@ int main(void) {
         cmocka_unit_test(linger_waits_until_what_was_written_has_arrived),
         cmocka_unit_test(connections_beyond_the_backlog_are_reset),
         cmocka_unit_test(tcp_info_has_what_tcp_measured),
+        cmocka_unit_test(options_hold_for_the_connection_and_pass_from_a_listener),
         cmocka_unit_test(congestion_control_is_chosen_by_name),
         cmocka_unit_test(mptcp_connects_and_joins_by_its_second_link),
         cmocka_unit_test(mptcp_is_accepted_and_reads_mapped_data),

@@ -135,6 +135,10 @@ void connection_path_down(struct braid_connection *c, uint8_t address_id, braid_
 void connection_path_backup(struct braid_connection *c, uint8_t address_id, bool backup, braid_time now);
 void connection_path_mtu(struct braid_connection *c, uint8_t address_id, uint32_t mtu_bytes, braid_time now);
 
+/* Of each subflow, there and to come. Under MPTCP no_delay is always on. */
+void connection_tune(struct braid_connection *c, const struct tcp_tuning *tuning, braid_time now);
+void connection_tuning(const struct braid_connection *c, struct tcp_tuning *out);
+
 /* Everything is said and done: the stack may destroy it (the application having let go of it). */
 bool connection_finished(const struct braid_connection *c);
 

@@ -111,6 +111,16 @@ struct tcp_config {
     void *owner;
 };
 
+/* What may be set at any time; a new subflow has no_delay and user_timeout_ns of its configuration, and no others. */
+struct tcp_tuning {
+    bool no_delay;
+    bool cork;                        /* only full segments leave, for 200 ms at most */
+    braid_time user_timeout_ns;       /* 0: 15 min (RFC 5482 is not spoken) */
+    braid_time keepalive_idle_ns;     /* 0: no keepalive */
+    braid_time keepalive_interval_ns; /* 0: 75 s */
+    unsigned keepalive_probes;        /* 0: 9 */
+};
+
 /* NULL when there is no memory or no randomness. */
 struct tcp *tcp_create(const struct braid_env *env, const struct tcp_config *config) MUST_USE;
 /* Frees everything, in any state, sending nothing and calling nobody. NULL is fine. */
@@ -171,6 +181,8 @@ void tcp_share_window(struct tcp *t, uint32_t bytes);
 /* A keepalive probe (RFC 9293 §3.8.4): an ACK with sequence snd_una - 1, which the peer has to answer also while data
  * is in flight. */
 void tcp_probe(struct tcp *t);
+/* A cork pulled out lets what waited go with the next tcp_output(). */
+void tcp_tune(struct tcp *t, const struct tcp_tuning *tuning, braid_time now);
 /* The link changed its mind about the MTU. */
 void tcp_set_mtu(struct tcp *t, uint32_t mtu_bytes);
 
