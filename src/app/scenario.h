@@ -185,6 +185,7 @@ struct scenario_transfer {
     bool aggregate;               /* braid run's policy */
     bool checksum;
     const char *congestion;       /* of the run's host; NULL: braid run's own choice */
+    const char *server_congestion; /* NULL: the server's own choice */
     bool plain;                   /* TCP instead of Multipath TCP */
 };
 

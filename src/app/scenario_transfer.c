@@ -125,11 +125,19 @@ static void read_checksum(struct yaml_source *source, yaml_node_t *value, void *
     ((struct scenario_transfer *)out)->checksum = yaml_flag(source, value);
 }
 
-static void read_congestion(struct yaml_source *source, yaml_node_t *value, void *out) {
+static const char *known_congestion(struct yaml_source *source, yaml_node_t *value) {
     const char *name = yaml_text(source, value);
-    ((struct scenario_transfer *)out)->congestion = name;
     if (congestion_find(name) == NULL)
         yaml_fail(source, value, "there is no congestion control \"%s\"", name);
+    return name;
+}
+
+static void read_congestion(struct yaml_source *source, yaml_node_t *value, void *out) {
+    ((struct scenario_transfer *)out)->congestion = known_congestion(source, value);
+}
+
+static void read_server_congestion(struct yaml_source *source, yaml_node_t *value, void *out) {
+    ((struct scenario_transfer *)out)->server_congestion = known_congestion(source, value);
 }
 
 void scenario_read_transfer(struct yaml_source *source, yaml_node_t *value, struct scenario_run *run) {
@@ -138,7 +146,7 @@ void scenario_read_transfer(struct yaml_source *source, yaml_node_t *value, stru
         {"upload", read_upload, false},         {"messages", read_messages, false},
         {"uplinks", read_uplinks, false},       {"policy", read_policy, false},
         {"multipath", read_multipath, false},   {"checksum", read_checksum, false},
-        {"congestion", read_congestion, false},
+        {"congestion", read_congestion, false}, {"server_congestion", read_server_congestion, false},
     };
     struct scenario_transfer *transfer = arena_array(source->arena, 1, sizeof(*transfer));
     transfer->place = yaml_place(source, value);
@@ -181,19 +189,25 @@ static const char *probe(struct yaml_source *source, const struct scenario_trans
                         (unsigned long long)transfer->bytes[up ? SCENARIO_UP : SCENARIO_DOWN]);
 }
 
+static const char *service_command(struct yaml_source *source, const struct scenario_transfer *transfer) {
+    const char *text = arena_format(source->arena, "exec ${BRAID} probe serve --port %d%s", PORT,
+                                    transfer->plain ? "" : " --mptcp");
+    if (transfer->server_congestion == NULL) return text;
+    return arena_format(source->arena, "%s --congestion %s", text, transfer->server_congestion);
+}
+
 static void add_service(struct yaml_source *source, struct scenario_run *run) {
     struct scenario_service *services =
         arena_array(source->arena, run->service_count + 1, sizeof(*run->services));
     if (run->service_count > 0) memcpy(services, run->services, run->service_count * sizeof(*services));
-    services[run->service_count++] = (struct scenario_service){
-        .place = run->transfer->place,
-        .name = "transfer",
-        .host = run->transfer->server,
-        .command = arena_format(source->arena, "exec ${BRAID} probe serve --port %d%s", PORT,
-                                run->transfer->plain ? "" : " --mptcp"),
-        .ready = SCENARIO_READY_TCP,
-        .ready_port = PORT,
-        .timeout_ns = 10 * BRAID_NS_PER_S};
+    services[run->service_count++] =
+        (struct scenario_service){.place = run->transfer->place,
+                                  .name = "transfer",
+                                  .host = run->transfer->server,
+                                  .command = service_command(source, run->transfer),
+                                  .ready = SCENARIO_READY_TCP,
+                                  .ready_port = PORT,
+                                  .timeout_ns = 10 * BRAID_NS_PER_S};
     run->services = services;
 }
 

@@ -197,9 +197,10 @@ static struct sim_conversation_config talk_of(const struct simulation *simulatio
     return talk;
 }
 
-static double real_seconds(void) {
+/* Of this process: what other programs do meanwhile does not count. */
+static double processor_seconds(void) {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
@@ -207,7 +208,7 @@ static void simulate(struct simulation *simulation, const struct scenario_run *r
     struct sim_world *world = simulation->network.world;
     struct sim_measurement *m = &simulation->measurement;
     struct sim_conversation_config talk = talk_of(simulation, run);
-    double began = real_seconds();
+    double began = processor_seconds();
     m->talk = sim_conversation_start(world, &talk);
     sim_measure_start(m);
     for (size_t i = 0; i < run->timeline.count; i++) {
@@ -218,7 +219,7 @@ static void simulate(struct simulation *simulation, const struct scenario_run *r
     m->ended_ns = sim_world_now(world);
     m->hash = sim_world_hash(world);
     m->packets = sim_world_packets(world);
-    m->real_seconds = real_seconds() - began;
+    m->processor_seconds = processor_seconds() - began;
 }
 
 /* The run's result; NULL: what is wrong was said. */
@@ -288,7 +289,7 @@ static void print_more(const json_t *results, const json_t *runs) {
         if (up != NULL) printf("  upload at the same time: %.1f Mb/s\n", json_number_value(up));
         if (json_object_get(run, "fault") != NULL)
             printf("  FAULT: %s\n", json_string_value(json_object_get(run, "fault")));
-        printf("  seed %lld, hash %s, %lld packets, %.0f simulated seconds a second\n",
+        printf("  seed %lld, hash %s, %lld packets, %.0f simulated seconds a second of processor time\n",
                (long long)json_integer_value(json_object_get(sim, "seed")),
                json_string_value(json_object_get(sim, "hash")),
                (long long)json_integer_value(json_object_get(sim, "packets")),

@@ -117,6 +117,8 @@ enum sim_job_verdict sim_job_of(const struct scenario *scenario, const struct sc
             out->uplink_count = said.uplink_count;
             out->aggregate = said.aggregate;
         }
+        if (out->congestion == NULL) out->congestion = said.congestion;
+        out->checksum = out->checksum || said.checksum;
         return SIM_JOB_READY;
     }
     *out = said;

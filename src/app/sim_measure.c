@@ -226,9 +226,9 @@ static json_t *sim_json(const struct sim_measurement *m) {
     json_object_set_new(object, "hash", json_string(hash));
     set_integer(object, "packets", m->packets);
     json_object_set_new(object, "simulated_seconds", rounded(simulated, 0.00001));
-    json_object_set_new(object, "real_seconds", rounded(m->real_seconds, 0.0001));
+    json_object_set_new(object, "processor_seconds", rounded(m->processor_seconds, 0.0001));
     json_object_set_new(object, "simulated_seconds_per_second",
-                        rounded(m->real_seconds > 0 ? simulated / m->real_seconds : 0, 0.1));
+                        rounded(m->processor_seconds > 0 ? simulated / m->processor_seconds : 0, 0.1));
     return object;
 }
 

@@ -24,7 +24,7 @@ struct sim_measurement {
     struct sim_samples stream, paths[SIM_LINKS_MAX][2];
     bool finished;
     uint64_t seed, hash, packets, leaked_bytes;
-    double real_seconds;
+    double processor_seconds;
 };
 
 /* From now on; the conversation has been started. */

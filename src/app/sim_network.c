@@ -171,6 +171,7 @@ static void add_hosts(struct sim_network *network, const struct sim_network_conf
             stack.checksum = config->transfer->checksum;
             stack.congestion = config->transfer->congestion;
         }
+        if (i == config->transfer->server) stack.congestion = config->transfer->server_congestion;
         network->hosts[i] = scenario->hosts[i].forwarding ? sim_router_add(network->world, name)
                                                           : sim_host_add(network->world, name, &stack);
         add_interfaces(network, config, i);

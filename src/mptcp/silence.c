@@ -57,6 +57,8 @@ static bool missed(const struct subflow *sf, const struct tcp_info *info) {
 static braid_time due(const struct subflow *sf) {
     struct tcp_info info;
     if (sf->closed || !subflow_carries(sf)) return BRAID_NEVER;
+    bool well = sf->status == SUBFLOW_ACTIVE && sf->silence_asked_at == 0;
+    if (well && sf->c->receive.ahead.bytes == 0) return BRAID_NEVER; /* nothing is missed: the usual case */
     tcp_info(sf->t, &info);
     bool asked = sf->silence_asked_at > info.last_received_at;
     if (sf->status == SUBFLOW_SUSPECTED) {

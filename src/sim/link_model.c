@@ -101,6 +101,7 @@ static bool grow(struct link_model *model) {
 static braid_time sending_time_ns(const struct link_model *model, uint64_t bytes) {
     uint64_t rate_bps = mean_rate_bps(&model->config);
     if (rate_bps == 0) return 0;
+    if (bytes < (1u << 31)) return bytes * 8 * BRAID_NS_PER_S / rate_bps; /* as always */
     return (braid_time)((__uint128_t)bytes * 8 * BRAID_NS_PER_S / rate_bps);
 }
 
