@@ -15,7 +15,7 @@ export BRAID_RESULTS
 # The tests that CMake knows in a preset whose label matches; what they say is kept in build/check/units-PRESET.log.
 units() {
     echo "Tests of the preset $1"
-    CMOCKA_MESSAGE_OUTPUT=tap ctest --test-dir "build/$1" -L "$3" --verbose --timeout 120 -j "$(nproc)" \
+    CMOCKA_MESSAGE_OUTPUT=tap ctest --test-dir "build/$1" -L "$3" --verbose --timeout 400 -j "$(nproc)" \
         >"build/check/units-$1.log" 2>&1 </dev/null || true
     awk -v prefix="$2" -f scripts/unit_results.awk "build/check/units-$1.log" >"build/check/units-$1"
     [ -s "build/check/units-$1" ] || printf 'not ok\tbuild: the preset %s has tests\n' "$1" >"build/check/units-$1"
