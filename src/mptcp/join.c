@@ -32,6 +32,23 @@ bool join_open(struct braid_connection *c, const struct local_path *path, const 
     return true;
 }
 
+/* The peer's joins whose HMAC has not come do not count as subflows: whoever overheard the token could keep the real
+ * ones out by them. Instead there are only so many, and the oldest makes room, silently: its SYN may have come in
+ * somebody else's name. A real one is safe as long as fewer come in its round trip (RFC 6181 §5). */
+static void half_open_make_room(struct braid_connection *c) {
+    struct subflow *oldest = NULL;
+    unsigned count = 0;
+    LIST_EACH(&c->subflows, node, following) {
+        struct subflow *sf = SUBFLOW_OF(node);
+        if (!subflow_half_open(sf)) continue;
+        if (!oldest) oldest = sf;
+        count++;
+    }
+    if (count < JOINS_HALF_OPEN_MAX) return;
+    COUNT(c, join_half_open_full);
+    subflow_destroy(oldest);
+}
+
 bool connection_join(struct braid_connection *c, const struct local_path *path, const struct flow *flow,
                      const struct tcp_segment *syn, uint8_t *reset_reason, braid_time now) {
     c->now = now;
@@ -43,6 +60,7 @@ bool connection_join(struct braid_connection *c, const struct local_path *path, 
         *reset_reason = MPTCP_RESET_PROHIBITED;
         return false;
     }
+    half_open_make_room(c);
     *reset_reason = MPTCP_RESET_NO_RESOURCES;
     struct subflow *sf = subflow_create(c, path, flow, false, false);
     if (!sf) return false;
@@ -101,8 +119,12 @@ enum tcp_verdict join_third_ack_arrived(struct subflow *sf, const struct tcp_seg
     (void)now;
     hmac_of(sf, false, hmac);
     if (arrival_find(sf, segment, MPTCP_MP_JOIN, &option) && option.as.mp_join.form == MP_JOIN_ACK &&
-        crypto_equal(option.as.mp_join.hmac160, hmac, sizeof(hmac)))
-        return TCP_VERDICT_ACCEPT;
+        crypto_equal(option.as.mp_join.hmac160, hmac, sizeof(hmac))) {
+        if (subflow_live_count(sf->c) < sf->c->config.subflows_max) return TCP_VERDICT_ACCEPT;
+        COUNT(sf->c, join_refused_limit);
+        sf->reset_reason = MPTCP_RESET_PROHIBITED;
+        return TCP_VERDICT_RESET;
+    }
     COUNT(sf->c, join_bad_hmac);
     return refuse(sf);
 }

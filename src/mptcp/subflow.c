@@ -183,6 +183,7 @@ static bool nothing_left_to_lose(const struct braid_connection *c) {
 
 static void bury_mptcp(struct subflow *sf, braid_time now) {
     struct braid_connection *c = sf->c;
+    if (subflow_half_open(sf)) return;
     reinject_gone(sf, tcp_close_reason_name(sf->closed_reason), BRAID_NEVER, now);
     /* An attempt that failed, or a subflow that one of us had no use for: not again at once. */
     bool unwanted = sf->closed_reason == TCP_CLOSED_NORMALLY || sf->closed_reason == TCP_CLOSED_ABORTED ||
@@ -260,7 +261,7 @@ struct subflow *subflow_best(const struct braid_connection *c, uint64_t not_on) 
 unsigned subflow_live_count(const struct braid_connection *c) {
     unsigned count = 0;
     LIST_EACH(&c->subflows, node, following) {
-        if (!SUBFLOW_OF(node)->closed) count++;
+        if (!SUBFLOW_OF(node)->closed && !subflow_half_open(SUBFLOW_OF(node))) count++;
     }
     return count;
 }

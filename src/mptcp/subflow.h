@@ -97,6 +97,10 @@ void subflow_bury(struct subflow *sf, braid_time now);
 /* FIN, nothing new by it from here on. */
 void subflow_retire(struct subflow *sf, braid_time now);
 static inline bool subflow_backup(const struct subflow *sf) { return sf->backup_here || sf->backup_there; }
+/* The peer's join, whose HMAC has not come: it may be anybody's, and counts for nothing. */
+static inline bool subflow_half_open(const struct subflow *sf) {
+    return !sf->first && !sf->ours && sf->status == SUBFLOW_CONNECTING;
+}
 /* It may carry data now. */
 bool subflow_carries(const struct subflow *sf);
 /* Of those that live, the best to carry a signal; NULL if there is none. `not_on`: rather not this one. */
@@ -104,7 +108,7 @@ struct subflow *subflow_best(const struct braid_connection *c, uint64_t not_on);
 /* The one that lives, NULL if there are more or none. A join that was not answered yet is none. */
 struct subflow *subflow_only(const struct braid_connection *c);
 bool subflow_fin_arrived(const struct subflow *sf); /* the peer's, with everything before it */
-unsigned subflow_live_count(const struct braid_connection *c);
+unsigned subflow_live_count(const struct braid_connection *c); /* half-open ones left out */
 braid_time subflow_rtt(const struct tcp_info *info);
 
 /* options.c */

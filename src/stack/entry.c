@@ -13,6 +13,7 @@ struct entry *entry_create(struct braid_stack *stack) {
     entry->timer.deadline = BRAID_NEVER;
     list_init(&entry->ready);
     list_init(&entry->eventful);
+    list_init(&entry->half_open_place);
     list_append(&stack->connections, &entry->all);
     stack->connection_count++;
     return entry;
@@ -24,9 +25,16 @@ void entry_attach(struct entry *entry, struct braid_connection *connection) {
     entry_touch(entry);
 }
 
+void entry_half_open(struct entry *entry) {
+    entry->half_open = true;
+    list_append(&entry->stack->half_open, &entry->half_open_place);
+    entry->stack->half_open_count++;
+}
+
 static void entry_not_half_open(struct entry *entry) {
     if (!entry->half_open) return;
     entry->half_open = false;
+    list_remove(&entry->half_open_place);
     entry->stack->half_open_count--;
 }
 

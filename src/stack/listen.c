@@ -114,9 +114,23 @@ static bool syn_keep(struct entry *entry, const struct braid_packet_in *packet) 
     return true;
 }
 
+/* A flood of SYNs must not keep real clients out (RFC 4987 §3.4): the handshake that is oldest makes room, silently,
+ * for its SYN may have come in somebody else's name. A real client gets in as long as its round trip is shorter than
+ * half_open_max SYNs take to come. Those that the application knows of stay: it has their pointers. */
+static bool half_open_evict(struct braid_stack *stack) {
+    LIST_EACH(&stack->half_open, node, following) {
+        struct entry *entry = LIST_ENTRY(node, struct entry, half_open_place);
+        if (entry->reported) continue;
+        stack->counters.syn_half_open_evicted++;
+        entry_destroy(entry);
+        return true;
+    }
+    return false;
+}
+
 /* Over a limit SYNs are dropped, not refused: the peer tries again. */
 static bool room_for_one(struct braid_stack *stack) {
-    if (stack->half_open_count >= stack->config.half_open_max) {
+    if (stack->half_open_count >= stack->config.half_open_max && !half_open_evict(stack)) {
         stack->counters.syn_half_open_full++;
         return false;
     }
@@ -142,8 +156,7 @@ static bool entry_accept(struct entry *entry, struct braid_listener *listener, u
     entry->listener = listener;
     listener->users++;
     entry_attach(entry, c);
-    entry->half_open = true;
-    stack->half_open_count++;
+    entry_half_open(entry);
     return true;
 }
 

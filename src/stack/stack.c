@@ -33,6 +33,7 @@ struct braid_stack *braid_stack_create(const struct braid_env *env, const struct
     list_init(&stack->ready);
     list_init(&stack->eventful);
     list_init(&stack->listeners);
+    list_init(&stack->half_open);
     heap_init(&stack->timers, env);
     prng_seed(&stack->prng, env->jitter_seed);
     if (!env->random_secret(env->context, stack->hash_key, sizeof(stack->hash_key)) || !tables_init(stack)) {

@@ -21,8 +21,8 @@ enum stack_limit {
 #define STACK_COUNTERS(X)                                                                                        \
     X(packets_in) X(packets_out) X(ip_malformed) X(ip_fragment) X(ip_other_protocol) X(ip_bad_source)            \
     X(tcp_malformed) X(tcp_bad_checksum) X(tcp_no_flow) X(syn_no_listener) X(syn_half_open_full)                 \
-    X(syn_connections_full) X(syn_no_memory) X(join_unknown_token) X(join_malformed) X(join_refused)             \
-    X(icmp_ignored) X(resets_sent) X(control_queue_full) X(unknown_link)
+    X(syn_half_open_evicted) X(syn_connections_full) X(syn_no_memory) X(join_unknown_token) X(join_malformed)    \
+    X(join_refused) X(icmp_ignored) X(resets_sent) X(control_queue_full) X(unknown_link)
 struct stack_counters {
 #define STACK_COUNTER_FIELD(name) uint64_t name;
     STACK_COUNTERS(STACK_COUNTER_FIELD)
@@ -55,11 +55,11 @@ struct braid_listener {
 struct entry {
     struct braid_stack *stack;
     struct braid_connection *connection;
-    struct list_node all, ready, eventful;
+    struct list_node all, ready, eventful, half_open_place;
     struct heap_node timer;
     struct braid_listener *listener; /* NULL for connections of ours */
     unsigned bits;                   /* events not yet taken */
-    bool half_open;                  /* counted in half_open */
+    bool half_open;                  /* counted in half_open_count, and listed */
     bool reported;                   /* the application knows of it */
     bool released;                   /* the application let go of it */
     uint8_t *syn_packet;             /* deferred: the SYN as it came; STACK_SYN_QUOTE_BYTES, from env */
@@ -93,6 +93,7 @@ struct braid_stack {
     struct stack_path paths[BRAID_ADDRESSES_MAX];
     struct hash_table flows, tokens;
     struct list_node connections, ready, eventful, listeners;
+    struct list_node half_open; /* the oldest first */
     uint32_t connection_count, half_open_count;
     uint64_t next_number;
     struct heap timers;
@@ -121,6 +122,8 @@ struct braid_connection *stack_token_find(const struct braid_stack *stack, uint3
 /* entry.c */
 struct entry *entry_create(struct braid_stack *stack) MUST_USE;
 void entry_attach(struct entry *entry, struct braid_connection *connection);
+/* A peer's, whose handshake is not done. */
+void entry_half_open(struct entry *entry);
 void entry_destroy(struct entry *entry);
 struct entry *entry_of(const struct braid_connection *connection);
 /* Something about it may have changed: it is looked at with the next output. */

@@ -80,8 +80,8 @@ struct connection_config {
     X(fallback_syn_no_option) X(fallback_syn_version) X(fallback_third_ack) X(fallback_first_data)               \
     X(fallback_key_mirrored) X(fallback_no_dss) X(fallback_checksum) X(fallback_mp_fail_received)                \
     X(infinite_mapping_sent) X(infinite_mapping_received)                                                        \
-    X(join_sent) X(join_established) X(join_received) X(join_no_token) X(join_bad_hmac) X(join_refused_limit)    \
-    X(join_rejected_by_peer)                                                                                     \
+    X(join_sent) X(join_established) X(join_received) X(join_no_token) X(join_bad_hmac) X(join_refused_limit)         \
+    X(join_half_open_full) X(join_rejected_by_peer)                                                              \
     X(dss_bad_mapping) X(dss_mapping_contradicts) X(dss_unmapped_data) X(dss_checksum_failed)                     \
     X(dss_checksum_presence) X(data_ack_outside) X(data_outside_window) X(data_duplicate)                        \
     X(add_addr_received) X(add_addr_bad_hmac) X(add_addr_echo_sent) X(add_addr_sent) X(add_addr_echo_received)   \
