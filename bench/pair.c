@@ -129,7 +129,8 @@ void pair_deinit(struct pair *pair) {
 
 static void queue_put(struct pair_queue *queue, struct braid_packet_in packet) {
     if (queue->head + queue->count == queue->capacity) {
-        memmove(queue->packets, queue->packets + queue->head, queue->count * sizeof(*queue->packets));
+        if (queue->count > 0)
+            memmove(queue->packets, queue->packets + queue->head, queue->count * sizeof(*queue->packets));
         queue->head = 0;
         if (queue->count > queue->capacity / 2) {
             queue->capacity *= 2;
