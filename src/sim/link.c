@@ -36,11 +36,17 @@ void link_destroy(struct sim_link *link) {
 const char *sim_link_name(const struct sim_link *link) { return link->name; }
 struct sim_link_end sim_link_end(const struct sim_link *link, unsigned end) { return link->ends[end]; }
 
-void sim_link_append(struct sim_link *link, struct sim_box *box) {
-    ENSURE(link->box_count < SIM_BOXES_MAX);
+void sim_link_append(struct sim_link *link, struct sim_box *box) { sim_link_insert(link, link->box_count, box); }
+
+void sim_link_insert(struct sim_link *link, unsigned place, struct sim_box *box) {
+    ENSURE(link->box_count < SIM_BOXES_MAX && place <= link->box_count);
     box->link = link;
-    box->place = link->box_count;
-    link->boxes[link->box_count++] = box;
+    for (unsigned i = link->box_count++; i > place; i--) {
+        link->boxes[i] = link->boxes[i - 1];
+        link->boxes[i]->place = i;
+    }
+    link->boxes[place] = box;
+    box->place = place;
 }
 
 void sim_link_remove(struct sim_link *link, struct sim_box *box) {

@@ -82,7 +82,8 @@ static bool append(struct coalescer *box, struct sim_packet *first, const struct
     uint32_t length = tcp.payload_length + next->payload_length;
     if (!seq32_eq(seq32_add(tcp.segment.seq, tcp.payload_length), next->segment.seq)) return false;
     if (length > box->config.payload_bytes) return false;
-    if ((size_t)(tcp.payload - first->bytes) + length > sim_packet_room(first)) return false;
+    if ((size_t)(tcp.payload - first->bytes) + length + TCP_OPTIONS_MAX > sim_packet_room(first)) return false;
+    if (box->config.last_options) sim_tcp_set_options(&tcp, next->options, next->options_length);
     memcpy(tcp.payload + tcp.payload_length, next->payload, next->payload_length);
     tcp.payload_length = length;
     sim_tcp_set_ack(&tcp, next->segment.ack);

@@ -43,7 +43,8 @@ static void sequence_packet(struct sim_box *base, enum sim_direction direction, 
     struct translation *known = middle_flow_find(&box->flows, &flow);
     if (known == NULL && sim_segment_kind(&tcp) == SIM_SEGMENT_SYN) {
         known = middle_flow_add(&box->flows, base->world, &flow);
-        for (int i = 0; i < 2; i++) known->offset[i] = (uint32_t)prng_next(&box->prng);
+        for (int i = 0; i < 2; i++)
+            known->offset[i] = (uint32_t)prng_next(&box->prng);
     }
     if (known != NULL) {
         uint32_t back = known->offset[sim_back(direction)];
@@ -131,8 +132,8 @@ static void edit(struct payload_box *box, struct sim_tcp *tcp) {
     sim_tcp_set_payload(tcp, bytes, length - skip + add);
 }
 
-/* From the sender: data up to the change pass as they are, the segment that was chosen is changed each time it comes,
- * what follows moves. */
+/* From the sender: data up to the change pass as they are, the segment that was chosen is changed each time
+ * it comes, what follows moves. */
 static void edit_forth(struct payload_box *box, struct edited *flow, struct sim_tcp *tcp) {
     seq32 seq = tcp->segment.seq;
     if (tcp->payload_length > 0 && !flow->done && (!flow->started || seq32_ge(seq, flow->next))) {
@@ -144,8 +145,10 @@ static void edit_forth(struct payload_box *box, struct edited *flow, struct sim_
         }
     }
     if (!flow->done) return;
-    if (seq32_eq(seq, flow->at) && tcp->payload_length > 0) edit(box, tcp);
-    else if (seq32_gt(seq, flow->at)) sim_tcp_set_seq(tcp, seq32_add(seq, (uint32_t)box->config.grow));
+    if (seq32_eq(seq, flow->at) && tcp->payload_length > 0)
+        edit(box, tcp);
+    else if (seq32_gt(seq, flow->at))
+        sim_tcp_set_seq(tcp, seq32_add(seq, (uint32_t)box->config.grow));
 }
 
 static void edit_back(struct payload_box *box, struct edited *flow, struct sim_tcp *tcp) {
@@ -155,17 +158,42 @@ static void edit_back(struct payload_box *box, struct edited *flow, struct sim_t
     move_sack(tcp, 0u - (uint32_t)box->config.grow);
 }
 
+/* A segment that grew goes on as two, for the next link may not take it as one. */
+static void pass_grown(struct payload_box *box, enum sim_direction direction, struct sim_packet *first,
+                       uint32_t length, braid_time now) {
+    struct sim_packet *rest = sim_packet_copy(first);
+    struct sim_tcp tcp;
+    ENSURE(sim_tcp_open(first, &tcp));
+    sim_tcp_set_payload(&tcp, tcp.payload, length);
+    sim_tcp_set_flags(&tcp, (uint8_t)(tcp.segment.flags & ~(TCP_FIN | TCP_PSH)));
+    sim_tcp_close(&tcp);
+    ENSURE(sim_tcp_open(rest, &tcp));
+    sim_tcp_set_payload(&tcp, tcp.payload + length, tcp.payload_length - length);
+    sim_tcp_set_seq(&tcp, seq32_add(tcp.segment.seq, length));
+    sim_tcp_close(&tcp);
+    sim_box_pass(&box->box, direction, first, now);
+    sim_box_pass(&box->box, direction, rest, now);
+}
+
 static void payload_packet(struct sim_box *base, enum sim_direction direction, struct sim_packet *packet,
                            braid_time now) {
     struct payload_box *box = (struct payload_box *)base;
     struct sim_tcp tcp;
+    uint32_t length = 0;
     if (sim_tcp_open(packet, &tcp)) {
+        length = tcp.payload_length;
         struct flow flow = middle_flow_of(&tcp, direction);
         struct edited *known = middle_flow_find(&box->flows, &flow);
         if (known == NULL) known = middle_flow_add(&box->flows, base->world, &flow);
-        if (direction == box->config.direction) edit_forth(box, known, &tcp);
-        else edit_back(box, known, &tcp);
+        if (direction == box->config.direction)
+            edit_forth(box, known, &tcp);
+        else
+            edit_back(box, known, &tcp);
         sim_tcp_close(&tcp);
+        if (tcp.payload_length > length) {
+            pass_grown(box, direction, packet, length, now);
+            return;
+        }
     }
     sim_box_pass(base, direction, packet, now);
 }
@@ -174,7 +202,8 @@ static void payload_destroy(struct sim_box *base) {
     middle_flows_forget(&((struct payload_box *)base)->flows, base->world);
 }
 
-static const struct sim_box_ops payload_ops = {.name = "payload", .packet = payload_packet, .destroy = payload_destroy};
+static const struct sim_box_ops payload_ops = {
+    .name = "payload", .packet = payload_packet, .destroy = payload_destroy};
 
 struct sim_box *sim_payload_box(struct sim_world *world, const struct sim_payload_config *config) {
     struct payload_box *box = sim_box_create(world, &payload_ops, sizeof(*box));

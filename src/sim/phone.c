@@ -39,10 +39,24 @@ static void path_init(struct sim_phone *phone, const struct sim_phone_config *co
     phone->paths[i] = *path;
     phone->addresses[i] = address_of(config->ipv6, (uint8_t)(i + 1), 2);
     sim_host_address_add(phone->client, number, &phone->addresses[i], path->backup, false);
-    phone->links[i] = sim_link_add(phone->world, path_names[i], (struct sim_link_end){phone->client, number},
-                                   (struct sim_link_end){phone->server, 0});
+    struct sim_link_end far = {phone->server, 0};
+    if (phone->router != NULL) far = (struct sim_link_end){phone->router, sim_host_interface_add(phone->router, &interface)};
+    phone->links[i] = sim_link_add(phone->world, path_names[i], (struct sim_link_end){phone->client, number}, far);
     phone->wires[i] = sim_wire(phone->world, &up, &down);
     sim_link_append(phone->links[i], phone->wires[i]);
+}
+
+static void server_init(struct sim_phone *phone, const struct sim_phone_config *config, struct sim_host *server,
+                        const struct braid_address *address) {
+    struct sim_interface_config interface = {.name = "eth0", .super_segment_bytes = config->super_segment_bytes};
+    sim_host_interface_add(server, &interface);
+    sim_host_address_add(server, 0, address, false, false);
+    if (phone->router == NULL) return;
+    int number = sim_host_interface_add(phone->router, &interface);
+    struct sim_link *link = sim_link_add(phone->world, sim_host_name(server), (struct sim_link_end){phone->router, number},
+                                         (struct sim_link_end){server, 0});
+    struct ip_address ip = address->family == 4 ? ip_address_v4(address->bytes) : ip_address_v6(address->bytes);
+    sim_host_route_add(phone->router, &ip, address->family == 4 ? 32 : 128, link);
 }
 
 void sim_phone_init(struct sim_phone *phone, const struct sim_phone_config *config) {
@@ -51,10 +65,12 @@ void sim_phone_init(struct sim_phone *phone, const struct sim_phone_config *conf
     phone->world = sim_world_create(&config->world);
     phone->client = sim_host_add(phone->world, "phone", &config->client);
     phone->server = sim_host_add(phone->world, "server", &config->server);
-    struct sim_interface_config interface = {.name = "eth0", .super_segment_bytes = config->super_segment_bytes};
-    sim_host_interface_add(phone->server, &interface);
     phone->server_address = address_of(config->ipv6, 9, 1);
-    sim_host_address_add(phone->server, 0, &phone->server_address, false, false);
+    phone->twin_address = address_of(config->ipv6, 9, 2);
+    if (config->twin) phone->router = sim_router_add(phone->world, "router");
+    server_init(phone, config, phone->server, &phone->server_address);
+    if (config->twin) phone->twin = sim_host_add(phone->world, "twin", &config->server);
+    if (config->twin) server_init(phone, config, phone->twin, &phone->twin_address);
     for (unsigned i = 0; i < config->path_count; i++) path_init(phone, config, i);
 }
 

@@ -221,6 +221,21 @@ static void segments_in_a_row_are_put_together(void **state) {
     two_routers_deinit(&t);
 }
 
+static void of_the_options_the_last_may_stay(void **state) {
+    (void)state;
+    WITH(sim_coalescer,
+         (struct sim_coalesce_config){.directions = SIM_BOTH, .payload_bytes = 12, .wait_ns = 5 * MS, .last_options = true});
+    struct sent_segment first = {.seq = 10, .flags = TCP_ACK, .payload = "hello"};
+    struct sent_segment second = {.seq = 15, .flags = TCP_ACK, .payload = " you", .options = with_mptcp()};
+    send_segment(&t, SIM_UP, &first);
+    send_segment(&t, SIM_UP, &second);
+    let_pass(&t, 10 * MS);
+    assert_int_equal(t.count, 1);
+    assert_payload(&t.caught[0], "hello you");
+    assert_int_equal(t.caught[0].tcp.options.mptcp_count, 1);
+    two_routers_deinit(&t);
+}
+
 static void payload_grows_and_numbers_follow(void **state) {
     (void)state;
     WITH(sim_payload_box, (struct sim_payload_config){.direction = SIM_UP, .at = 1, .grow = 2});
@@ -231,15 +246,20 @@ static void payload_grows_and_numbers_follow(void **state) {
     send_segment(&t, SIM_UP, &second);
     send_segment(&t, SIM_UP, &third);
     send_segment(&t, SIM_UP, &second); /* again: the same again */
+    assert_int_equal(t.count, 6);
     assert_payload(&t.caught[0], "a");
-    assert_int_equal(t.caught[1].tcp.payload_length, 3);
-    assert_int_equal(t.caught[1].tcp.seq.value, 11);
-    assert_int_equal(t.caught[2].tcp.seq.value, 14);
-    assert_payload(&t.caught[2], "c");
-    assert_int_equal(t.caught[3].tcp.payload_length, 3);
+    for (int i = 1; i <= 4; i += 3) { /* "xx" before it, as two segments */
+        assert_payload(&t.caught[i], "x");
+        assert_int_equal(t.caught[i].tcp.seq.value, 11);
+        assert_true(t.caught[i + 1].good);
+        assert_int_equal(t.caught[i + 1].tcp.payload_length, 2);
+        assert_int_equal(t.caught[i + 1].tcp.seq.value, 12);
+    }
+    assert_payload(&t.caught[3], "c");
+    assert_int_equal(t.caught[3].tcp.seq.value, 14);
     struct sent_segment ack = {.ack = 15, .flags = TCP_ACK};
     send_segment(&t, SIM_DOWN, &ack);
-    assert_int_equal(t.caught[4].tcp.ack.value, 13);
+    assert_int_equal(t.caught[6].tcp.ack.value, 13);
     two_routers_deinit(&t);
 }
 
@@ -286,6 +306,15 @@ static void a_join_is_misdirected_and_its_answers_look_right(void **state) {
     assert_int_equal(t.caught[0].ip.destination.bytes[3], 1);
     assert_int_equal(t.caught[1].ip.destination.bytes[3], 2);
     assert_true(t.caught[1].good);
+    struct caught answer = t.caught[1]; /* with its ends exchanged: the sums stay what they were */
+    memcpy(answer.bytes + 12, answer.ip.destination.bytes, 4);
+    memcpy(answer.bytes + 16, answer.ip.source.bytes, 4);
+    memcpy(answer.bytes + 20, t.caught[1].bytes + 22, 2);
+    memcpy(answer.bytes + 22, t.caught[1].bytes + 20, 2);
+    sim_link_inject(t.link, SIM_DOWN, answer.bytes, answer.length);
+    assert_int_equal(t.count, 3);
+    assert_true(t.caught[2].good);
+    assert_int_equal(t.caught[2].ip.source.bytes[3], 1);
     two_routers_deinit(&t);
 }
 
@@ -302,6 +331,7 @@ int main(void) {
         cmocka_unit_test(windows_are_clamped_and_their_scale_taken),
         cmocka_unit_test(segments_are_cut_with_or_without_options),
         cmocka_unit_test(segments_in_a_row_are_put_together),
+        cmocka_unit_test(of_the_options_the_last_may_stay),
         cmocka_unit_test(payload_grows_and_numbers_follow),
         cmocka_unit_test(a_firewall_wants_to_have_seen_the_syn),
         cmocka_unit_test(a_firewall_stops_acks_of_what_it_has_not_seen),

@@ -49,6 +49,8 @@ struct sim_link *sim_link_add(struct sim_world *world, const char *name, struct 
                               struct sim_link_end second);
 /* The link owns the box. */
 void sim_link_append(struct sim_link *link, struct sim_box *box);
+/* So that `place` boxes are before it. */
+void sim_link_insert(struct sim_link *link, unsigned place, struct sim_box *box);
 /* Takes out and destroys the box; packets it held are lost. */
 void sim_link_remove(struct sim_link *link, struct sim_box *box);
 /* A packet enters the link as if the host at its lower or upper end had sent it, whatever it says. The bytes are copied. */

@@ -27,15 +27,17 @@ struct sim_phone_config {
     unsigned path_count;
     bool ipv6;
     uint32_t super_segment_bytes;
+    bool twin; /* beside the server, behind the same router, stands another one, of the same configuration */
 };
 
 struct sim_phone {
     struct sim_world *world;
     struct sim_host *client, *server;
+    struct sim_host *router, *twin; /* NULL without a twin */
     struct sim_link *links[SIM_PATHS_MAX];
     struct sim_box *wires[SIM_PATHS_MAX]; /* the first box of each link */
     struct sim_path_config paths[SIM_PATHS_MAX];
-    struct braid_address addresses[SIM_PATHS_MAX], server_address;
+    struct braid_address addresses[SIM_PATHS_MAX], server_address, twin_address;
     unsigned path_count;
     uint16_t next_port;
 };
