@@ -366,6 +366,23 @@ static void unmapped(struct subflow *sf, braid_time now) {
     subflow_reset(sf, MPTCP_RESET_MIDDLEBOX, false, now);
 }
 
+/* What lies at held_seq has no mapping, but what comes later in the subflow's order has one: its own was lost with a
+ * segment's options, as middleboxes lose them that put segments together. It goes; it will not be DATA_ACKed, so its
+ * sender says it again. True if so. */
+/* [R-3.3.1-7] */
+static bool skip_unmapped(struct subflow *sf) {
+    struct braid_connection *c = sf->c;
+    seq32 held_end = seq32_add(sf->held_seq, (uint32_t)sf->held.length);
+    if (!c->mapped || sf->mapped.count == 0) return false;
+    seq32 next = mapping_at(&sf->mapped, 0)->seq;
+    if (seq32_ge(next, held_end)) return false;
+    uint32_t length = (uint32_t)seq32_diff(next, sf->held_seq);
+    COUNT_N(c, dss_unmapped_bytes_skipped, length);
+    slice_queue_drop(&sf->held, length);
+    sf->held_seq = next;
+    return true;
+}
+
 void incoming_lift(struct subflow *sf, braid_time now) {
     struct braid_connection *c = sf->c;
     while (sf->held.length > 0 && !sf->closed && !connection_over(c)) {
@@ -377,6 +394,7 @@ void incoming_lift(struct subflow *sf, braid_time now) {
         mapping_drop_before(&sf->mapped, sf->held_seq);
         const struct mapping *found = mapping_find(&sf->mapped, sf->held_seq);
         if (!found) {
+            if (skip_unmapped(sf)) continue;
             unmapped(sf, now);
             if (!connection_linear(c)) return;
             continue;
