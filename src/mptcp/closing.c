@@ -58,6 +58,7 @@ static void data_fin_send(struct braid_connection *c, braid_time now) {
     struct subflow *best = subflow_best(c, UINT64_MAX);
     if (!best) return; /* it goes when there is one again */
     s->data_fin_sent = true;
+    s->heard_at = now;
     tcp_ack_now(best->t);
     outgoing_rto_restart(c, now);
 }

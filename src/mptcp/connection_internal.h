@@ -52,6 +52,9 @@ struct sending {
     bool turn_of_new;
     braid_time data_rto_at; /* BRAID_NEVER when nothing is unacknowledged */
     unsigned data_rto_backoff;
+    braid_time data_rto_began_at;
+    braid_time heard_at; /* the last DATA_ACK, or when a DATA_FIN began to wait for one */
+    unsigned unanswered; /* timeouts since the last DATA_ACK in which the peer was heard */
     braid_time starved_until; /* memory ran out */
     uint64_t bytes_written, bytes_acknowledged, bytes_reinjected;
     /* Fallback: subflow acknowledgements are what counts (§3.7). */

@@ -317,6 +317,8 @@ void outgoing_data_ack(struct braid_connection *c, dsn64 data_ack, uint32_t wind
         COUNT(c, data_ack_outside);
         return;
     }
+    s->unanswered = 0;
+    s->heard_at = now;
     s->window_edge = dsn64_max(s->window_edge, dsn64_add(data_ack, window)); /* [R-3.3.5-1] [R-4-4] */
     if (s->data_fin_sent && dsn64_eq(data_ack, last)) {
         if (!s->fin_acknowledged) connection_wake(c);
@@ -371,6 +373,7 @@ void outgoing_rto_restart(struct braid_connection *c, braid_time now) {
     }
     if (rto < NS_OF_MS(DATA_RTO_MIN_MS)) rto = NS_OF_MS(DATA_RTO_MIN_MS);
     s->data_rto_at = now + (rto << s->data_rto_backoff);
+    s->data_rto_began_at = now;
 }
 
 /* [R-3.7-3] The only subflow there is acknowledges data, but no longer says a word of MPTCP: the peer has fallen back.
@@ -378,6 +381,43 @@ void outgoing_rto_restart(struct braid_connection *c, braid_time now) {
 static bool peer_fell_back(const struct braid_connection *c) {
     const struct subflow *only = subflow_only(c);
     return only != NULL && only->acknowledged_bare && fallback_possible(only);
+}
+
+/* Subflows live, as their ACKs show, but the connection hears nothing through them. */
+static bool peer_heard(const struct braid_connection *c) {
+    LIST_EACH(&c->subflows, node, following) {
+        struct subflow *sf = SUBFLOW_OF(node);
+        struct tcp_info info;
+        if (!subflow_carries(sf)) continue;
+        tcp_info(sf->t, &info);
+        if (info.last_received_at > c->send.data_rto_began_at) return true;
+    }
+    return false;
+}
+
+/* [R-3.7-6] [R-3.7-7] §3.7 tells how a receiver finds out that options pass no more. This is the sender's way, for it may
+ * be ACKs that lose them: without it both ends would send the same for ever. True if it has come to that. */
+static bool subflows_broken(struct braid_connection *c, braid_time now) {
+    struct sending *s = &c->send;
+    if (peer_heard(c)) s->unanswered++;
+    if (s->unanswered < DATA_RTO_UNANSWERED_MAX) return false;
+    s->unanswered = 0;
+    LIST_EACH(&c->subflows, node, following) {
+        struct subflow *sf = SUBFLOW_OF(node);
+        if (subflow_carries(sf)) subflow_reset(sf, MPTCP_RESET_MIDDLEBOX, false, now);
+    }
+    return true;
+}
+
+/* No subflow's own timer runs for a DATA_FIN without data: how long it is worth while to say it is told here. */
+static void data_fin_again(struct braid_connection *c, braid_time now) {
+    if (now - c->send.heard_at >= NS_OF_MS(DATA_FIN_TIMEOUT_MS)) {
+        closing_abort(c, CONNECTION_TIMED_OUT, now);
+        return;
+    }
+    LIST_EACH(&c->subflows, node, following) {
+        if (subflow_carries(SUBFLOW_OF(node))) tcp_ack_now(SUBFLOW_OF(node)->t);
+    }
 }
 
 /* Nothing was DATA_ACKed for long. What a subflow still has under way is its own affair; what none has any more was
@@ -392,12 +432,11 @@ void outgoing_expire(struct braid_connection *c, braid_time now) {
             (void)fallback_no_data_ack(subflow_only(c), now); /* possible, so no reset */
             return;
         }
-        reinject_head(c, now);
-    } else if (s->data_fin_sent && !s->fin_acknowledged) {
-        LIST_EACH(&c->subflows, node, following) {
-            if (subflow_carries(SUBFLOW_OF(node))) tcp_ack_now(SUBFLOW_OF(node)->t);
-        }
+        if (!subflows_broken(c, now)) reinject_head(c, now);
+    } else if (s->data_fin_sent && !s->fin_acknowledged && !subflows_broken(c, now)) {
+        data_fin_again(c, now);
     }
+    if (connection_over(c)) return;
     outgoing_rto_restart(c, now);
     connection_wake(c);
 }
