@@ -112,6 +112,12 @@ static void note_messages(struct side *reader, struct stream *in, uint32_t lengt
     }
 }
 
+static void wrong_bytes(struct sim_conversation *c, struct stream *in, const uint8_t *bytes, const uint8_t *expected,
+                        uint32_t length) {
+    fault(c, "other bytes were read than were written");
+    for (uint32_t i = 0; i < length; i++) in->wrong_bytes += bytes[i] != expected[i];
+}
+
 /* `length` bytes came for `side` to read. */
 static void take_bytes(struct side *side, const uint8_t *bytes, uint32_t length, braid_time now) {
     struct side *writer = &side->c->sides[1 - side->writes];
@@ -125,7 +131,7 @@ static void take_bytes(struct side *side, const uint8_t *bytes, uint32_t length,
         uint32_t run;
         const uint8_t *expected = pattern_at(side->c, writer->writes, in->read, &run);
         if (run > length) run = length;
-        if (memcmp(bytes, expected, run) != 0) fault(side->c, "other bytes were read than were written");
+        if (memcmp(bytes, expected, run) != 0) wrong_bytes(side->c, in, bytes, expected, run);
         in->read += run;
         bytes += run;
         length -= run;

@@ -10,7 +10,7 @@ enum conversation_limit { SILENCES_MAX = 1024, SILENCE_MIN_NS = 5 * BRAID_NS_PER
 /* What one side writes and the other reads. */
 struct stream {
     struct sim_stream_config config;
-    uint64_t written, read, messages;
+    uint64_t written, read, wrong_bytes, messages;
     bool shut, ended;
     braid_time opened_at, first_at, last_at, ended_at, worst_message_ns;
     unsigned silence_count;

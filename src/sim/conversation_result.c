@@ -6,6 +6,7 @@ void sim_conversation_result(const struct sim_conversation *c, enum sim_directio
     const struct stream *stream = &c->sides[direction].out;
     *out = (struct sim_stream_result){.written = stream->written,
                                       .read = stream->read,
+                                      .wrong_bytes = stream->wrong_bytes,
                                       .shut = stream->shut,
                                       .ended = stream->ended,
                                       .first_at = stream->first_at,

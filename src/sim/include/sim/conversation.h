@@ -37,6 +37,7 @@ struct sim_conversation *sim_conversation_start(struct sim_world *world, const s
 
 struct sim_stream_result {
     uint64_t written, read;
+    uint64_t wrong_bytes;        /* read, but other than written */
     bool shut;                   /* the writer has ended it */
     bool ended;                  /* the reader has seen the end */
     braid_time first_at, last_at, ended_at; /* of reading; 0: not yet */

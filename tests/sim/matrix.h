@@ -1,0 +1,92 @@
+/* The matrix: every middlebox, on the first path, the second, or both, beginning at four moments of a
+ * connection's life, acting in one direction or both; and what becomes of the connection. */
+#ifndef MATRIX_H
+#define MATRIX_H
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <sim/middlebox.h>
+#include <sim/phone.h>
+
+enum matrix_path { MATRIX_FIRST, MATRIX_SECOND, MATRIX_BOTH, MATRIX_PATHS };
+enum matrix_moment { MATRIX_BEGIN, MATRIX_JOIN, MATRIX_MIDDLE, MATRIX_END, MATRIX_MOMENTS };
+enum matrix_way { MATRIX_UP, MATRIX_DOWN, MATRIX_EACH_WAY, MATRIX_WAYS };
+
+/* --- the boxes (matrix_boxes.c) --- */
+
+/* Where a box is to stand, and what it acts upon. */
+struct matrix_place {
+    struct sim_phone *phone;
+    unsigned path;
+    unsigned directions; /* enum sim_directions */
+};
+
+struct matrix_box {
+    const char *name;
+    const char *what; /* what it does and who does so, as a sentence */
+    /* Puts it on its link. */
+    struct sim_box *(*put)(const struct matrix_place *place);
+    /* It stands there from the beginning, and at the moment this happens to it. NULL: it comes at the moment.
+     */
+    void (*strike)(struct sim_box *box);
+    const char *ways;     /* of "udb", which make sense; NULL: it does not ask for directions */
+    bool with_checksums;  /* it may matter to it whether there are DSS checksums */
+    bool changes_payload; /* without them wrong bytes are to be expected */
+    int32_t grow;         /* by so many bytes, once in each flow */
+    bool may_reset;       /* nothing of MPTCP is left on the paths that it stands on */
+    bool lossy;           /* paths lose 1 % */
+    bool idle;            /* the connection says nothing for 5 s before it ends */
+};
+extern const struct matrix_box matrix_boxes[];
+extern const unsigned matrix_box_count;
+
+/* --- one run (matrix_run.c) --- */
+
+struct matrix_case {
+    const struct matrix_box *box;
+    enum matrix_path path;
+    enum matrix_moment moment;
+    enum matrix_way way;
+    bool checksum;
+    bool plain; /* the client never asks for MPTCP */
+    bool told;  /* packets and events are printed */
+};
+
+enum matrix_kind {
+    MATRIX_NONE,     /* not run */
+    MATRIX_MPTCP,    /* all bytes and both ends arrived, by MPTCP */
+    MATRIX_TCP,      /* they arrived, after fallback */
+    MATRIX_ALTERED,  /* after fallback, with the change that the box made in the only subflow, and no other */
+    MATRIX_RESET,    /* both applications, or the one that lived, were told of a reset */
+    MATRIX_GIVEN_UP, /* told that nothing came through any more */
+    MATRIX_SILENT,   /* not over when the time was up */
+    MATRIX_WRONG,    /* an application read bytes that were not written */
+};
+struct matrix_outcome {
+    enum matrix_kind kind;
+    uint8_t subflows; /* of an MPTCP one: how many carried data before the end */
+    uint16_t reasons; /* of MP_TCPRST, as bits */
+    const char *fault;
+    uint64_t leaked_bytes;
+};
+bool matrix_equal(const struct matrix_outcome *a, const struct matrix_outcome *b);
+bool matrix_makes_sense(const struct matrix_case *which);
+struct matrix_outcome matrix_run(const struct matrix_case *which);
+/* The case in one line, as messages have it. */
+/* As it is printed: "BOX: path P, from M, W, checksums, plain TCP" is BOX, P, M, W, 1, 1 here. False: no such
+ * case. */
+bool matrix_parse_case(struct matrix_case *out, const char *box, const char *path, const char *moment,
+                       const char *way);
+void matrix_print_case(FILE *out, const struct matrix_case *which);
+
+/* --- all of it (matrix_table.c) --- */
+
+struct matrix_results {
+    struct matrix_outcome of[2][MATRIX_PATHS][MATRIX_MOMENTS][MATRIX_WAYS]; /* [checksum] first */
+    struct matrix_outcome plain[MATRIX_MOMENTS][MATRIX_WAYS];
+};
+/* docs/middleboxes.md, of results for each box. */
+void matrix_write(FILE *out, const struct matrix_results *results);
+void matrix_outcome_text(const struct matrix_outcome *outcome, char *text, size_t room);
+
+#endif

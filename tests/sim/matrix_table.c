@@ -1,0 +1,161 @@
+/* Outcomes as words, and docs/middleboxes.md. */
+#include "matrix.h"
+
+#include <string.h>
+
+static const char *const path_names[] = {"first", "second", "both"};
+static const char *const moment_names[] = {"begin", "join", "middle", "end"};
+static const char *const way_names[] = {"up", "down", "each way"};
+
+enum { TEXT_ROOM = 256 };
+
+void matrix_print_case(FILE *out, const struct matrix_case *which) {
+    fprintf(out, "%s: path %s, from %s, %s%s%s", which->box->name, path_names[which->path],
+            moment_names[which->moment], way_names[which->way], which->checksum ? ", checksums" : "",
+            which->plain ? ", plain TCP" : "");
+}
+
+static unsigned place_of(const char *name, const char *const *names, unsigned count) {
+    unsigned i = 0;
+    while (i < count && strcmp(name, names[i]) != 0)
+        i++;
+    return i;
+}
+
+bool matrix_parse_case(struct matrix_case *out, const char *box, const char *path, const char *moment,
+                       const char *way) {
+    unsigned i = 0;
+    while (i < matrix_box_count && strcmp(box, matrix_boxes[i].name) != 0)
+        i++;
+    *out = (struct matrix_case){.box = &matrix_boxes[i],
+                                .path = (enum matrix_path)place_of(path, path_names, MATRIX_PATHS),
+                                .moment = (enum matrix_moment)place_of(moment, moment_names, MATRIX_MOMENTS),
+                                .way = (enum matrix_way)place_of(way, way_names, MATRIX_WAYS)};
+    return i < matrix_box_count && out->path < MATRIX_PATHS && out->moment < MATRIX_MOMENTS &&
+           out->way < MATRIX_WAYS;
+}
+
+void matrix_outcome_text(const struct matrix_outcome *outcome, char *text, size_t room) {
+    static const char *const names[] = {"",      "",         "TCP",     "altered",
+                                        "reset", "given up", "silence", "wrong bytes"};
+    size_t length;
+    if (outcome->kind == MATRIX_MPTCP)
+        snprintf(text, room, "%u", outcome->subflows);
+    else
+        snprintf(text, room, "%s", names[outcome->kind]);
+    for (unsigned reason = 0, any = 0; reason < 16; reason++) {
+        if (!(outcome->reasons & 1u << reason)) continue;
+        length = strlen(text);
+        snprintf(text + length, room - length, "%s%u", any++ ? "," : " r", reason);
+    }
+}
+
+/* What is equal is said once: "a" for all, or "up, down: a; each way: b". Names without text are left out. */
+static void group(char *out, size_t room, const char *const *names, char texts[][TEXT_ROOM], unsigned count) {
+    bool said[8] = {false};
+    unsigned distinct = 0;
+    out[0] = '\0';
+    for (unsigned i = 0; i < count; i++) {
+        bool known = texts[i][0] == '\0';
+        for (unsigned j = 0; j < i; j++)
+            known |= strcmp(texts[i], texts[j]) == 0;
+        distinct += !known;
+    }
+    for (unsigned i = 0; i < count; i++) {
+        if (texts[i][0] == '\0' || said[i]) continue;
+        if (distinct == 1) {
+            snprintf(out, room, "%s", texts[i]);
+            return;
+        }
+        const char *separator = out[0] != '\0' ? "; " : "";
+        for (unsigned j = i; j < count; j++) {
+            if (strcmp(texts[i], texts[j]) != 0) continue;
+            said[j] = true;
+            snprintf(out + strlen(out), room - strlen(out), "%s%s", separator, names[j]);
+            separator = ", ";
+        }
+        snprintf(out + strlen(out), room - strlen(out), ": %s", texts[i]);
+    }
+}
+
+static void ways_text(char *text, const struct matrix_outcome of[MATRIX_WAYS]) {
+    char texts[MATRIX_WAYS][TEXT_ROOM];
+    for (unsigned way = 0; way < MATRIX_WAYS; way++)
+        matrix_outcome_text(&of[way], texts[way], TEXT_ROOM);
+    group(text, TEXT_ROOM, way_names, texts, MATRIX_WAYS);
+}
+
+static void cell_text(char *text, size_t room, const struct matrix_outcome of[MATRIX_MOMENTS][MATRIX_WAYS]) {
+    char texts[MATRIX_MOMENTS][TEXT_ROOM];
+    for (unsigned moment = 0; moment < MATRIX_MOMENTS; moment++) {
+        ways_text(texts[moment], of[moment]);
+        if (strchr(texts[moment], ':') != NULL) { /* "begin: (up: a; down: b)" */
+            char inner[TEXT_ROOM];
+            memcpy(inner, texts[moment], TEXT_ROOM);
+            snprintf(texts[moment], TEXT_ROOM, "(%.*s)", TEXT_ROOM - 3, inner);
+        }
+    }
+    group(text, room, moment_names, texts, MATRIX_MOMENTS);
+}
+
+static void write_row(FILE *out, const struct matrix_box *box, const struct matrix_results *results,
+                      bool checksum, const char *which) {
+    char text[4 * TEXT_ROOM];
+    fprintf(out, "| %s%s |", box->name, which);
+    for (unsigned path = 0; path < MATRIX_PATHS; path++) {
+        cell_text(text, sizeof(text), results->of[checksum][path]);
+        fprintf(out, " %s |", text);
+    }
+    cell_text(text, sizeof(text), results->plain);
+    fprintf(out, " %s |\n", checksum ? "" : text);
+}
+
+static bool rows_equal(const struct matrix_results *results) {
+    for (unsigned path = 0; path < MATRIX_PATHS; path++)
+        for (unsigned moment = 0; moment < MATRIX_MOMENTS; moment++)
+            for (unsigned way = 0; way < MATRIX_WAYS; way++)
+                if (!matrix_equal(&results->of[0][path][moment][way], &results->of[1][path][moment][way]))
+                    return false;
+    return true;
+}
+
+/* clang-format off */
+static const char head[] =
+    "# Middleboxes\n"
+    "\n"
+    "What becomes of a connection of braid with braid, over two paths, when one of the boxes below stands on the first\n"
+    "path, on the second, or on both. Both sides write 1 MB and read them, then end their streams. Written by\n"
+    "`sim_test_matrix --write`, and compared by the same test with what it finds.\n"
+    "\n"
+    "- **2**, **1**: every byte and both ends arrived, over MPTCP; so many subflows were at work when the data was through.\n"
+    "- **TCP**: every byte and both ends arrived, after fallback to TCP on one path.\n"
+    "- **altered**: the same, but the bytes have the change that the box made: DSS checksums found it while there was only\n"
+    "  one subflow, and from there on the stream is what it would have been over TCP, as RFC 8684 §3.7 has it.\n"
+    "- **reset**: the applications were told of a reset; what they had read until then was right.\n"
+    "- **given up**: nothing came through any more, and after a quarter of an hour they were told so, as with TCP.\n"
+    "- **wrong bytes**: an application read bytes that nobody wrote. Only without DSS checksums.\n"
+    "- **r6** and the like: subflows were reset for that reason of MP_TCPRST (RFC 8684 §3.6): 0 none given, 1 an error of\n"
+    "  MPTCP, as of a join that nobody can place, 6 a middlebox.\n"
+    "\n"
+    "A box begins its work at the **begin**, before the first SYN; at the **join**, when the first subflow is\n"
+    "established and the second is not; in the **middle** of the data; at the **end**, when all data has been read and\n"
+    "neither stream has been ended. It acts on what goes **up** (from the client), **down**, or **each way**. What is\n"
+    "equal for all of them is said once. The last column is plain TCP over the first path alone: where that fails too, no\n"
+    "more is asked of a connection that has no other path. Where it does not, a reset is right only with reason 6: options\n"
+    "or checksums failed on every path when data was spread over both, and no fallback is left (RFC 8684 §3.7).\n"
+    "\n"
+    "| box | first path | second path | both | TCP |\n"
+    "|---|---|---|---|---|\n";
+/* clang-format on */
+
+void matrix_write(FILE *out, const struct matrix_results *results) {
+    fputs(head, out);
+    for (unsigned i = 0; i < matrix_box_count; i++) {
+        bool two = matrix_boxes[i].with_checksums && !rows_equal(&results[i]);
+        write_row(out, &matrix_boxes[i], &results[i], false, two ? ", no checksums" : "");
+        if (two) write_row(out, &matrix_boxes[i], &results[i], true, ", checksums");
+    }
+    fputs("\n## The boxes\n\n", out);
+    for (unsigned i = 0; i < matrix_box_count; i++)
+        fprintf(out, "- **%s**: %s\n", matrix_boxes[i].name, matrix_boxes[i].what);
+}
