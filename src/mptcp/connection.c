@@ -169,6 +169,7 @@ size_t connection_output(struct braid_connection *c, struct braid_packet_out *pa
         if (c->paths.due) path_manager_run(c, now);
         addresses_assign(c, now);
         outgoing_schedule(c, now);
+        stale_refresh(c, now);
         closing_progress(c, now);
         LIST_EACH(&c->subflows, node, following) {
             if (filled == room) break;

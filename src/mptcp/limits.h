@@ -60,6 +60,8 @@ enum mptcp_limit {
     PROBE_ANSWER_EXTRA_MS = 10,    /* beyond a round trip and its variation */
     ARRIVAL_MARGIN_MS = 1,         /* reinject.c: of the guess what had arrived when a path was cut */
 
+    STALE_REFRESH_MS = 1000,       /* stale.c */
+
     SILENCE_EXTRA_MS = 30,         /* silence.c */
     SILENCE_MIN_MS = 50,
     SILENCE_MAX_MS = 1000,

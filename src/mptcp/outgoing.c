@@ -252,6 +252,19 @@ void outgoing_schedule(struct braid_connection *c, braid_time now) {
     schedule_mapped(c, now);
 }
 
+bool outgoing_waits(const struct braid_connection *c) { return sendable(c) > 0; }
+
+void outgoing_repeat_head(struct subflow *sf, braid_time now) {
+    struct braid_connection *c = sf->c;
+    uint64_t under_way = (uint64_t)dsn64_diff(c->send.nxt, c->send.una);
+    uint32_t given = under_way > 0 ? give(sf, c->send.una, portion(under_way, segment_bytes(sf), segment_bytes(sf)), now) : 0;
+    if (given == 0) return;
+    c->contiguous = false;
+    c->send.bytes_reinjected += given;
+    COUNT_N(c, reinjected_bytes, given);
+    COUNT(c, reinjected_segments);
+}
+
 bool outgoing_wants(const struct braid_connection *c) {
     uint32_t room;
     const struct sending *s = &c->send;

@@ -153,6 +153,10 @@ void incoming_lift(struct subflow *sf, braid_time now);
 
 /* outgoing.c */
 uint32_t outgoing_segment_limit(void *owner, struct tcp *t, seq32 seq, uint32_t want);
+/* More could go than has been given to any subflow. */
+bool outgoing_waits(const struct braid_connection *c);
+/* What the peer waits for first, up to a segment, once more on this one. */
+void outgoing_repeat_head(struct subflow *sf, braid_time now);
 void outgoing_acknowledged(void *owner, struct tcp *t, uint32_t bytes, braid_time now);
 
 /* scheduler.c */
@@ -188,6 +192,9 @@ void reinject_recovered(void *owner, struct tcp *t, braid_time now);
 /* silence.c */
 braid_time silence_deadline(const struct braid_connection *c);
 void silence_expire(struct braid_connection *c, braid_time now);
+
+/* stale.c */
+void stale_refresh(struct braid_connection *c, braid_time now);
 
 /* window.c */
 void window_arrived(struct subflow *sf, uint32_t bytes, braid_time now);

@@ -8,6 +8,7 @@
 #define RTO_MAX_NS (60 * BRAID_NS_PER_S)
 /* Never closer to the mean than this: peers delay ACKs by up to 200 ms. */
 #define RTO_VARIANCE_MIN_NS (200 * BRAID_NS_PER_MS)
+#define RTT_OUTDATED_NS (900 * BRAID_NS_PER_MS)
 /* The smallest round trip is that of the last one to two periods. */
 #define MIN_PERIOD_NS (60 * BRAID_NS_PER_S)
 
@@ -46,7 +47,11 @@ void rtt_sample(struct tcp *t, braid_time rtt_ns, braid_time now) {
     struct rtt *r = &t->rtt;
     if (rtt_ns == 0) rtt_ns = 1;
     update_min(r, rtt_ns, now);
-    if (r->srtt_ns == 0) {
+    /* After a pause the path may be another: if it has become that much better, what was known of it does not count. */
+    bool outdated = now - r->sampled_at >= RTT_OUTDATED_NS && rtt_ns < r->srtt_ns / 2;
+    r->sampled_at = now;
+    if (r->srtt_ns == 0 || outdated) {
+        r->deviation_max_ns = 0;
         r->srtt_ns = rtt_ns;
         r->rttvar_ns = r->deviation_ns = rtt_ns / 2;
         r->round_end = t->snd_nxt;
