@@ -29,6 +29,7 @@ struct world {
     braid_time delay[WIRES_MAX]; /* one way, by the client's link */
     bool cut[WIRES_MAX];
     int wires;
+    braid_time tick; /* not 0: the host's clock is that coarse; it only sees what is past */
     struct flying *flying;
     size_t flying_count;
     long allocations_left; /* < 0: no limit */
@@ -163,7 +164,7 @@ static bool world_step(struct world *w, braid_time until) {
         w->now = until;
         return false;
     }
-    w->now = at;
+    w->now = w->tick ? (at + w->tick - 1) / w->tick * w->tick : at;
     for (int side = 0; side < 2; side++)
         if (braid_stack_deadline(w->stack[side]) <= w->now) braid_stack_expire(w->stack[side], w->now);
     if (next < w->flying_count) {
