@@ -32,6 +32,7 @@ static struct {
     struct braid_connection_info info;
     const char *problem;
     int error;
+    unsigned paths; /* at one time, at the most */
 } seen;
 
 static bool expect(bool holds, const char *what, int64_t result) {
@@ -57,6 +58,12 @@ static uint64_t small_writes_bytes(bool of_server) {
     for (unsigned i = 0; i < WRITES; i++)
         bytes += write_size(i, of_server);
     return bytes;
+}
+
+static void note_paths(struct braid_stream *stream) {
+    struct braid_connection_info info;
+    braid_connection_info(braid_stream_connection(stream), &info);
+    if (info.paths > seen.paths) seen.paths = info.paths;
 }
 
 /* ---- sending and taking, both at once where needed ---- */
@@ -97,6 +104,7 @@ static bool send_some(struct braid_stream *stream, struct half *half, braid_time
         half->done += (uint64_t)sent;
         if (half->small) half->write_left -= (size_t)sent;
         seen.sent = half->done;
+        note_paths(stream);
     }
     if (half->done < half->total) return true;
     half->ended = true;
@@ -117,6 +125,7 @@ static bool take_some(struct braid_stream *stream, struct half *half, braid_time
             return false;
     half->done += (uint64_t)got;
     seen.received = half->done;
+    note_paths(stream);
     return !half->ended ||
            expect(half->done == half->total, "the stream does not have the length it should", 0);
 }
@@ -289,7 +298,7 @@ static void print_what_was_seen(void) {
            seen.error != 0 ? ": " : "", seen.error != 0 ? strerror(seen.error) : "",
            (unsigned long long)seen.sent, (unsigned long long)seen.received,
            seen.info.multipath ? "true" : "false", seen.info.fallback ? "true" : "false",
-           seen.info.checksum ? "true" : "false", seen.info.paths);
+           seen.info.checksum ? "true" : "false", seen.paths);
 }
 
 int main(int argc, char **argv) {

@@ -15,7 +15,7 @@ served_by_braid() {
     network
     cat >meet.sh <<EOS
 ip mptcp limits set subflow 4 add_addr_accepted 4
-ENDS_BYTES=$bytes ./ends connect ${4-} $1 7000 $2 || exit
+ENDS_BYTES=$bytes ENDS_PAUSE_MS=${pause_ms-0} ./ends connect ${4-} $1 7000 $2 || exit
 tries=0
 until [ -s peer_status ]; do
     sleep 0.05
@@ -35,6 +35,7 @@ saw() {
 }
 
 transfer() {
+    [ "$2" = "$one" ] || pause_ms=500
     served_by_braid "$1" closes_first "$2" --mptcp
     saw '.multipath and .fallback == false'
     [ "$2" = "$one" ] || saw '.paths >= 2'

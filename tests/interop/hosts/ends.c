@@ -93,10 +93,16 @@ static void send_small_writes(int fd, bool of_server) {
 
 static void send_and_end(int fd, bool server, bool small) {
     uint64_t sent = 0;
-    if (small)
+    if (small) {
         send_small_writes(fd, server);
-    else
-        send_bytes(fd, &sent, megabyte, server);
+    } else {
+        const char *pause_ms = getenv("ENDS_PAUSE_MS"); /* for subflows to be joined before all is over */
+        if (pause_ms != NULL) {
+            send_bytes(fd, &sent, 1000, server);
+            usleep((useconds_t)atoi(pause_ms) * 1000);
+        }
+        send_bytes(fd, &sent, megabyte - sent, server);
+    }
     expect(shutdown(fd, SHUT_WR) == 0, "shutdown failed");
 }
 
