@@ -45,7 +45,12 @@ void addresses_announce_all(struct braid_connection *c, braid_time now) {
     struct local_path paths[ANNOUNCEMENTS_MAX];
     if (c->client) return;
     size_t count = c->config.host_ops->paths(c->config.host, paths, ANNOUNCEMENTS_MAX);
-    for (size_t i = 0; i < count; i++) announce(c, &paths[i], now);
+    /* Those of the connection's own family first: a peer may be able to join by no others. */
+    for (int other = 0; other < 2; other++) {
+        for (size_t i = 0; i < count; i++) {
+            if ((paths[i].address.family != c->config.path.address.family) == other) announce(c, &paths[i], now);
+        }
+    }
 }
 
 void addresses_announcement_written(struct braid_connection *c, const struct add_addr *option) {
@@ -54,13 +59,18 @@ void addresses_announcement_written(struct braid_connection *c, const struct add
           .address = ip_address_format(&option->address, text), .by = "us");
 }
 
+/* One after the other, each when the one before was echoed or has had the time to be: Linux drops an ADD_ADDR that comes
+ * while its worker has another one in hand, and by the time it is repeated a short transfer is over. */
 static void announcement_assign(struct braid_connection *c, struct announcement *a, braid_time now) {
     struct subflow *sf = subflow_best(c, UINT64_MAX);
+    struct tcp_info info;
     if (!sf || sf->signals.announce) return;
     struct add_addr option = {.address_id = a->id, .address = a->address};
     option.hmac = hmac_of(c->keys.local, c->keys.remote, &option);
     sf->signals.announce = true;
     sf->signals.announcement = option;
+    tcp_info(sf->t, &info);
+    c->addresses.announce_turn = now + 2 * subflow_rtt(&info) + NS_OF_MS(ADD_ADDR_TURN_MS);
     a->tries++;
     a->due = a->tries < ADD_ADDR_TRIES ? now + NS_OF_MS(ADD_ADDR_RETRY_MS) : BRAID_NEVER; /* [R-3.4.1-15] */
 }
@@ -70,9 +80,11 @@ static void echo_arrived(struct braid_connection *c, const struct add_addr *opti
     for (unsigned i = 0; i < c->addresses.announced_count; i++) {
         struct announcement *a = &c->addresses.announced[i];
         if (a->id != option->address_id) continue;
+        if (!a->echoed) c->addresses.announce_turn = 0;
         a->echoed = true;
         a->due = BRAID_NEVER;
     }
+    connection_wake(c);
 }
 
 /* --- ours, removed --- */
@@ -133,7 +145,7 @@ void addresses_assign(struct braid_connection *c, braid_time now) {
         if (a->removals[i].times_left == 0) a->removals[i--] = a->removals[--a->removal_count];
     }
     for (unsigned i = 0; i < a->announced_count; i++) {
-        if (a->announced[i].due <= now) announcement_assign(c, &a->announced[i], now);
+        if (a->announced[i].due <= now && a->announce_turn <= now) announcement_assign(c, &a->announced[i], now);
     }
 }
 
@@ -147,7 +159,8 @@ braid_time addresses_deadline(const struct braid_connection *c) {
         if (a->removals[i].due < earliest) earliest = a->removals[i].due;
     }
     for (unsigned i = 0; i < a->announced_count; i++) {
-        if (a->announced[i].due < earliest) earliest = a->announced[i].due;
+        braid_time due = a->announced[i].due > a->announce_turn ? a->announced[i].due : a->announce_turn;
+        if (due < earliest) earliest = due;
     }
     return earliest;
 }

@@ -101,6 +101,7 @@ struct addresses {
     unsigned remote_count;
     struct announcement announced[ANNOUNCEMENTS_MAX];
     unsigned announced_count;
+    braid_time announce_turn; /* the next one may be said from then on */
     struct removal removals[REMOVALS_MAX];
     unsigned removal_count;
     uint8_t used_ids[256 / 8]; /* of ours, the peer knows of by a join or ADD_ADDR */

@@ -27,6 +27,7 @@ enum mptcp_limit {
     ANNOUNCEMENTS_MAX = 16,
     ADD_ADDR_TRIES = 3,
     ADD_ADDR_RETRY_MS = 1000,
+    ADD_ADDR_TURN_MS = 50,         /* and two round trips, for an echo before the next one is said */
     REMOVALS_MAX = 16,
     REMOVE_ADDR_TIMES = 2,         /* it has no echo: it is said once more on another subflow, or a round trip later */
     REMOVE_PROBE_MIN_MS = 200,     /* how long a peer has to answer before a subflow that it disowned goes */
