@@ -193,13 +193,12 @@ static void write_reset(struct pen *pen, struct subflow *sf) {
     if (put(pen, &option)) COUNT(c, tcprst_sent);
 }
 
-/* [R-3.7-15] After fallback nothing is said but what leads to it: MP_FAIL, and one infinite mapping (§3.7). */
+/* [R-3.7-15] After fallback nothing is said but what leads to it: MP_FAIL, and one infinite mapping (§3.7): on data, or, if
+ * there is no more, on the FIN, for how else is the peer to learn whose end that is. */
 static void write_fallback(struct pen *pen, struct subflow *sf, const struct tcp_outgoing *segment) {
     struct braid_connection *c = sf->c;
-    if (segment->payload_limit == 0) {
-        if (!(segment->flags & TCP_RST)) write_fail(pen, sf);
-        return;
-    }
+    if (segment->payload_limit == 0 && !(segment->flags & TCP_RST)) write_fail(pen, sf);
+    if (segment->payload_limit == 0 && (!(segment->flags & TCP_FIN) || subflow_fin_arrived(sf))) return;
     if (!c->send.infinite_due) return;
     struct mptcp_option option = {.subtype = MPTCP_DSS};
     dss_mapping(sf, &option.as.dss, c->send.infinite_dsn, relative(sf, c->send.infinite_seq), 0, 0);

@@ -3,7 +3,7 @@
  * connection: bytes may be freed only when a DATA_ACK comes (RFC 8684 §3.3.5). */
 #include "middle_flow.h"
 
-enum { OPTION_NOP = 1, OPTION_SACK = 5, OPTION_TIMESTAMPS = 8, TRIES_MAX = 12, WAIT_MOST_SHIFT = 5 };
+enum { OPTION_NOP = 1, OPTION_SACK = 5, OPTION_TIMESTAMPS = 8, TRIES_MAX = 200, WAIT_MOST_SHIFT = 5 };
 #define WAIT_NS (200 * BRAID_NS_PER_MS)
 
 struct proxied;

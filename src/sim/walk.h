@@ -9,7 +9,7 @@
 
 enum walk_limit {
     WALK_CONVERSATIONS = 4,
-    WALK_EVENTS = SIM_WALK_ELEMENTS - SIM_WALK_EVENT,
+    WALK_EVENTS = SIM_WALK_SECOND_BOX - SIM_WALK_EVENT,
     WALK_HEALED_S = 600,  /* by then, after all is well again, everyone must be through */
     WALK_FORGOTTEN_S = 1500, /* and after that, nothing may be left of any connection */
 };

@@ -122,6 +122,59 @@ static void draw_middlebox(struct walk *walk, unsigned i) {
     sim_link_append(walk->phone.links[i], box);
 }
 
+static struct sim_box *draw_proxy(struct walk *walk, struct prng *prng) {
+    struct sim_proxy_config proxy = {.directions = 1 + (unsigned)prng_below(prng, 3),
+                                     .buffer_bytes = (uint32_t)walk_log_uniform(prng, 3000, 1000000),
+                                     .repeats_options = chance(prng, 0.5)};
+    walk_log(walk, "  proxy: directions %u, %u bytes%s\n", proxy.directions, proxy.buffer_bytes,
+             proxy.repeats_options ? ", options repeated" : "");
+    return sim_proxy(walk->phone.world, &proxy);
+}
+
+/* Those that are not in draw_middlebox(), whose draws stay as they are: seeds that failed once mean the same for ever. */
+static void draw_second_box(struct walk *walk, unsigned i) {
+    struct prng prng = walk_prng(walk, SIM_WALK_SECOND_BOX + 64 + i);
+    struct sim_world *world = walk->phone.world;
+    struct sim_box *box = NULL;
+    if (!chance(&prng, 0.12) || !walk_has(walk, SIM_WALK_SECOND_BOX + i)) return;
+    uint64_t kind = prng_below(&prng, 6);
+    walk_log(walk, "second middlebox on path %u: kind %" PRIu64 "\n", i, kind);
+    switch (kind) {
+    case 0: box = draw_proxy(walk, &prng); break;
+    case 1: {
+        struct sim_coalesce_config coalesce = {.directions = 1 + (unsigned)prng_below(&prng, 3),
+                                               .payload_bytes = 1000 + (uint32_t)prng_below(&prng, 3000),
+                                               .wait_ns = walk_log_uniform(&prng, 1000, 20 * BRAID_NS_PER_MS),
+                                               .last_options = true};
+        box = sim_coalescer(world, &coalesce);
+        break;
+    }
+    case 2: box = sim_syn_dropper(world, 0, 1 + prng_below(&prng, 3)); break;
+    case 3: {
+        struct sim_window_config window = {.directions = SIM_BOTH, .strip_scale = true};
+        box = sim_window_box(world, &window);
+        break;
+    }
+    case 4: {
+        struct sim_firewall_config firewall = {
+            .outward_only = true, .no_unseen_ack = chance(&prng, 0.5), .resets = chance(&prng, 0.3)};
+        box = sim_firewall(world, &firewall);
+        break;
+    }
+    default:
+        walk->boxes_may_kill |= walk->phone.twin != NULL; /* no join by this path, though it may be the only one left */
+        box = walk->phone.twin != NULL ? sim_join_misdirector(world, &walk->phone.twin_address)
+                                       : sim_syn_payload_stripper(world);
+        break;
+    }
+    sim_link_append(walk->phone.links[i], box);
+}
+
+static bool draw_twin(struct walk *walk) {
+    struct prng prng = walk_prng(walk, 62);
+    return chance(&prng, 0.1);
+}
+
 void walk_draw_world(struct walk *walk) {
     struct prng prng = walk_prng(walk, 60);
     struct sim_phone_config phone = {.world = walk->config->world, .ipv6 = chance(&prng, 0.3)};
@@ -129,6 +182,7 @@ void walk_draw_world(struct walk *walk) {
     phone.world.seed = prng_next(&prng);
     phone.world.checksums = chance(&prng, 0.5);
     phone.world.check_every = chance(&prng, 0.1) ? 1 : 64;
+    phone.twin = draw_twin(walk);
     phone.path_count = counts[prng_below(&prng, 8)];
     phone.super_segment_bytes = chance(&prng, 0.3) ? (uint32_t)walk_log_uniform(&prng, 3000, 64000) : 0;
     draw_stack(&phone.client, &prng);
@@ -143,6 +197,7 @@ void walk_draw_world(struct walk *walk) {
     for (unsigned i = 0; i < phone.path_count; i++) {
         draw_noise(walk, i);
         draw_middlebox(walk, i);
+        draw_second_box(walk, i);
     }
 }
 

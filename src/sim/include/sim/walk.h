@@ -16,7 +16,8 @@ enum sim_walk_element {
     SIM_WALK_CONVERSATION = 8,  /* + number */
     SIM_WALK_LOSS = 12,         /* + path */
     SIM_WALK_EVENT = 16,        /* + number */
-    SIM_WALK_ELEMENTS = 48,
+    SIM_WALK_SECOND_BOX = 48,   /* + path: another middlebox */
+    SIM_WALK_ELEMENTS = 52,
 };
 
 struct sim_walk_config {
