@@ -66,9 +66,9 @@ static struct sim_box *draw_nat(struct walk *walk, unsigned i) {
 static struct sim_box *draw_killer(struct walk *walk, struct prng *prng) {
     struct sim_world *world = walk->phone.world;
     unsigned directions = 1 + (unsigned)prng_below(prng, 3);
-    walk->boxes_may_kill = true;
     switch (prng_below(prng, 3)) {
     case 0: {
+        walk->boxes_may_kill = true;
         struct sim_option_config option = {.action = (enum sim_option_action)prng_below(prng, 4),
                                            .segments = 1 + (unsigned)prng_below(prng, 15),
                                            .directions = directions,
