@@ -133,6 +133,7 @@ enum tcp_verdict arrival_segment(void *owner, struct tcp *t, const struct tcp_se
     /* [R-3.7-3] [R-3.7-5] An option of whatever kind shows that they pass; only an ACK without any is a bad sign. */
     if (!sf->data_ack_seen && sf->acknowledged_bare && acknowledges)
         return fallback_no_data_ack(sf, now);
+    if (sf->acknowledged_bare && acknowledges) fallback_fin_answered(sf, now);
     if (first_data_unmapped(sf, segment)) {
         COUNT(c, fallback_first_data);
         fallback_enter(sf, "first data without DSS", now);

@@ -35,7 +35,7 @@ void fallback_enter(struct subflow *sf, const char *reason, braid_time now) {
     s->infinite_dsn = s->una;
     s->infinite_seq = seq32_back(tcp_send_queue_end(sf->t), (uint32_t)dsn64_diff(s->nxt, s->una));
     s->data_rto_at = BRAID_NEVER;
-    s->data_fin_sent = false; /* a FIN says it now */
+    s->data_fin_sent = tcp_state(sf->t) == TCP_STATE_LAST_ACK; /* a FIN says it now */
     /* The peer's DATA_FIN, if it came, took a number that no byte has. */
     if (c->receive.fin_known && !c->receive.fin_reached) c->receive.fin_known = false;
     set_mode(c, reason, now);
@@ -54,6 +54,20 @@ enum tcp_verdict fallback_no_data_ack(struct subflow *sf, braid_time now) {
     }
     sf->reset_reason = MPTCP_RESET_MIDDLEBOX;
     return TCP_VERDICT_RESET;
+}
+
+/* The only subflow has seen the peer's FIN, and our DATA_FIN is not answered: the peer may have fallen back, and know of
+ * no DATA_FIN. All that we have to say has arrived, so that our FIN is right whatever the peer's meant; and how it is
+ * acknowledged tells. */
+void fallback_fin_ask(struct braid_connection *c, braid_time now) {
+    struct subflow *only = subflow_only(c);
+    if (only && subflow_fin_arrived(only) && fallback_possible(only)) tcp_shutdown(only->t, now);
+}
+
+void fallback_fin_answered(struct subflow *sf, braid_time now) {
+    if (tcp_state(sf->t) != TCP_STATE_LAST_ACK || !fallback_possible(sf)) return;
+    COUNT(sf->c, fallback_no_dss);
+    fallback_enter(sf, "FIN acknowledged without DSS", now);
 }
 
 /* [R-3.7-9] [R-3.7-11] [R-3.7-17] */

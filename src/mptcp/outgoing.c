@@ -431,6 +431,7 @@ static void data_fin_again(struct braid_connection *c, braid_time now) {
     LIST_EACH(&c->subflows, node, following) {
         if (subflow_carries(SUBFLOW_OF(node))) tcp_ack_now(SUBFLOW_OF(node)->t);
     }
+    fallback_fin_ask(c, now);
 }
 
 /* Nothing was DATA_ACKed for long. What a subflow still has under way is its own affair; what none has any more was
