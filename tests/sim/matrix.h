@@ -8,7 +8,13 @@
 #include <sim/middlebox.h>
 #include <sim/phone.h>
 
-enum matrix_path { MATRIX_FIRST, MATRIX_SECOND, MATRIX_BOTH, MATRIX_PATHS };
+enum matrix_path {
+    MATRIX_FIRST,
+    MATRIX_SECOND,
+    MATRIX_BOTH,
+    MATRIX_ONLY, /* the client joins no second one */
+    MATRIX_PATHS,
+};
 enum matrix_moment { MATRIX_BEGIN, MATRIX_JOIN, MATRIX_MIDDLE, MATRIX_END, MATRIX_MOMENTS };
 enum matrix_way { MATRIX_UP, MATRIX_DOWN, MATRIX_EACH_WAY, MATRIX_WAYS };
 

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static const char *const path_names[] = {"first", "second", "both"};
+static const char *const path_names[] = {"first", "second", "both", "only"};
 static const char *const moment_names[] = {"begin", "join", "middle", "end"};
 static const char *const way_names[] = {"up", "down", "each way"};
 
@@ -124,7 +124,7 @@ static const char head[] =
     "# Middleboxes\n"
     "\n"
     "What becomes of a connection of braid with braid, over two paths, when one of the boxes below stands on the first\n"
-    "path, on the second, or on both. Both sides write 1 MB and read them, then end their streams. Written by\n"
+    "path, on the second, or on both; or over only one, with the box on it. Both sides write 1 MB and read them, then end their streams. Written by\n"
     "`sim_test_matrix --write`, and compared by the same test with what it finds.\n"
     "\n"
     "- **2**, **1**: every byte and both ends arrived, over MPTCP; so many subflows were at work when the data was through.\n"
@@ -144,8 +144,8 @@ static const char head[] =
     "more is asked of a connection that has no other path. Where it does not, a reset is right only with reason 6: options\n"
     "or checksums failed on every path when data was spread over both, and no fallback is left (RFC 8684 §3.7).\n"
     "\n"
-    "| box | first path | second path | both | TCP |\n"
-    "|---|---|---|---|---|\n";
+    "| box | first path | second path | both | only path | TCP |\n"
+    "|---|---|---|---|---|---|\n";
 /* clang-format on */
 
 void matrix_write(FILE *out, const struct matrix_results *results) {

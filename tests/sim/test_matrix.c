@@ -118,7 +118,7 @@ static int tell(int argc, char **argv) {
     struct matrix_case which;
     char text[64];
     if (argc < 6 || !matrix_parse_case(&which, argv[2], argv[3], argv[4], argv[5])) {
-        fprintf(stderr, "sim_test_matrix --tell BOX first|second|both begin|join|middle|end up|down|'each "
+        fprintf(stderr, "sim_test_matrix --tell BOX first|second|both|only begin|join|middle|end up|down|'each "
                         "way' [checksums] [plain]\n");
         return 2;
     }
