@@ -36,9 +36,10 @@ struct braid_stack_config {
     braid_time time_wait_ns;               /* 0: 60 s */
     braid_time connect_timeout_ns;         /* 0: 127 s */
     const char *congestion;                /* NULL: "cubic" */
+    const char *scheduler;                 /* NULL: "lowest-rtt" */
 };
 
-/* NULL: no memory, no randomness, or an unknown congestion control. `env` must outlive the stack. */
+/* NULL: no memory, no randomness, or an unknown congestion control or scheduler. `env` must outlive the stack. */
 struct braid_stack *braid_stack_create(const struct braid_env *env, const struct braid_stack_config *config);
 /* Ends everything without sending anything. */
 void braid_stack_destroy(struct braid_stack *stack);
@@ -206,7 +207,7 @@ struct braid_connection_info {
     uint64_t number;
     bool established, multipath, fallback, checksum;
     unsigned paths;
-    uint64_t bytes_written, bytes_acknowledged, bytes_received, bytes_reinjected, bytes_out_of_order;
+    uint64_t bytes_written, bytes_acknowledged, bytes_received, bytes_reinjected, bytes_copied, bytes_out_of_order;
     uint32_t receive_window_bytes, send_window_bytes;
 };
 void braid_connection_info(const struct braid_connection *connection, struct braid_connection_info *out);

@@ -9,6 +9,7 @@ static void config_fill(struct connection_config *config) {
         config->receive_buffer_initial_bytes = RECEIVE_BUFFER_INITIAL_DEFAULT_BYTES;
     if (config->receive_buffer_initial_bytes > config->receive_buffer_max_bytes)
         config->receive_buffer_initial_bytes = config->receive_buffer_max_bytes;
+    if (!config->scheduler) config->scheduler = &scheduler_lowest_rtt;
 }
 
 void connection_tune(struct braid_connection *c, const struct tcp_tuning *tuning, braid_time now) {
@@ -134,6 +135,7 @@ void connection_input(struct braid_connection *c, struct subflow *sf, const stru
     c->now = now;
     sf->ack_arrived = false;
     sf->signals.acks_in_a_row = 0;
+    meter_received(sf, segment);
     tcp_input(sf->t, segment, buf, ecn, now);
     /* The window in the header counts from the DATA_ACK beside it, and only now TCP has read it. */
     /* [R-3.3.2-3] [R-3.3.2-6] [R-4-1] */
@@ -149,6 +151,7 @@ void connection_icmp(struct braid_connection *c, struct subflow *sf, const struc
 }
 
 static size_t subflow_output(struct subflow *sf, struct braid_packet_out *packets, size_t room, braid_time now) {
+    room = meter_packets(sf, room);
     size_t filled = tcp_output(sf->t, packets, room, now);
     while (filled < room && signals_pending(sf)) {
         /* What did not fit beside data goes by an ACK of its own. */
@@ -158,6 +161,7 @@ static size_t subflow_output(struct subflow *sf, struct braid_packet_out *packet
         if (more == 0) break;
         filled += more;
     }
+    meter_sent(sf, packets, filled);
     return filled;
 }
 
@@ -166,6 +170,7 @@ size_t connection_output(struct braid_connection *c, struct braid_packet_out *pa
     c->now = now;
     do {
         before = filled;
+        meter_enforce(c, now);
         if (c->paths.due) path_manager_run(c, now);
         addresses_assign(c, now);
         outgoing_schedule(c, now);
@@ -255,6 +260,7 @@ void connection_info(const struct braid_connection *c, struct connection_info *o
         .bytes_received = c->receive.bytes_received,
         .bytes_read = c->receive.bytes_read,
         .bytes_reinjected = c->send.bytes_reinjected,
+        .bytes_copied = c->send.bytes_copied,
         .bytes_out_of_order = c->receive.ahead.bytes,
         .receive_window_bytes = receive_window > 0 ? (uint32_t)receive_window : 0,
         .send_window_bytes = send_window > 0 ? (uint32_t)send_window : 0,

@@ -57,7 +57,8 @@ struct sending {
     braid_time heard_at; /* the last DATA_ACK, or when a DATA_FIN began to wait for one */
     unsigned unanswered; /* timeouts since the last DATA_ACK in which the peer was heard */
     braid_time starved_until; /* memory ran out */
-    uint64_t bytes_written, bytes_acknowledged, bytes_reinjected;
+    uint64_t bytes_written, bytes_acknowledged, bytes_reinjected, bytes_copied;
+    braid_time blocked_at; /* the scheduler was last told that the window is shut */
     /* Fallback: subflow acknowledgements are what counts (§3.7). */
     dsn64 linear_acknowledged;
     bool infinite_due;
@@ -151,6 +152,7 @@ struct braid_connection {
     bool no_join_to_first; /* the peer's C flag */
     unsigned capable_syns;
 
+    struct scheduler_state scheduler;
     struct sending send;
     struct receiving receive;
     struct window window;

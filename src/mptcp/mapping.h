@@ -13,6 +13,7 @@ struct mapping {
     uint32_t length; /* bytes of payload, without a DATA_FIN */
     bool data_fin;
     bool reinjected; /* sent: its unacknowledged part was given to other subflows */
+    bool overtaken;  /* sent: it blocked the window, and went by a faster path as well (blocking.c) */
     braid_time sent_at; /* the first time; 0: not yet */
     uint16_t checksum; /* as on the wire */
     uint64_t sum;      /* of the payload summed up so far (with a checksum only) */

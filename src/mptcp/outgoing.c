@@ -99,8 +99,8 @@ static void starved(struct braid_connection *c, braid_time now) {
     c->send.starved_until = now + NS_OF_MS(MEMORY_RETRY_MS);
 }
 
-/* Maps [dsn, dsn + length) on the subflow. Returns how many bytes were given; fewer if memory ran out. */
-static uint32_t give(struct subflow *sf, dsn64 dsn, uint32_t length, braid_time now) {
+uint32_t outgoing_give(struct subflow *sf, dsn64 dsn, uint32_t length, braid_time now) {
+    if (length > MAPPING_BYTES_MAX) length = MAPPING_BYTES_MAX;
     struct braid_connection *c = sf->c;
     struct mapping *m = growing(sf, dsn, length);
     struct mapping fresh = {.seq = tcp_send_queue_end(sf->t), .dsn = dsn};
@@ -119,6 +119,7 @@ static uint32_t give(struct subflow *sf, dsn64 dsn, uint32_t length, braid_time 
         bool inserted = mapping_insert(&sf->sent, &fresh);
         ENSURE(inserted); /* reserved above */
     }
+    copies_given(sf, dsn, given);
     if (c->send.data_rto_at == BRAID_NEVER) outgoing_rto_restart(c, now);
     return given;
 }
@@ -126,7 +127,7 @@ static uint32_t give(struct subflow *sf, dsn64 dsn, uint32_t length, braid_time 
 static uint32_t segment_bytes(const struct subflow *sf) {
     struct tcp_info info;
     tcp_info(sf->t, &info);
-    return info.mss_bytes > 2 * DSS_BYTES ? info.mss_bytes - DSS_BYTES : DSS_BYTES;
+    return subflow_segment_bytes(&info);
 }
 
 /* As much of `waiting` as goes now, in whole segments unless it is the rest. */
@@ -141,7 +142,7 @@ static bool schedule_again(struct braid_connection *c, braid_time now) {
     struct sending *s = &c->send;
     dsn_ranges_drop_before(&s->reinject, s->una);
     while (!dsn_ranges_empty(&s->reinject) && s->starved_until <= now) {
-        uint32_t room;
+        struct scheduler_choice choice;
         struct dsn_range range = dsn_ranges_first(&s->reinject);
         /* Not to where it is stuck; if there is nowhere else, it is left to that one. */
         dsn64 held_until;
@@ -151,13 +152,14 @@ static bool schedule_again(struct braid_connection *c, braid_time now) {
             dsn_ranges_drop_before(&s->reinject, dsn64_min(held_until, range.end));
             continue;
         }
-        struct subflow *sf = scheduler_pick(c, avoid, dsn_ranges_bytes(&s->reinject), &room);
+        struct subflow *sf = scheduler_pick(c, avoid, dsn_ranges_bytes(&s->reinject), true, &choice);
         if (!sf) return false;
-        uint32_t segment = segment_bytes(sf);
+        uint32_t room = choice.room_bytes, segment = segment_bytes(sf);
         if (now < s->cut_doubts_until && room > segment) room = segment;
         uint32_t length = portion((uint64_t)dsn64_diff(range.end, range.start), room, segment);
-        uint32_t given = give(sf, range.start, length, now);
+        uint32_t given = outgoing_give(sf, range.start, length, now);
         if (given == 0) return false;
+        scheduler_decided(c, &choice, given);
         dsn_ranges_drop_before(&s->reinject, dsn64_add(range.start, given));
         c->contiguous = false;
         s->bytes_reinjected += given;
@@ -181,33 +183,40 @@ static uint64_t sendable(const struct braid_connection *c) {
 
 static uint32_t give_new(struct subflow *sf, uint32_t length, braid_time now) {
     struct braid_connection *c = sf->c;
-    uint32_t given = give(sf, c->send.nxt, length, now);
+    uint32_t given = outgoing_give(sf, c->send.nxt, length, now);
     c->send.nxt = dsn64_add(c->send.nxt, given);
     if (given > 0 && c->send.data_rto_at == BRAID_NEVER) outgoing_rto_restart(c, now); /* now something is waited for */
     return given;
 }
 
-/* Some of what was never sent; false if nothing goes. The subflow that is the best one stays it until its room is used
- * up, so it is asked for once. */
-static bool schedule_new(struct braid_connection *c, braid_time now) {
-    struct sending *s = &c->send;
-    uint64_t waiting = sendable(c);
-    uint32_t room, given;
-    if (waiting == 0 || s->starved_until > now) return false;
-    bool probe = dsn64_ge(s->nxt, s->window_edge);
-    struct subflow *sf = probe ? scheduler_for_probe(c) : scheduler_pick(c, NULL, outgoing_unassigned(c), &room);
-    if (!sf) return false;
-    if (probe) return give_new(sf, 1, now) > 0;
-    uint32_t segment = segment_bytes(sf);
+/* In portions, until the room of the one that was chosen is used up. */
+static uint32_t give_all_new(struct subflow *sf, uint64_t waiting, uint32_t room, braid_time now) {
+    struct sending *s = &sf->c->send;
+    uint32_t segment = segment_bytes(sf), total = 0, given;
     if (now < s->cut_doubts_until && room > segment) room = segment;
-    bool any = false;
     do {
         given = give_new(sf, portion(waiting, room, segment), now);
-        any |= given > 0;
+        total += given;
         room -= given;
         waiting -= given;
     } while (given > 0 && s->starved_until <= now && waiting > 0 && room >= segment && dsn_ranges_empty(&s->reinject));
-    return any;
+    return total;
+}
+
+/* Some of what was never sent; false if nothing goes. */
+static bool schedule_new(struct braid_connection *c, braid_time now) {
+    struct sending *s = &c->send;
+    uint64_t waiting = sendable(c);
+    struct scheduler_choice choice;
+    if (waiting == 0 || s->starved_until > now) return false;
+    if (dsn64_ge(s->nxt, s->window_edge)) { /* nothing is under way: one byte, on the best there is */
+        struct subflow *best = scheduler_for_probe(c);
+        return best && give_new(best, 1, now) > 0;
+    }
+    struct subflow *sf = scheduler_pick(c, NULL, outgoing_unassigned(c), false, &choice);
+    uint32_t given = sf ? give_all_new(sf, waiting, choice.room_bytes, now) : 0;
+    scheduler_decided(c, &choice, given);
+    return given > 0;
 }
 
 /* What blocks the peer goes first. But just after a path was cut nobody knows how much of what it had under way did
@@ -220,7 +229,8 @@ static void schedule_mapped(struct braid_connection *c, braid_time now) {
         bool new_first = now < s->cut_doubts_until && s->turn_of_new;
         s->turn_of_new = !s->turn_of_new;
         if (new_first) gave = schedule_new(c, now) || schedule_again(c, now);
-        else gave = schedule_again(c, now) || schedule_new(c, now);
+        else gave = schedule_again(c, now) || copies_schedule(c, now) || schedule_new(c, now);
+        if (!gave) gave = blocking_relieve(c, now);
     }
 }
 
@@ -257,7 +267,7 @@ bool outgoing_waits(const struct braid_connection *c) { return sendable(c) > 0; 
 void outgoing_repeat_head(struct subflow *sf, braid_time now) {
     struct braid_connection *c = sf->c;
     uint64_t under_way = (uint64_t)dsn64_diff(c->send.nxt, c->send.una);
-    uint32_t given = under_way > 0 ? give(sf, c->send.una, portion(under_way, segment_bytes(sf), segment_bytes(sf)), now) : 0;
+    uint32_t given = under_way > 0 ? outgoing_give(sf, c->send.una, portion(under_way, segment_bytes(sf), segment_bytes(sf)), now) : 0;
     if (given == 0) return;
     c->contiguous = false;
     c->send.bytes_reinjected += given;
@@ -266,7 +276,7 @@ void outgoing_repeat_head(struct subflow *sf, braid_time now) {
 }
 
 bool outgoing_wants(const struct braid_connection *c) {
-    uint32_t room;
+    struct scheduler_choice choice;
     const struct sending *s = &c->send;
     if (!c->established || connection_over(c) || s->starved_until > c->now) return false;
     if (connection_linear(c)) return outgoing_unassigned(c) > 0 && subflow_only(c);
@@ -275,11 +285,11 @@ bool outgoing_wants(const struct braid_connection *c) {
         dsn64 held_until;
         bool held;
         const struct subflow *avoid = reinject_avoid(c, dsn_ranges_first(again).start, &held, &held_until);
-        if (scheduler_pick(c, avoid, dsn_ranges_bytes(again), &room)) return true;
+        if (scheduler_pick(c, avoid, dsn_ranges_bytes(again), true, &choice)) return true;
     }
     if (sendable(c) == 0) return false;
     bool probe = dsn64_ge(s->nxt, s->window_edge);
-    return (probe ? scheduler_for_probe(c) : scheduler_pick(c, NULL, outgoing_unassigned(c), &room)) != NULL;
+    return (probe ? scheduler_for_probe(c) : scheduler_pick(c, NULL, outgoing_unassigned(c), false, &choice)) != NULL;
 }
 
 uint32_t outgoing_segment_limit(void *owner, struct tcp *t, seq32 seq, uint32_t want) {
@@ -422,6 +432,14 @@ static bool subflows_broken(struct braid_connection *c, braid_time now) {
     return true;
 }
 
+/* The window is shut, as far as is known: the DATA_ACK that opened it may have gone by a path that loses everything, and
+ * so may the probe. Each is asked; whichever answers tells of both. */
+static void ask_for_window(struct braid_connection *c) {
+    LIST_EACH(&c->subflows, node, following) {
+        if (subflow_carries(SUBFLOW_OF(node))) tcp_probe(SUBFLOW_OF(node)->t);
+    }
+}
+
 /* No subflow's own timer runs for a DATA_FIN without data: how long it is worth while to say it is told here. */
 static void data_fin_again(struct braid_connection *c, braid_time now) {
     if (now - c->send.heard_at >= NS_OF_MS(DATA_FIN_TIMEOUT_MS)) {
@@ -446,7 +464,10 @@ void outgoing_expire(struct braid_connection *c, braid_time now) {
             (void)fallback_no_data_ack(subflow_only(c), now); /* possible, so no reset */
             return;
         }
-        if (!subflows_broken(c, now)) reinject_head(c, now);
+        if (!subflows_broken(c, now)) {
+            reinject_head(c, now);
+            if (dsn64_ge(s->nxt, s->window_edge)) ask_for_window(c);
+        }
     } else if (s->data_fin_sent && !s->fin_acknowledged && !subflows_broken(c, now)) {
         data_fin_again(c, now);
     }

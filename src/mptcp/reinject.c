@@ -114,6 +114,16 @@ static const struct mapping *holder(const struct subflow *sf, dsn64 dsn) {
     return NULL;
 }
 
+struct mapping *reinject_mapping(struct subflow *sf, dsn64 dsn) {
+    return (struct mapping *)(uintptr_t)holder(sf, dsn);
+}
+
+bool reinject_held_by(const struct subflow *sf, dsn64 dsn, dsn64 *held_until) {
+    const struct mapping *m = holder(sf, dsn);
+    if (m) *held_until = mapping_data_end(m);
+    return m != NULL;
+}
+
 struct subflow *reinject_holder(const struct braid_connection *c, dsn64 dsn, const struct subflow *except,
                                 dsn64 *held_until) {
     LIST_EACH(&c->subflows, node, following) {

@@ -69,6 +69,8 @@ uint32_t room_of(struct subflow *sf, const struct tcp_info *info, braid_time now
     if (limit < least) limit = least;
     if (used >= limit) room = 0;
     else if (limit - used < room) room = (uint32_t)(limit - used);
-    if (room < info->mss_bytes) r->limited = true;
+    /* Also when the scheduler holds it back: with the pipe full and more, the rate would have grown. */
+    bool full = used >= info->max_delivery_bytes_per_s * ((info->min_rtt_ns + slack_of(info)) / BRAID_NS_PER_US) / 1000000;
+    if (room < info->mss_bytes || full) r->limited = true;
     return room;
 }

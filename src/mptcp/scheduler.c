@@ -1,28 +1,37 @@
-/* Which subflow carries the next bytes: that with the lowest round-trip time which has room (room.c).
- *
- * Regular subflows go before backups (RFC 8684 §3.3.8), those in doubt last. And there is patience: when the fast
- * subflow has no room and the slow one has, little data arrives sooner by waiting. Bytes that would be gone by the fast
- * one, and there, before the slow one delivers them, are kept back. */
+/* Shows the paths to the connection's scheduler, and does as it says. The schedulers themselves: scheduler_*.c. */
 #include "subflow.h"
 
-struct candidate {
-    struct subflow *sf;
-    struct tcp_info info;
-    braid_time rtt_ns;
-    uint32_t room_bytes;
-};
+static const struct scheduler_ops *const schedulers[] = {
+    &scheduler_lowest_rtt, &scheduler_round_robin, &scheduler_redundant, &scheduler_redundant_small,
+    &scheduler_blest,      &scheduler_ecf,         &scheduler_backup,    &scheduler_cost_aware};
 
-enum rank { RANK_REGULAR, RANK_BACKUP, RANK_DOUBTFUL, RANK_NONE };
-
-/* [R-3.3.8-1] [R-3.3.8-2] */
-static enum rank rank_of(const struct subflow *sf) {
-    if (!subflow_carries(sf)) return RANK_NONE;
-    if (sf->status == SUBFLOW_SUSPECTED) return RANK_DOUBTFUL;
-    return subflow_backup(sf) ? RANK_BACKUP : RANK_REGULAR;
+static bool same_text(const char *a, const char *b) {
+    while (*a != '\0' && *a == *b) a++, b++;
+    return *a == *b;
 }
 
-static enum rank best_rank(const struct braid_connection *c, const struct subflow *except) {
-    enum rank best = RANK_NONE;
+const struct scheduler_ops *scheduler_find(const char *name) {
+    for (unsigned i = 0; i < ARRAY_COUNT(schedulers); i++)
+        if (same_text(schedulers[i]->name, name)) return schedulers[i];
+    return NULL;
+}
+
+const char *scheduler_name(unsigned index) {
+    return index < ARRAY_COUNT(schedulers) ? schedulers[index]->name : NULL;
+}
+
+/* --- the view --- */
+
+/* [R-3.3.8-1] [R-3.3.8-2] */
+static enum scheduler_rank rank_of(const struct subflow *sf) {
+    if (!subflow_carries(sf) || meter_exhausted(sf)) return SCHEDULER_NONE;
+    if (sf->status == SUBFLOW_SUSPECTED) return SCHEDULER_DOUBTFUL;
+    if (sf->c->config.scheduler->spares_metered && subflow_metered(sf)) return SCHEDULER_METERED;
+    return subflow_backup(sf) ? SCHEDULER_BACKUP : SCHEDULER_REGULAR;
+}
+
+static enum scheduler_rank best_rank(const struct braid_connection *c, const struct subflow *except) {
+    enum scheduler_rank best = SCHEDULER_NONE;
     LIST_EACH(&c->subflows, node, following) {
         const struct subflow *sf = SUBFLOW_OF(node);
         if (sf != except && rank_of(sf) < best) best = rank_of(sf);
@@ -30,60 +39,103 @@ static enum rank best_rank(const struct braid_connection *c, const struct subflo
     return best;
 }
 
-static uint64_t rate_of(const struct candidate *k) {
-    if (k->info.max_delivery_bytes_per_s > 0) return k->info.max_delivery_bytes_per_s;
-    return (uint64_t)k->info.cwnd_bytes * BRAID_NS_PER_S / k->rtt_ns;
-}
-
-static void candidate_fill(struct candidate *k, struct subflow *sf, uint64_t waiting_bytes) {
-    k->sf = sf;
-    tcp_info(sf->t, &k->info);
-    k->rtt_ns = subflow_rtt(&k->info);
-    k->room_bytes = room_of(sf, &k->info, sf->c->now);
-    /* Crumbs wait until they make a segment, unless nothing else would move the window. */
-    uint32_t segment = k->info.mss_bytes > 2 * DSS_BYTES ? k->info.mss_bytes - DSS_BYTES : DSS_BYTES;
-    bool busy = k->info.in_flight_bytes > 0 || tcp_unsent(sf->t) > 0;
-    if (busy && k->room_bytes < segment && k->room_bytes < waiting_bytes) k->room_bytes = 0;
+/* What may be given to it now. Crumbs wait until they make a segment, unless nothing else would move the window. */
+static uint32_t room_for(struct subflow *sf, const struct tcp_info *info, uint32_t segment, uint64_t waiting_bytes) {
+    uint32_t room = blocking_bounded(sf, info, meter_bounded(sf, room_of(sf, info, sf->c->now)), sf->c->now);
+    bool busy = info->in_flight_bytes > 0 || info->unsent_bytes > 0;
+    if (busy && room < segment && room < waiting_bytes) return 0;
     /* Idle and without room: the peer's window is too small for a segment. TCP gets one all the same, for it alone knows
      * when to send less (RFC 9293 §3.8.6.2.1), and nothing would wake us if the window never grew. */
-    if (!busy && k->room_bytes == 0) k->room_bytes = segment;
+    return !busy && room == 0 ? segment : room;
 }
 
-/* Would `waiting_bytes` be there sooner if they waited for the full `fast`? */
-static bool better_wait(const struct candidate *fast, const struct candidate *slow, uint64_t waiting_bytes) {
-    uint64_t rate = rate_of(fast);
-    if (rate == 0) return false;
-    if (waiting_bytes > UINT32_MAX) return false;
-    return fast->rtt_ns / 2 + waiting_bytes * BRAID_NS_PER_S / rate < slow->rtt_ns / 2;
+static uint64_t rate_of(const struct tcp_info *info) {
+    if (info->max_delivery_bytes_per_s > 0) return info->max_delivery_bytes_per_s;
+    return (uint64_t)info->cwnd_bytes * BRAID_NS_PER_S / subflow_rtt(info);
+}
+
+/* The server knows a path by the client's address on it, the client by its own: the order is the same. */
+static uint64_t preference_of(const struct subflow *sf) {
+    uint64_t id = sf->c->client ? sf->path_id : sf->remote_id;
+    return id << 48 | (sf->number & 0xffffffffffff);
+}
+
+static void path_fill(struct scheduler_path *path, struct subflow *sf, uint64_t waiting_bytes) {
+    struct tcp_info info;
+    tcp_info(sf->t, &info);
+    uint32_t segment = subflow_segment_bytes(&info);
+    *path = (struct scheduler_path){
+        .subflow = sf,
+        .number = sf->number,
+        .preference = preference_of(sf),
+        .weight = sf->weight > 0 ? sf->weight : 1,
+        .metered = subflow_metered(sf),
+        .rtt_ns = subflow_rtt(&info),
+        .rttvar_ns = info.rttvar_ns,
+        .min_rtt_ns = info.min_rtt_ns,
+        .rate_bytes_per_s = rate_of(&info),
+        .segment_bytes = segment,
+        .cwnd_bytes = info.cwnd_bytes,
+        .in_flight_bytes = info.in_flight_bytes,
+        .unsent_bytes = info.unsent_bytes,
+        .room_bytes = room_for(sf, &info, segment, waiting_bytes),
+        .behind = copies_behind(sf),
+    };
+}
+
+static void view_build(struct scheduler_view *view, const struct braid_connection *c, const struct subflow *except,
+                       uint64_t waiting_bytes, bool again) {
+    const struct sending *s = &c->send;
+    int64_t window = dsn64_diff(s->window_edge, s->una), left = dsn64_diff(s->window_edge, s->nxt);
+    enum scheduler_rank rank = best_rank(c, except);
+    view->count = 0;
+    view->waiting_bytes = waiting_bytes;
+    view->backlog_bytes = s->queue.length;
+    view->window_bytes = window > 0 ? (uint64_t)window : 0;
+    view->window_left_bytes = left > 0 ? (uint64_t)left : 0;
+    view->again = again;
+    view->now = c->now;
+    if (rank == SCHEDULER_NONE) return;
+    LIST_EACH(&c->subflows, node, following) {
+        struct subflow *sf = SUBFLOW_OF(node);
+        if (sf == except || rank_of(sf) != rank || view->count == SCHEDULER_PATHS_MAX) continue;
+        path_fill(&view->paths[view->count++], sf, waiting_bytes);
+    }
+}
+
+/* --- asking --- */
+
+static int ask(const struct braid_connection *c, const struct scheduler_view *view, uint32_t *bytes) {
+    if (view->count == 0) return SCHEDULER_WAIT;
+    *bytes = UINT32_MAX;
+    int index = c->config.scheduler->pick(&c->scheduler, view, bytes);
+    ENSURE(index == SCHEDULER_WAIT || (index >= 0 && index < view->count));
+    if (index == SCHEDULER_WAIT) return SCHEDULER_WAIT;
+    if (*bytes > view->paths[index].room_bytes) *bytes = view->paths[index].room_bytes;
+    return *bytes > 0 ? index : SCHEDULER_WAIT;
 }
 
 struct subflow *scheduler_pick(const struct braid_connection *c, const struct subflow *except, uint64_t waiting_bytes,
-                               uint32_t *room_bytes) {
-    enum rank rank = best_rank(c, except);
-    struct candidate best = {0}, full = {0};
-    if (rank == RANK_NONE) return NULL;
-    LIST_EACH(&c->subflows, node, following) {
-        struct candidate k;
-        if (SUBFLOW_OF(node) == except || rank_of(SUBFLOW_OF(node)) != rank) continue;
-        candidate_fill(&k, SUBFLOW_OF(node), waiting_bytes);
-        struct candidate *class = k.room_bytes > 0 ? &best : &full;
-        if (!class->sf || k.rtt_ns < class->rtt_ns) *class = k;
-    }
-    if (!best.sf) return NULL;
-    if (full.sf && full.rtt_ns < best.rtt_ns && better_wait(&full, &best, waiting_bytes)) return NULL;
-    *room_bytes = best.room_bytes;
-    return best.sf;
+                               bool again, struct scheduler_choice *choice) {
+    view_build(&choice->view, c, except, waiting_bytes, again);
+    choice->index = ask(c, &choice->view, &choice->room_bytes);
+    return choice->index == SCHEDULER_WAIT ? NULL : choice->view.paths[choice->index].subflow;
+}
+
+void scheduler_decided(struct braid_connection *c, const struct scheduler_choice *choice, uint32_t bytes) {
+    const struct scheduler_ops *ops = c->config.scheduler;
+    if (ops->decided && choice->view.count > 0) ops->decided(&c->scheduler, &choice->view, choice->index, bytes);
 }
 
 bool scheduler_has_other(const struct braid_connection *c, const struct subflow *except) {
-    return best_rank(c, except) != RANK_NONE;
+    return best_rank(c, except) != SCHEDULER_NONE;
 }
 
 struct subflow *scheduler_for_probe(const struct braid_connection *c) {
-    enum rank rank = best_rank(c, NULL);
+    enum scheduler_rank rank = best_rank(c, NULL);
     struct subflow *best = NULL;
     braid_time best_rtt = BRAID_NEVER;
-    if (rank == RANK_NONE) return NULL;
+    if (rank == SCHEDULER_NONE) return NULL;
     LIST_EACH(&c->subflows, node, following) {
         struct subflow *sf = SUBFLOW_OF(node);
         struct tcp_info info;
@@ -94,4 +146,31 @@ struct subflow *scheduler_for_probe(const struct braid_connection *c) {
         best_rtt = subflow_rtt(&info);
     }
     return best;
+}
+
+struct subflow *scheduler_other(const struct braid_connection *c, dsn64 dsn) {
+    struct subflow *best = NULL;
+    struct scheduler_view view;
+    braid_time best_rtt = BRAID_NEVER;
+    dsn64 held_until;
+    view_build(&view, c, NULL, UINT64_MAX, true);
+    for (int i = 0; i < view.count; i++) {
+        const struct scheduler_path *path = &view.paths[i];
+        if (path->room_bytes == 0 || path->rtt_ns >= best_rtt) continue;
+        if (reinject_held_by(path->subflow, dsn, &held_until)) continue;
+        best = path->subflow;
+        best_rtt = path->rtt_ns;
+    }
+    return best;
+}
+
+/* Those that get copies: of the best rank. */
+bool scheduler_copies_to(const struct subflow *sf) {
+    return rank_of(sf) != SCHEDULER_NONE && rank_of(sf) == best_rank(sf->c, NULL);
+}
+
+uint32_t scheduler_room(struct subflow *sf, uint64_t waiting_bytes) {
+    struct scheduler_path path;
+    path_fill(&path, sf, waiting_bytes);
+    return path.room_bytes;
 }

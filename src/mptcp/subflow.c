@@ -87,6 +87,12 @@ struct subflow *subflow_create(struct braid_connection *c, const struct local_pa
     sf->path_id = path->address_id;
     sf->local_id = address_local_id(c, path->address_id);
     sf->backup_here = path->backup;
+    sf->weight = path->weight;
+    sf->mtu_bytes = path->mtu_bytes;
+    sf->super_segment_bytes = path->super_segment_bytes;
+    sf->path_meter = path->meter;
+    /* The peer's scheduler is told in the only words there are for it. */
+    if (c->config.scheduler->spares_metered && subflow_metered(sf)) sf->backup_here = true;
     sf->first = first;
     sf->ours = ours;
     sf->third_ack_due = sf->disowned_until = sf->answer_due = BRAID_NEVER;

@@ -28,6 +28,12 @@ struct room {
     braid_time round_start, queued_since, crowded_until;
 };
 
+/* blocking.c */
+struct penalty {
+    braid_time since, until;
+    uint32_t limit_bytes; /* in flight and unsent, until then */
+};
+
 struct subflow {
     struct list_node node;
     struct braid_connection *c;
@@ -38,6 +44,9 @@ struct subflow {
     uint16_t link;
     uint8_t path_id; /* the host's number of our path */
     uint8_t local_id, remote_id; /* [R-3.2-1] */
+    uint8_t weight;
+    uint32_t mtu_bytes, super_segment_bytes;
+    struct path_meter *path_meter;
     enum subflow_status status;
     bool first;     /* begun by MP_CAPABLE, not MP_JOIN */
     bool ours;      /* we sent the SYN */
@@ -59,6 +68,9 @@ struct subflow {
     bool ack_arrived; /* a DATA_ACK in the segment being processed */
     dsn64 arrived_ack;
     struct room room;
+    dsn64 copied;      /* copies.c: everything before went to it, or is DATA_ACKed */
+    bool copied_known;
+    struct penalty penalty;
 
     /* Receiving: in subflow order, but not lifted yet for want of a mapping or of its end */
     struct mapping_list mapped;
@@ -100,6 +112,11 @@ static inline bool subflow_backup(const struct subflow *sf) { return sf->backup_
 /* The peer's join, whose HMAC has not come: it may be anybody's, and counts for nothing. */
 static inline bool subflow_half_open(const struct subflow *sf) {
     return !sf->first && !sf->ours && sf->status == SUBFLOW_CONNECTING;
+}
+static inline bool subflow_metered(const struct subflow *sf) { return sf->path_meter && sf->path_meter->metered; }
+/* Payload of a full segment. */
+static inline uint32_t subflow_segment_bytes(const struct tcp_info *info) {
+    return info->mss_bytes > 2 * DSS_BYTES ? info->mss_bytes - DSS_BYTES : DSS_BYTES;
 }
 /* It may carry data now. */
 bool subflow_carries(const struct subflow *sf);
@@ -152,6 +169,8 @@ void incoming_data(void *owner, struct tcp *t, seq32 seq, struct braid_slice dat
 void incoming_lift(struct subflow *sf, braid_time now);
 
 /* outgoing.c */
+/* Maps [dsn, dsn + length) on the subflow. Returns how many bytes were given; fewer if memory ran out. */
+uint32_t outgoing_give(struct subflow *sf, dsn64 dsn, uint32_t length, braid_time now);
 uint32_t outgoing_segment_limit(void *owner, struct tcp *t, seq32 seq, uint32_t want);
 /* More could go than has been given to any subflow. */
 bool outgoing_waits(const struct braid_connection *c);
@@ -160,11 +179,42 @@ void outgoing_repeat_head(struct subflow *sf, braid_time now);
 void outgoing_acknowledged(void *owner, struct tcp *t, uint32_t bytes, braid_time now);
 
 /* scheduler.c */
-/* For `waiting_bytes`, of which *room_bytes may go now. NULL: nothing has room, or waiting is better. */
+struct scheduler_choice {
+    struct scheduler_view view;
+    int index;
+    uint32_t room_bytes; /* may go now */
+};
+/* For `waiting_bytes`, which were sent before (`again`) or not. NULL: nothing has room, or waiting is better. */
 struct subflow *scheduler_pick(const struct braid_connection *c, const struct subflow *except, uint64_t waiting_bytes,
-                               uint32_t *room_bytes);
+                               bool again, struct scheduler_choice *choice);
+/* So many bytes were given as it chose. */
+void scheduler_decided(struct braid_connection *c, const struct scheduler_choice *choice, uint32_t bytes);
 bool scheduler_has_other(const struct braid_connection *c, const struct subflow *except);
+/* The fastest with room that does not have `dsn` under way; NULL if there is none. */
+struct subflow *scheduler_other(const struct braid_connection *c, dsn64 dsn);
 struct subflow *scheduler_for_probe(const struct braid_connection *c);
+bool scheduler_copies_to(const struct subflow *sf);
+uint32_t scheduler_room(struct subflow *sf, uint64_t waiting_bytes);
+
+/* copies.c */
+bool copies_behind(const struct subflow *sf);
+void copies_given(struct subflow *sf, dsn64 dsn, uint32_t length);
+braid_time copies_deadline(const struct braid_connection *c);
+bool copies_schedule(struct braid_connection *c, braid_time now);
+
+/* blocking.c */
+/* True: something is to be sent again by a path that is better. */
+bool blocking_relieve(struct braid_connection *c, braid_time now);
+uint32_t blocking_bounded(const struct subflow *sf, const struct tcp_info *info, uint32_t room, braid_time now);
+
+/* meter.c */
+bool meter_used_up(const struct path_meter *meter);
+bool meter_exhausted(const struct subflow *sf);
+uint32_t meter_bounded(const struct subflow *sf, uint32_t room);
+void meter_received(struct subflow *sf, const struct tcp_segment *segment);
+void meter_sent(struct subflow *sf, const struct braid_packet_out *packets, size_t count);
+size_t meter_packets(const struct subflow *sf, size_t room);
+void meter_enforce(struct braid_connection *c, braid_time now);
 
 /* room.c */
 uint32_t room_of(struct subflow *sf, const struct tcp_info *info, braid_time now);
@@ -181,6 +231,10 @@ void reinject_doubts_resolve(struct braid_connection *c, braid_time now);
  * none. */
 struct subflow *reinject_holder(const struct braid_connection *c, dsn64 dsn, const struct subflow *except,
                                 dsn64 *held_until);
+/* Has the subflow got it under way, and until where? */
+bool reinject_held_by(const struct subflow *sf, dsn64 dsn, dsn64 *held_until);
+/* The mapping by which it has. */
+struct mapping *reinject_mapping(struct subflow *sf, dsn64 dsn);
 /* The subflow that is no good for sending it again: it has it under way (*held, until *held_until), or acknowledged it
  * and to no avail. NULL if any will do. */
 const struct subflow *reinject_avoid(const struct braid_connection *c, dsn64 dsn, bool *held, dsn64 *held_until);

@@ -15,6 +15,7 @@ braid_time connection_deadline(const struct braid_connection *c) {
         earliest = earlier(earliest, addresses_deadline(c));
         earliest = earlier(earliest, path_manager_deadline(c));
         earliest = earlier(earliest, silence_deadline(c));
+        earliest = earlier(earliest, copies_deadline(c));
         if (c->send.starved_until > c->now) earliest = earlier(earliest, c->send.starved_until);
     }
     LIST_EACH(&c->subflows, node, following) earliest = earlier(earliest, subflow_deadline(SUBFLOW_OF(node)));

@@ -184,6 +184,7 @@ void braid_connection_info(const struct braid_connection *c, struct braid_connec
         .bytes_acknowledged = info.bytes_acknowledged,
         .bytes_received = info.bytes_received,
         .bytes_reinjected = info.bytes_reinjected,
+        .bytes_copied = info.bytes_copied,
         .bytes_out_of_order = info.bytes_out_of_order,
         .receive_window_bytes = info.receive_window_bytes,
         .send_window_bytes = info.send_window_bytes,

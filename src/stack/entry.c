@@ -95,6 +95,7 @@ struct connection_config stack_connection_config(struct braid_stack *stack, cons
         .checksum = stack->config.checksum,
         .congestion = stack->congestion,
         .ecn = stack->config.ecn,
+        .scheduler = stack->scheduler,
         .send_buffer_bytes = stack->config.send_buffer_bytes,
         .receive_buffer_max_bytes = stack->config.receive_buffer_max_bytes,
         .receive_buffer_initial_bytes = stack->config.receive_buffer_initial_bytes,

@@ -8,6 +8,7 @@ static void config_defaults(struct braid_stack_config *config) {
     if (config->receive_buffer_max_bytes == 0) config->receive_buffer_max_bytes = 8u << 20;
     if (config->receive_buffer_initial_bytes == 0) config->receive_buffer_initial_bytes = 256u << 10;
     if (!config->congestion) config->congestion = "cubic";
+    if (!config->scheduler) config->scheduler = scheduler_name(0);
 }
 
 static bool tables_init(struct braid_stack *stack) {
@@ -21,14 +22,17 @@ struct braid_stack *braid_stack_create(const struct braid_env *env, const struct
     struct braid_stack_config filled = *config;
     config_defaults(&filled);
     const struct congestion_ops *congestion = congestion_find(filled.congestion);
-    if (!congestion) return NULL;
+    const struct scheduler_ops *scheduler = scheduler_find(filled.scheduler);
+    if (!congestion || !scheduler) return NULL;
     filled.congestion = congestion->name; /* ours to keep */
+    filled.scheduler = scheduler->name;
     struct braid_stack *stack = env->allocate(env->context, sizeof(*stack));
     if (!stack) return NULL;
     memset(stack, 0, sizeof(*stack));
     stack->env = env;
     stack->config = filled;
     stack->congestion = congestion;
+    stack->scheduler = scheduler;
     list_init(&stack->connections);
     list_init(&stack->ready);
     list_init(&stack->eventful);

@@ -85,6 +85,7 @@ struct braid_stack {
     const struct braid_env *env;
     struct braid_stack_config config;
     const struct congestion_ops *congestion;
+    const struct scheduler_ops *scheduler;
     uint64_t hash_key[2];
     uint64_t ports_chosen; /* counts the places looked at */
     struct prng prng;

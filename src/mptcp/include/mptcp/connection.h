@@ -9,6 +9,7 @@
 
 #include <braid/env.h>
 #include <braid/packet.h>
+#include <mptcp/scheduler.h>
 #include <tcp/tcp.h>
 #include <wire/mptcp_option.h>
 
@@ -29,6 +30,8 @@ struct local_path {
     uint32_t mtu_bytes;
     uint32_t super_segment_bytes;
     bool checksum_offload;
+    uint8_t weight;           /* of its turns under round-robin; 0: 1 */
+    struct path_meter *meter; /* NULL: it costs nothing. Outlives the connections */
 };
 
 struct connection_host_ops {
@@ -47,7 +50,6 @@ struct connection_host_ops {
     void (*wake)(void *host, struct braid_connection *c);
 };
 
-enum scheduler_kind { SCHEDULER_LOWEST_RTT };
 enum path_policy {
     PATH_POLICY_FULLMESH, /* the client joins from every local path, to the first address and those announced */
     PATH_POLICY_NONE,     /* nothing on its own */
@@ -62,6 +64,7 @@ struct connection_config {
     enum path_policy path_policy;
     uint8_t subflows_max;   /* at one time, the first included; 0: 8 */
     const struct congestion_ops *congestion;
+    const struct scheduler_ops *scheduler; /* NULL: lowest-rtt */
     uint32_t send_buffer_bytes;         /* bound of unacknowledged and unsent data; 0: 4 MiB */
     uint32_t receive_buffer_max_bytes;  /* bound of the window that is tuned below it; 0: 8 MiB */
     uint32_t receive_buffer_initial_bytes; /* 0: 256 KiB */
@@ -88,7 +91,8 @@ struct connection_config {
     X(remove_addr_received) X(remove_addr_unknown) X(remove_addr_sent)                                           \
     X(mp_prio_received) X(mp_prio_sent) X(mp_fail_received) X(mp_fail_sent)                                      \
     X(fastclose_received) X(fastclose_bad_key) X(fastclose_sent) X(tcprst_received) X(tcprst_sent)               \
-    X(option_bad_length) X(option_unknown) X(reinjected_segments) X(reinjected_bytes)
+    X(option_bad_length) X(option_unknown) X(reinjected_segments) X(reinjected_bytes) \
+    X(copied_bytes) X(window_blocked) X(subflow_penalised)
 struct mptcp_counters {
 #define MPTCP_COUNTER_FIELD(name) uint64_t name;
     MPTCP_COUNTERS(MPTCP_COUNTER_FIELD)
@@ -223,7 +227,7 @@ struct connection_info {
     bool established;
     bool checksum;
     unsigned subflows;
-    uint64_t bytes_written, bytes_acknowledged, bytes_received, bytes_read, bytes_reinjected;
+    uint64_t bytes_written, bytes_acknowledged, bytes_received, bytes_read, bytes_reinjected, bytes_copied;
     uint64_t bytes_out_of_order;  /* held at the data level, waiting for a hole to be filled */
     uint32_t receive_window_bytes, send_window_bytes;
     uint64_t memory_bytes;
