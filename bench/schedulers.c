@@ -49,6 +49,25 @@ static void degrade(void *context, braid_time now) {
     sim_path_shape(s->phone, s->run->degraded, &s->run->later);
 }
 
+/* SAMPLES=1 in the environment: how the paths do, twice a second. */
+static void sample(struct sim_world *world, struct sim_conversation *c, enum sim_direction way, braid_time at) {
+    struct sim_stream_result r;
+    struct braid_connection_info info;
+    struct braid_path_info path;
+    sim_world_run(world, at);
+    struct braid_connection *connection = sim_conversation_connection(c, way);
+    if (connection == NULL) return;
+    sim_conversation_result(c, way, &r);
+    braid_connection_info(connection, &info);
+    printf("  %5.1f s read %6.2f MB window %u", (double)at / 1e9, (double)r.read / 1e6, info.send_window_bytes);
+    for (unsigned i = 0; braid_connection_path(connection, i, &path); i++)
+        printf(" | %u: sent %.2f again %.2f srtt %.0f min %.0f cwnd %u flight %u rate %.2f status %d", (unsigned)path.number,
+               (double)path.bytes_sent / 1e6, (double)path.bytes_retransmitted / 1e6, (double)path.rtt_us / 1e3,
+               (double)path.min_rtt_us / 1e3, path.cwnd_bytes, path.in_flight_bytes,
+               (double)path.delivery_bytes_per_s * 8e-6, (int)path.status);
+    printf("\n");
+}
+
 static struct outcome transfer(const struct run *run) {
     struct sim_phone phone;
     struct sim_phone_config config = {.world = {.seed = run->seed}, .path_count = run->path_count};
@@ -70,6 +89,8 @@ static struct outcome transfer(const struct run *run) {
     struct sim_stream_result before, after;
     sim_world_run(phone.world, began + run->from);
     sim_conversation_result(c, way, &before);
+    for (braid_time at = began + run->from; getenv("SAMPLES") != NULL && at < began + run->until; at += S / 2)
+        sample(phone.world, c, way, at);
     sim_world_run(phone.world, began + run->until);
     sim_conversation_result(c, way, &after);
     struct outcome out = {.mbps = (double)(after.read - before.read) * 8e3 / (double)(run->until - run->from)};
@@ -78,13 +99,6 @@ static struct outcome transfer(const struct run *run) {
     if (connection != NULL) braid_connection_info(connection, &info);
     out.twice = info.bytes_reinjected + info.bytes_copied;
     out.carried = info.bytes_acknowledged;
-    if (getenv("PATHS") != NULL && connection != NULL) {
-        struct braid_path_info path;
-        for (unsigned i = 0; braid_connection_path(connection, i, &path); i++)
-            printf("    path %u: sent %.2f MB, again %.2f MB, srtt %.1f ms, min %.1f ms, cwnd %u\n", i,
-                   (double)path.bytes_sent / 1e6, (double)path.bytes_retransmitted / 1e6, (double)path.rtt_us / 1e3,
-                   (double)path.min_rtt_us / 1e3, path.cwnd_bytes);
-    }
     sim_phone_deinit(&phone);
     return out;
 }
