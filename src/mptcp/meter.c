@@ -9,21 +9,25 @@ static uint64_t left_of(const struct path_meter *meter) {
     return meter->cap_bytes > kept ? meter->cap_bytes - kept : 0;
 }
 
-static uint64_t packet_most(const struct subflow *sf) {
-    uint64_t pieces = 1 + sf->super_segment_bytes / 1000;
-    uint64_t bytes = sf->super_segment_bytes > sf->mtu_bytes ? sf->super_segment_bytes : sf->mtu_bytes;
-    return bytes + pieces * METER_HEADERS_BYTES;
+static uint64_t packet_most(uint32_t mtu_bytes, uint32_t super_segment_bytes) {
+    uint64_t pieces = 1 + super_segment_bytes / 1000;
+    return (super_segment_bytes > mtu_bytes ? super_segment_bytes : mtu_bytes) + pieces * METER_HEADERS_BYTES;
 }
 
-bool meter_used_up(const struct path_meter *meter) { return meter && meter->cap_bytes > 0 && left_of(meter) == 0; }
+static bool has_cap(const struct path_meter *meter) { return meter && meter->cap_bytes > 0; }
+
+bool path_used_up(const struct local_path *path) {
+    return has_cap(path->meter) && left_of(path->meter) < packet_most(path->mtu_bytes, path->super_segment_bytes);
+}
 
 bool meter_exhausted(const struct subflow *sf) {
-    return sf->path_meter && sf->path_meter->cap_bytes > 0 && left_of(sf->path_meter) < packet_most(sf);
+    return has_cap(sf->path_meter) &&
+           left_of(sf->path_meter) < packet_most(sf->mtu_bytes, sf->super_segment_bytes);
 }
 
 /* Not much more is given to it than may still go, or the rest would have to move again. */
 uint32_t meter_bounded(const struct subflow *sf, uint32_t room) {
-    if (!sf->path_meter || sf->path_meter->cap_bytes == 0) return room;
+    if (!has_cap(sf->path_meter)) return room;
     uint64_t left = left_of(sf->path_meter), unsent = tcp_unsent(sf->t);
     left = left > unsent ? left - unsent : 0;
     return room < left ? room : (uint32_t)left;
@@ -45,8 +49,8 @@ void meter_sent(struct subflow *sf, const struct braid_packet_out *packets, size
 
 /* One packet at a time when the cap is near. */
 size_t meter_packets(const struct subflow *sf, size_t room) {
-    if (!sf->path_meter || sf->path_meter->cap_bytes == 0 || room == 0) return room;
-    uint64_t fit = left_of(sf->path_meter) / packet_most(sf);
+    if (!has_cap(sf->path_meter)) return room;
+    uint64_t fit = left_of(sf->path_meter) / packet_most(sf->mtu_bytes, sf->super_segment_bytes);
     return fit < room ? (size_t)fit : room;
 }
 

@@ -118,7 +118,7 @@ static bool connected(const struct braid_connection *c, const struct local_path 
 static void join_if_missing(struct braid_connection *c, const struct local_path *path, const struct remote_address *to,
                             braid_time now) {
     if (path->address.family != to->address.family || connected(c, path, to)) return;
-    if (meter_used_up(path->meter)) return;
+    if (path_used_up(path)) return;
     if (ip_address_is_link_local(&path->address) != ip_address_is_link_local(&to->address)) return;
     if (to->id == 0 && c->no_join_to_first) return; /* [R-3.1-14] */
     const struct join_target *t = target_find(c, path->address_id, &to->address, to->port);

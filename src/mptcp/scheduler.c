@@ -49,9 +49,13 @@ static uint32_t room_for(struct subflow *sf, const struct tcp_info *info, uint32
     return !busy && room == 0 ? segment : room;
 }
 
-static uint64_t rate_of(const struct tcp_info *info) {
-    if (info->max_delivery_bytes_per_s > 0) return info->max_delivery_bytes_per_s;
-    return (uint64_t)info->cwnd_bytes * BRAID_NS_PER_S / subflow_rtt(info);
+/* What was delivered tells, once the path was ever full. Before that, and if only little was ever sent, the congestion
+ * window is the better guess. */
+static uint64_t rate_of(const struct subflow *sf, const struct tcp_info *info) {
+    uint64_t delivered = info->max_delivery_bytes_per_s;
+    uint64_t window = (uint64_t)info->cwnd_bytes * BRAID_NS_PER_S / subflow_rtt(info);
+    bool starting = !sf->room.filled && info->ssthresh_bytes == UINT32_MAX;
+    return delivered == 0 || (starting && window > delivered) ? window : delivered;
 }
 
 /* The server knows a path by the client's address on it, the client by its own: the order is the same. */
@@ -73,7 +77,7 @@ static void path_fill(struct scheduler_path *path, struct subflow *sf, uint64_t 
         .rtt_ns = subflow_rtt(&info),
         .rttvar_ns = info.rttvar_ns,
         .min_rtt_ns = info.min_rtt_ns,
-        .rate_bytes_per_s = rate_of(&info),
+        .rate_bytes_per_s = rate_of(sf, &info),
         .segment_bytes = segment,
         .cwnd_bytes = info.cwnd_bytes,
         .in_flight_bytes = info.in_flight_bytes,

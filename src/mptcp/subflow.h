@@ -208,7 +208,6 @@ bool blocking_relieve(struct braid_connection *c, braid_time now);
 uint32_t blocking_bounded(const struct subflow *sf, const struct tcp_info *info, uint32_t room, braid_time now);
 
 /* meter.c */
-bool meter_used_up(const struct path_meter *meter);
 bool meter_exhausted(const struct subflow *sf);
 uint32_t meter_bounded(const struct subflow *sf, uint32_t room);
 void meter_received(struct subflow *sf, const struct tcp_segment *segment);

@@ -129,7 +129,7 @@ const struct local_path *stack_path_choose(const struct braid_stack *stack, cons
         const struct stack_path *candidate = &stack->paths[i];
         const struct local_path *path = &candidate->path;
         if (!candidate->present || !stack->links[path->link].config.uplink) continue;
-        if (path->address.family != remote->family) continue;
+        if (path->address.family != remote->family || path_used_up(path)) continue;
         if (local->family != IP_NONE && !ip_address_equal(local, &path->address)) continue;
         if (ip_address_is_link_local(&path->address) != ip_address_is_link_local(remote)) continue;
         if (!best || path_better(path, best)) best = path;

@@ -34,6 +34,9 @@ struct local_path {
     struct path_meter *meter; /* NULL: it costs nothing. Outlives the connections */
 };
 
+/* Its meter's cap is reached: nothing goes by it any more. */
+bool path_used_up(const struct local_path *path);
+
 struct connection_host_ops {
     /* Makes the flow known for demultiplexing and keeps `subflow` to be handed back in connection_input(). If
      * flow->local_port is 0 an unpredictable free port is chosen and filled in. Returns a handle, NULL if no port is

@@ -79,13 +79,12 @@ extern const struct scheduler_ops scheduler_lowest_rtt, scheduler_round_robin, s
 const struct scheduler_ops *scheduler_find(const char *name);
 const char *scheduler_name(unsigned index);
 
-/* What was used of a path with a price, by all connections together: bytes of whole packets, both ways. The path gives
- * nothing any more once `cap_bytes` are used. Whoever owns the path owns it. */
+/* What was used of a path with a price, by all connections together: bytes of whole packets, both ways. Nothing goes by it
+ * any more before more than `cap_bytes` would be used. Whoever owns the path owns it. */
 struct path_meter {
     bool metered;
-    uint64_t cap_bytes; /* UINT64_MAX: none */
+    uint64_t cap_bytes; /* 0: none */
     uint64_t used_bytes;
-    uint64_t reserved_bytes; /* given to subflows, and not sent yet */
 };
 
 #endif
