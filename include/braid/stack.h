@@ -68,6 +68,19 @@ bool braid_stack_address_add(struct braid_stack *stack, int link, const struct b
  * peers are told, all with the next braid_stack_output(). Removing one that is not there does nothing. */
 void braid_stack_address_remove(struct braid_stack *stack, int link, const struct braid_address *address,
                                 braid_time now);
+/* What an address is to be used for. `metered`: the scheduler cost-aware keeps it out as long as any other works; peers
+ * take it for a backup. No more than `cap_bytes` of whole packets, both ways, are sent by it under any scheduler; then it
+ * counts as gone. What the peer has under way at that moment still arrives. */
+struct braid_address_terms {
+    uint8_t weight;     /* of its turns under round-robin; 0: 1 */
+    bool metered;
+    uint64_t cap_bytes; /* 0: none */
+};
+/* Holds for subflows that are begun from now on; the cap, for all. False: no such address. */
+bool braid_stack_address_terms(struct braid_stack *stack, int link, const struct braid_address *address,
+                               const struct braid_address_terms *terms);
+/* Bytes of whole packets, both ways, that all connections together sent and got by it; 0: no such address. */
+uint64_t braid_stack_address_used(const struct braid_stack *stack, int link, const struct braid_address *address);
 /* Is the address there, on any link? */
 bool braid_stack_has_address(const struct braid_stack *stack, const struct braid_address *address);
 
@@ -107,6 +120,7 @@ struct braid_connect_config {
     bool single_path;            /* with multipath: never join further paths by itself */
     bool no_delay;
     const char *congestion;      /* of each subflow; NULL: the stack's */
+    const char *scheduler;       /* NULL: the stack's */
 };
 enum braid_connect_error {
     BRAID_CONNECT_OK,
@@ -114,6 +128,7 @@ enum braid_connect_error {
     BRAID_CONNECT_NO_PORT,
     BRAID_CONNECT_NO_MEMORY,
     BRAID_CONNECT_UNKNOWN_CONGESTION,
+    BRAID_CONNECT_UNKNOWN_SCHEDULER,
 };
 struct braid_connection *braid_stack_connect(struct braid_stack *stack, const struct braid_connect_config *config,
                                              braid_time now, enum braid_connect_error *error);
@@ -124,8 +139,9 @@ struct braid_listen_config {
     bool multipath;                /* answer MP_CAPABLE */
     bool deferred;                 /* hold the SYN/ACK until braid_connection_accept() */
     const char *congestion;        /* of each subflow of what is accepted; NULL: the stack's */
+    const char *scheduler;         /* of what is accepted; NULL: the stack's */
 };
-/* NULL: no memory, the same is listened to already, or an unknown congestion control. More specific listeners win. */
+/* NULL: no memory, the same is listened to already, or an unknown congestion control or scheduler. More specific listeners win. */
 struct braid_listener *braid_stack_listen(struct braid_stack *stack, const struct braid_listen_config *config);
 /* Connections whose handshake is not done are reset; accepted ones live on. */
 void braid_listener_close(struct braid_listener *listener, braid_time now);
@@ -214,6 +230,8 @@ void braid_connection_info(const struct braid_connection *connection, struct bra
 
 /* The congestion controls there are, by name; NULL after the last. */
 const char *braid_congestion_name(unsigned index);
+/* The schedulers (docs/schedulers.md), the default first. */
+const char *braid_scheduler_name(unsigned index);
 
 /* --- counting --- */
 

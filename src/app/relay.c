@@ -113,6 +113,7 @@ static enum braid_refusal refusal_for(enum braid_connect_error error) {
     case BRAID_CONNECT_OK:
     case BRAID_CONNECT_NO_MEMORY:
     case BRAID_CONNECT_UNKNOWN_CONGESTION:
+    case BRAID_CONNECT_UNKNOWN_SCHEDULER:
         break;
     }
     return BRAID_REFUSE_SILENT; /* the program's kernel tries again */

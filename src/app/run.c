@@ -150,6 +150,7 @@ static bool start_engine(struct run *run) {
         .port_count = ports_wanted(),
         .stack = {.checksum = run->options.checksum,
                   .congestion = run->options.congestion,
+                  .scheduler = run->options.scheduler,
                   .time_wait_ns = TIME_WAIT_NS},
         .trace_path = run->options.trace_path,
         .pcap_path = run->options.pcap_path,

@@ -20,13 +20,37 @@ static const char help[] =
     "  -c, --pcap FILE              write packets of uplinks and programs as pcapng, for Wireshark\n"
     "  -l, --live                   show rate, round-trip time and state of each uplink on standard error\n"
     "      --checksum               ask servers for the checksum of RFC 8684 over data and mapping\n"
-    "      --congestion NAME        cubic (default), newreno or bbr\n"
+    "      --congestion NAME        how much goes by each path:\n%s"
+    "      --scheduler NAME         by which path the next bytes go:\n%s"
     "  -h, --help                   this text\n"
     "\n"
     "Needs CAP_NET_ADMIN and CAP_NET_RAW, as root has them.\n";
 
+#define NAMES_MAX 512
+
+static const char *list_names(char text[NAMES_MAX], const char *(*name_of)(unsigned index)) {
+    size_t length = 0;
+    text[0] = 0;
+    for (unsigned i = 0; name_of(i) != NULL && length < NAMES_MAX; i++)
+        length += (size_t)snprintf(text + length, NAMES_MAX - length, "%s%s", i > 0 ? ", " : "", name_of(i));
+    return text;
+}
+
+/* As lines of the help; the first is the default. */
+static const char *list_lines(char text[NAMES_MAX], const char *(*name_of)(unsigned index)) {
+    size_t length = 0;
+    for (unsigned i = 0; name_of(i) != NULL && length < NAMES_MAX; i++) {
+        const char *before = i % 4 == 0 ? "                               " : " ";
+        const char *after = name_of(i + 1) == NULL ? "\n" : i % 4 == 3 ? ",\n" : ",";
+        length += (size_t)snprintf(text + length, NAMES_MAX - length, "%s%s%s%s", before, name_of(i),
+                                   i == 0 ? " (default)" : "", after);
+    }
+    return text;
+}
+
 void run_options_help(void) {
-    fputs(help, stdout);
+    char congestion[NAMES_MAX], scheduler[NAMES_MAX];
+    printf(help, list_lines(congestion, braid_congestion_name), list_lines(scheduler, braid_scheduler_name));
 }
 
 static bool complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -64,19 +88,15 @@ static bool take_policy(struct run_options *out, const char *text) {
     return complain("policy %s is unknown; there are handover and aggregate", text);
 }
 
-static bool take_congestion(struct run_options *out, const char *text) {
-    char names[128] = "";
-    const char *name;
-    out->congestion = text;
-    for (unsigned i = 0; (name = braid_congestion_name(i)) != NULL; i++) {
-        if (strcmp(text, name) == 0) return true;
-        size_t length = strlen(names);
-        snprintf(names + length, sizeof(names) - length, "%s%s", length > 0 ? ", " : "", name);
-    }
-    return complain("congestion control %s is unknown; there are %s", text, names);
+static bool take_name(const char **out, const char *text, const char *what, const char *(*name_of)(unsigned index)) {
+    char names[NAMES_MAX];
+    *out = text;
+    for (unsigned i = 0; name_of(i) != NULL; i++)
+        if (strcmp(text, name_of(i)) == 0) return true;
+    return complain("%s %s is unknown; there are %s", what, text, list_names(names, name_of));
 }
 
-enum { LONG_CHECKSUM = 256, LONG_CONGESTION };
+enum { LONG_CHECKSUM = 256, LONG_CONGESTION, LONG_SCHEDULER };
 
 static const struct option long_options[] = {
     {"uplink", required_argument, NULL, 'u'},
@@ -87,6 +107,7 @@ static const struct option long_options[] = {
     {"checksum", no_argument, NULL, LONG_CHECKSUM},
     {"help", no_argument, NULL, 'h'},
     {"congestion", required_argument, NULL, LONG_CONGESTION},
+    {"scheduler", required_argument, NULL, LONG_SCHEDULER},
     {0},
 };
 
@@ -112,7 +133,9 @@ static bool take_option(struct run_options *out, int option, char **argv) {
         out->checksum = true;
         return true;
     case LONG_CONGESTION:
-        return take_congestion(out, optarg);
+        return take_name(&out->congestion, optarg, "congestion control", braid_congestion_name);
+    case LONG_SCHEDULER:
+        return take_name(&out->scheduler, optarg, "scheduler", braid_scheduler_name);
     case ':':
         return complain("%s wants a value; see braid run --help", argv[optind - 1]);
     default:

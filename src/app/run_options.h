@@ -10,6 +10,7 @@ struct run_options {
     enum engine_policy policy;
     const char *trace_path, *pcap_path;
     const char *congestion;
+    const char *scheduler;
     bool checksum, live;
     bool help;
     char **command; /* ends with NULL */

@@ -186,6 +186,7 @@ struct scenario_transfer {
     bool checksum;
     const char *congestion;       /* of the run's host; NULL: braid run's own choice */
     const char *server_congestion; /* NULL: the server's own choice */
+    const char *scheduler, *server_scheduler; /* the same; only where the server is braid's, as in braid sim */
     bool plain;                   /* TCP instead of Multipath TCP */
 };
 

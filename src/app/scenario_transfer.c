@@ -1,6 +1,7 @@
 /* From YAML to struct scenario: what a run transfers, and how a lab does that. */
 #include <string.h>
 #include <congestion/congestion.h>
+#include <mptcp/scheduler.h>
 #include "scenario_read.h"
 
 #define PORT 7000
@@ -140,6 +141,20 @@ static void read_server_congestion(struct yaml_source *source, yaml_node_t *valu
     ((struct scenario_transfer *)out)->server_congestion = known_congestion(source, value);
 }
 
+static const char *known_scheduler(struct yaml_source *source, yaml_node_t *value) {
+    const char *name = yaml_text(source, value);
+    if (scheduler_find(name) == NULL) yaml_fail(source, value, "there is no scheduler \"%s\"", name);
+    return name;
+}
+
+static void read_scheduler(struct yaml_source *source, yaml_node_t *value, void *out) {
+    ((struct scenario_transfer *)out)->scheduler = known_scheduler(source, value);
+}
+
+static void read_server_scheduler(struct yaml_source *source, yaml_node_t *value, void *out) {
+    ((struct scenario_transfer *)out)->server_scheduler = known_scheduler(source, value);
+}
+
 void scenario_read_transfer(struct yaml_source *source, yaml_node_t *value, struct scenario_run *run) {
     static const struct yaml_key keys[] = {
         {"server", read_server, true},          {"download", read_download, false},
@@ -147,6 +162,7 @@ void scenario_read_transfer(struct yaml_source *source, yaml_node_t *value, stru
         {"uplinks", read_uplinks, false},       {"policy", read_policy, false},
         {"multipath", read_multipath, false},   {"checksum", read_checksum, false},
         {"congestion", read_congestion, false}, {"server_congestion", read_server_congestion, false},
+        {"scheduler", read_scheduler, false},   {"server_scheduler", read_server_scheduler, false},
     };
     struct scenario_transfer *transfer = arena_array(source->arena, 1, sizeof(*transfer));
     transfer->place = yaml_place(source, value);
@@ -167,6 +183,7 @@ static const char *braid_run(struct yaml_source *source, const struct scenario_t
     if (transfer->checksum) text = arena_format(arena, "%s --checksum", text);
     if (transfer->congestion != NULL)
         text = arena_format(arena, "%s --congestion %s", text, transfer->congestion);
+    if (transfer->scheduler != NULL) text = arena_format(arena, "%s --scheduler %s", text, transfer->scheduler);
     for (size_t i = 0; i < transfer->uplink_count; i++)
         text = arena_format(arena, "%s --uplink %s%s", text, transfer->uplinks[i].interface,
                             transfer->uplinks[i].backup ? ":backup" : "");

@@ -50,6 +50,7 @@ static bool take_run(struct scenario_transfer *out, struct arena *arena, const s
     out->aggregate = options->policy == ENGINE_POLICY_AGGREGATE;
     out->checksum = options->checksum;
     out->congestion = options->congestion;
+    out->scheduler = options->scheduler;
     out->uplink_count = options->uplink_count;
     out->uplinks = arena_array(arena, options->uplink_count, sizeof(*out->uplinks));
     for (size_t i = 0; i < options->uplink_count; i++)
@@ -118,6 +119,7 @@ enum sim_job_verdict sim_job_of(const struct scenario *scenario, const struct sc
             out->aggregate = said.aggregate;
         }
         if (out->congestion == NULL) out->congestion = said.congestion;
+        if (out->scheduler == NULL) out->scheduler = said.scheduler;
         out->checksum = out->checksum || said.checksum;
         return SIM_JOB_READY;
     }

@@ -170,8 +170,12 @@ static void add_hosts(struct sim_network *network, const struct sim_network_conf
         if (i == config->run->command.host) {
             stack.checksum = config->transfer->checksum;
             stack.congestion = config->transfer->congestion;
+            stack.scheduler = config->transfer->scheduler;
         }
-        if (i == config->transfer->server) stack.congestion = config->transfer->server_congestion;
+        if (i == config->transfer->server) {
+            stack.congestion = config->transfer->server_congestion;
+            stack.scheduler = config->transfer->server_scheduler;
+        }
         network->hosts[i] = scenario->hosts[i].forwarding ? sim_router_add(network->world, name)
                                                           : sim_host_add(network->world, name, &stack);
         add_interfaces(network, config, i);

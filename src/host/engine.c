@@ -189,7 +189,7 @@ static bool parts_create(struct engine *engine, const struct engine_options *opt
     if (!loop_start(engine)) return say(text, "cannot set up the event loop", NULL, -errno);
     if (!files_open(engine, options, text)) return false;
     engine->stack = braid_stack_create(&engine->environment.env, &options->stack);
-    if (engine->stack == NULL) return say(text, "out of memory, or an unknown congestion control", NULL, 0);
+    if (engine->stack == NULL) return say(text, "out of memory, or an unknown congestion control or scheduler", NULL, 0);
     engine->now = host_now(); /* not before the trace began */
     engine->starting = true;
     if (!uplinks_start(engine, options, text)) return false;

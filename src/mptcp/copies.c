@@ -21,7 +21,7 @@ void copies_given(struct subflow *sf, dsn64 dsn, uint32_t length) {
     sf->copied_known = true;
 }
 
-static bool small(const struct braid_connection *c) { return c->send.queue.length <= COPY_SMALL_BYTES; }
+static bool small(const struct braid_connection *c) { return c->send.queue.length <= SCHEDULER_SMALL_BYTES; }
 
 /* When the first unacknowledged byte should have been acknowledged; BRAID_NEVER if that does not matter. */
 static braid_time late_at(const struct braid_connection *c, const struct mapping **of) {

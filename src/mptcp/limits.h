@@ -63,8 +63,7 @@ enum mptcp_limit {
 
     STALE_REFRESH_MS = 1000,       /* stale.c */
 
-    COPY_SMALL_BYTES = 16384,      /* copies.c: redundant-small copies while no more is on its way */
-    COPY_LATE_EXTRA_MS = 5,        /* beyond a round trip and its variation */
+    COPY_LATE_EXTRA_MS = 5,        /* copies.c: beyond a round trip and its variation */
     COPY_LATE_BYTES = 16384,       /* at once, of what is late */
 
     METER_MARGIN_BYTES = 65536,    /* meter.c */

@@ -173,6 +173,10 @@ bool scheduler_copies_to(const struct subflow *sf) {
     return rank_of(sf) != SCHEDULER_NONE && rank_of(sf) == best_rank(sf->c, NULL);
 }
 
+bool scheduler_may_use(const struct subflow *sf) {
+    return scheduler_copies_to(sf) && !sf->c->config.scheduler->one_at_a_time;
+}
+
 uint32_t scheduler_room(struct subflow *sf, uint64_t waiting_bytes) {
     struct scheduler_path path;
     path_fill(&path, sf, waiting_bytes);

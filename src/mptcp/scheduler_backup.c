@@ -10,4 +10,4 @@ static int pick(const struct scheduler_state *state, const struct scheduler_view
     return view->paths[best].room_bytes > 0 ? best : SCHEDULER_WAIT;
 }
 
-const struct scheduler_ops scheduler_backup = {.name = "backup", .pick = pick};
+const struct scheduler_ops scheduler_backup = {.name = "backup", .pick = pick, .one_at_a_time = true};

@@ -20,7 +20,8 @@ const struct scheduler_ops scheduler_redundant = {
     .name = "redundant", .pick = pick, .copies = SCHEDULER_COPIES_ALL};
 
 static int pick_small(const struct scheduler_state *state, const struct scheduler_view *view, uint32_t *bytes) {
-    return scheduler_lowest_rtt.pick(state, view, bytes);
+    if (view->backlog_bytes > SCHEDULER_SMALL_BYTES) return scheduler_lowest_rtt.pick(state, view, bytes);
+    return scheduler_fastest(view, true); /* no patience: the others get it, too, as soon as they have room */
 }
 
 const struct scheduler_ops scheduler_redundant_small = {

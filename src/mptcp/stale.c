@@ -7,6 +7,7 @@
 static bool shunned(const struct subflow *sf) {
     struct tcp_info info;
     if (!subflow_carries(sf) || sf->status != SUBFLOW_ACTIVE || subflow_backup(sf)) return false;
+    if (!scheduler_may_use(sf)) return false;
     tcp_info(sf->t, &info);
     return info.in_flight_bytes == 0 && tcp_unsent(sf->t) == 0;
 }

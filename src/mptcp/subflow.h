@@ -194,6 +194,8 @@ bool scheduler_has_other(const struct braid_connection *c, const struct subflow 
 struct subflow *scheduler_other(const struct braid_connection *c, dsn64 dsn);
 struct subflow *scheduler_for_probe(const struct braid_connection *c);
 bool scheduler_copies_to(const struct subflow *sf);
+/* It may carry something although others work as well. */
+bool scheduler_may_use(const struct subflow *sf);
 uint32_t scheduler_room(struct subflow *sf, uint64_t waiting_bytes);
 
 /* copies.c */

@@ -14,9 +14,9 @@ struct braid_address stack_address_out(const struct ip_address *address) {
     return out;
 }
 
-static struct stack_path *path_find(struct braid_stack *stack, int link, const struct ip_address *address) {
+static struct stack_path *path_find(const struct braid_stack *stack, int link, const struct ip_address *address) {
     for (unsigned i = 0; i < BRAID_ADDRESSES_MAX; i++) {
-        struct stack_path *path = &stack->paths[i];
+        struct stack_path *path = (struct stack_path *)(uintptr_t)&stack->paths[i];
         if (path->used && path->path.link == link && ip_address_equal(&path->path.address, address)) return path;
     }
     return NULL;
@@ -70,6 +70,7 @@ bool braid_stack_address_add(struct braid_stack *stack, int link, const struct b
         if (!path) return false;
         *path = (struct stack_path){.used = true};
         path->path.address = ip;
+        path->path.meter = &path->meter;
         path->path.address_id = (uint8_t)(path - stack->paths + 1);
     }
     path_fill(stack, &path->path, (uint16_t)link);
@@ -95,6 +96,23 @@ void braid_stack_address_remove(struct braid_stack *stack, int link, const struc
         connection_path_down(entry->connection, path->path.address_id, now);
         entry_touch(entry);
     }
+}
+
+bool braid_stack_address_terms(struct braid_stack *stack, int link, const struct braid_address *address,
+                               const struct braid_address_terms *terms) {
+    struct ip_address ip = stack_address_in(address);
+    struct stack_path *path = path_find(stack, link, &ip);
+    if (!path) return false;
+    path->path.weight = terms->weight;
+    path->meter.metered = terms->metered;
+    path->meter.cap_bytes = terms->cap_bytes;
+    return true;
+}
+
+uint64_t braid_stack_address_used(const struct braid_stack *stack, int link, const struct braid_address *address) {
+    struct ip_address ip = stack_address_in(address);
+    const struct stack_path *path = path_find(stack, link, &ip);
+    return path ? path->meter.used_bytes : 0;
 }
 
 bool braid_stack_has_address(const struct braid_stack *stack, const struct braid_address *address) {

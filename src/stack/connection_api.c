@@ -11,8 +11,9 @@ struct braid_connection *braid_stack_connect(struct braid_stack *stack, const st
     struct ip_address local = stack_address_in(&config->local);
     const struct local_path *path = stack_path_choose(stack, &remote, &local); /* [MUST-43] [MUST-44] */
     const struct congestion_ops *congestion = config->congestion ? congestion_find(config->congestion) : stack->congestion;
-    *error = BRAID_CONNECT_UNKNOWN_CONGESTION;
-    if (!congestion) return NULL;
+    const struct scheduler_ops *scheduler = config->scheduler ? scheduler_find(config->scheduler) : stack->scheduler;
+    *error = congestion ? BRAID_CONNECT_UNKNOWN_SCHEDULER : BRAID_CONNECT_UNKNOWN_CONGESTION;
+    if (!congestion || !scheduler) return NULL;
     *error = BRAID_CONNECT_NO_PATH;
     if (!path || ip_address_is_multicast(&remote) || ip_address_is_unspecified(&remote)) return NULL; /* [MUST-46] */
     *error = BRAID_CONNECT_NO_MEMORY;
@@ -28,6 +29,7 @@ struct braid_connection *braid_stack_connect(struct braid_stack *stack, const st
     details.path_policy = config->single_path ? PATH_POLICY_NONE : PATH_POLICY_FULLMESH;
     details.no_delay = config->no_delay;
     details.congestion = congestion;
+    details.scheduler = scheduler;
     struct braid_connection *c = connection_connect(stack->env, &details, now);
     if (!c) {
         *error = BRAID_CONNECT_NO_PORT;

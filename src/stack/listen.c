@@ -4,7 +4,8 @@
 struct braid_listener *braid_stack_listen(struct braid_stack *stack, const struct braid_listen_config *config) {
     struct ip_address address = stack_address_in(&config->local.address);
     const struct congestion_ops *congestion = config->congestion ? congestion_find(config->congestion) : stack->congestion;
-    if (!congestion) return NULL;
+    const struct scheduler_ops *scheduler = config->scheduler ? scheduler_find(config->scheduler) : stack->scheduler;
+    if (!congestion || !scheduler) return NULL;
     LIST_EACH(&stack->listeners, node, following) {
         const struct braid_listener *other = LIST_ENTRY(node, struct braid_listener, node);
         if (!other->closed && other->config.link == config->link && other->config.local.port == config->local.port &&
@@ -13,8 +14,11 @@ struct braid_listener *braid_stack_listen(struct braid_stack *stack, const struc
     }
     struct braid_listener *listener = stack->env->allocate(stack->env->context, sizeof(*listener));
     if (!listener) return NULL;
-    *listener = (struct braid_listener){.stack = stack, .config = *config, .address = address, .congestion = congestion, .users = 1};
+    *listener = (struct braid_listener){.stack = stack, .config = *config, .address = address, .users = 1};
+    listener->congestion = congestion;
+    listener->scheduler = scheduler;
     listener->config.congestion = congestion->name; /* ours to keep */
+    listener->config.scheduler = scheduler->name;
     list_append(&stack->listeners, &listener->node);
     return listener;
 }
@@ -149,6 +153,7 @@ static bool entry_accept(struct entry *entry, struct braid_listener *listener, u
     struct connection_config config = stack_connection_config(stack, &path, flow);
     config.multipath = listener->config.multipath;
     config.congestion = listener->congestion;
+    config.scheduler = listener->scheduler;
     config.path_policy = PATH_POLICY_NONE;
     config.no_delay = !config.multipath;
     struct braid_connection *c = connection_accept(stack->env, &config, syn, now);

@@ -64,6 +64,7 @@ void braid_stack_destroy(struct braid_stack *stack) {
 }
 
 const char *braid_congestion_name(unsigned index) { return congestion_name(index); }
+const char *braid_scheduler_name(unsigned index) { return scheduler_name(index); }
 
 const struct braid_stack_config *braid_stack_config(const struct braid_stack *stack) { return &stack->config; }
 

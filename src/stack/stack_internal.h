@@ -39,6 +39,7 @@ struct stack_link {
 struct stack_path {
     bool used, present;
     struct local_path path;
+    struct path_meter meter;
 };
 
 struct braid_listener {
@@ -47,6 +48,7 @@ struct braid_listener {
     struct braid_listen_config config;
     struct ip_address address; /* family IP_NONE: any */
     const struct congestion_ops *congestion;
+    const struct scheduler_ops *scheduler;
     bool closed;               /* kept until the last entry that names it is gone */
     uint32_t users;
 };

@@ -61,6 +61,7 @@ static void each_mistake_is_one_line_that_names_it(void **state) {
         const char *line, *names;
     } mistakes[] = {
         {"--policy bonded -- true", "bonded"},   {"--congestion vegas -- true", "vegas"},
+        {"--scheduler fastest -- true", "lowest-rtt"},
         {"-u wlan0 -u wlan0 -- true", "wlan0"},  {"--wifi -- true", "--wifi"},
         {"-x -- true", "-x"},                    {"--uplink :backup -- true", "backup"},
         {"--uplink", "--uplink"},                {"", "command"},

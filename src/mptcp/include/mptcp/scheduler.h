@@ -48,6 +48,7 @@ struct scheduler_view {
  * doubt, which were silent too long, only without any other. */
 enum scheduler_rank { SCHEDULER_REGULAR, SCHEDULER_BACKUP, SCHEDULER_METERED, SCHEDULER_DOUBTFUL, SCHEDULER_NONE };
 
+enum { SCHEDULER_SMALL_BYTES = 16384 }; /* on its way, or waiting for it: no more than this is little */
 enum scheduler_copies {
     SCHEDULER_COPIES_NONE,
     SCHEDULER_COPIES_ALL,           /* every path gets everything */
@@ -69,6 +70,7 @@ struct scheduler_ops {
     /* The peer's window is shut for want of bytes under way, and data waits. Once a round trip at most. May be NULL. */
     void (*blocked)(struct scheduler_state *state, braid_time now);
     enum scheduler_copies copies;
+    bool one_at_a_time;  /* what it does not choose stays idle, whoever waits */
     bool spares_metered; /* metered paths rank behind all that work, backups included */
 };
 
