@@ -208,7 +208,9 @@ static void a_burst_is_over_sooner_by_waiting(void **state) {
         print_message("30 kB by %s: %.1f ms, %u bytes by the slow path\n", names[i], (double)(n.now - began) / 1e6,
                       (unsigned)(n.host[CLIENT].data_by_wire[SLOW] - before));
         assert_true(n.now - began < 85 * MS);
-        if (!n.config[CLIENT].scheduler->copies) assert_int_equal(n.host[CLIENT].data_by_wire[SLOW], before);
+        /* But for a segment that asks how the slow one is doing (stale.c). */
+        uint64_t slow = n.host[CLIENT].data_by_wire[SLOW] - before;
+        assert_true(slow <= 1448 || n.config[CLIENT].scheduler->copies != SCHEDULER_COPIES_NONE);
         net_deinit(&n);
     }
 }
