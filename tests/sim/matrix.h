@@ -36,7 +36,6 @@ struct matrix_box {
      */
     void (*strike)(struct sim_box *box);
     const char *ways;     /* of "udb", which make sense; NULL: it does not ask for directions */
-    bool with_checksums;  /* it may matter to it whether there are DSS checksums */
     bool changes_payload; /* without them wrong bytes are to be expected */
     int32_t grow;         /* by so many bytes, once in each flow */
     bool may_reset;       /* nothing of MPTCP is left on the paths that it stands on */
@@ -70,12 +69,11 @@ enum matrix_kind {
 };
 struct matrix_outcome {
     enum matrix_kind kind;
-    uint8_t subflows; /* of an MPTCP one: how many carried data before the end */
+    bool joined;      /* a second subflow was there, be it for a while */
     uint16_t reasons; /* of MP_TCPRST, as bits */
     const char *fault;
     uint64_t leaked_bytes;
 };
-bool matrix_equal(const struct matrix_outcome *a, const struct matrix_outcome *b);
 bool matrix_makes_sense(const struct matrix_case *which);
 struct matrix_outcome matrix_run(const struct matrix_case *which);
 /* The case in one line, as messages have it. */
@@ -93,6 +91,7 @@ struct matrix_results {
 };
 /* docs/middleboxes.md, of results for each box. */
 void matrix_write(FILE *out, const struct matrix_results *results);
-void matrix_outcome_text(const struct matrix_outcome *outcome, char *text, size_t room);
+/* In words, without what hangs on the scheduler's whims. */
+const char *matrix_outcome_text(const struct matrix_outcome *outcome, enum matrix_path path);
 
 #endif

@@ -18,12 +18,10 @@ static unsigned faults;
 
 static void complain(const struct matrix_case *which, const struct matrix_outcome *outcome,
                      const char *what) {
-    char text[64];
-    matrix_outcome_text(outcome, text, sizeof(text));
     faults++;
     printf("FAULT: ");
     matrix_print_case(stdout, which);
-    printf(": %s: %s%s%s\n", text, what, outcome->fault != NULL ? ": " : "",
+    printf(": %s: %s%s%s\n", matrix_outcome_text(outcome, which->path), what, outcome->fault != NULL ? ": " : "",
            outcome->fault != NULL ? outcome->fault : "");
 }
 
@@ -62,10 +60,8 @@ static void run_case(struct matrix_results *results, const struct matrix_case *w
     *outcome = matrix_run(which);
     judge(which, outcome, &results->plain[which->moment][which->way]);
     if (!print) return;
-    char text[64];
-    matrix_outcome_text(outcome, text, sizeof(text));
     matrix_print_case(stdout, which);
-    printf(": %s\n", text);
+    printf(": %s\n", matrix_outcome_text(outcome, which->path));
 }
 
 static void run_box(struct matrix_results *results, const struct matrix_box *box, bool print) {
@@ -116,7 +112,6 @@ static void write_table(const char *text) {
 
 static int tell(int argc, char **argv) {
     struct matrix_case which;
-    char text[64];
     if (argc < 6 || !matrix_parse_case(&which, argv[2], argv[3], argv[4], argv[5])) {
         fprintf(stderr, "sim_test_matrix --tell BOX first|second|both|only begin|join|middle|end up|down|'each "
                         "way' [checksums] [plain]\n");
@@ -126,8 +121,7 @@ static int tell(int argc, char **argv) {
     for (int i = 6; i < argc; i++)
         *(strcmp(argv[i], "plain") == 0 ? &which.plain : &which.checksum) = true;
     struct matrix_outcome outcome = matrix_run(&which);
-    matrix_outcome_text(&outcome, text, sizeof(text));
-    printf("%s\n", text);
+    printf("%s\n", matrix_outcome_text(&outcome, which.path));
     return 0;
 }
 

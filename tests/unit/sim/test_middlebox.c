@@ -283,6 +283,47 @@ static void a_firewall_wants_to_have_seen_the_syn(void **state) {
     two_routers_deinit(&t);
 }
 
+static void a_firewall_forgets_flows(void **state) {
+    (void)state;
+    WITH(sim_firewall, (struct sim_firewall_config){.idle_ns = S});
+    struct sent_segment syn = {.seq = 1, .flags = TCP_SYN}, ack = {.seq = 2, .ack = 9, .flags = TCP_ACK};
+    send_segment(&t, SIM_UP, &syn);
+    let_pass(&t, 900 * MS);
+    send_segment(&t, SIM_DOWN, &ack);
+    assert_int_equal(t.count, 2);
+    let_pass(&t, 1100 * MS); /* unused for too long */
+    send_segment(&t, SIM_DOWN, &ack);
+    assert_int_equal(t.count, 2);
+    assert_int_equal(sim_link_dropped(t.link, "no SYN seen"), 1);
+    two_routers_deinit(&t);
+    two_routers_init(&t, 1);
+    struct sim_box *box = sim_firewall(t.world, &(struct sim_firewall_config){0});
+    sim_link_append(t.link, box);
+    send_segment(&t, SIM_UP, &syn);
+    sim_firewall_forget(box);
+    send_segment(&t, SIM_UP, &ack);
+    assert_int_equal(t.count, 1);
+    two_routers_deinit(&t);
+}
+
+static void boxes_stand_where_they_are_put(void **state) {
+    (void)state;
+    two_routers_init(&t, 1);
+    struct sent_segment data = {.seq = 1, .ack = 1, .flags = TCP_ACK, .payload = "hello", .options = with_mptcp()};
+    sim_link_append(t.link, sim_splitter(t.world, &(struct sim_split_config){.directions = SIM_BOTH, .payload_bytes = 2}));
+    /* Before the splitter on the way up: the second segment that it sees is of the next packet. */
+    sim_link_insert(t.link, 0, sim_option_box(t.world, &(struct sim_option_config){.action = SIM_OPTION_STRIP,
+                                                                                .segments = SIM_SEGMENT_DATA,
+                                                                                .directions = SIM_BOTH,
+                                                                                .after = 1}));
+    send_segment(&t, SIM_UP, &data);
+    for (int i = 0; i < 3; i++) assert_int_equal(t.caught[i].tcp.options.mptcp_count, 1);
+    send_segment(&t, SIM_DOWN, &data);
+    assert_int_equal(t.count, 6);
+    for (int i = 3; i < 6; i++) assert_int_equal(t.caught[i].tcp.options.mptcp_count, 0);
+    two_routers_deinit(&t);
+}
+
 static void a_firewall_stops_acks_of_what_it_has_not_seen(void **state) {
     (void)state;
     WITH(sim_firewall, (struct sim_firewall_config){.no_unseen_ack = true});
@@ -334,6 +375,8 @@ int main(void) {
         cmocka_unit_test(of_the_options_the_last_may_stay),
         cmocka_unit_test(payload_grows_and_numbers_follow),
         cmocka_unit_test(a_firewall_wants_to_have_seen_the_syn),
+        cmocka_unit_test(a_firewall_forgets_flows),
+        cmocka_unit_test(boxes_stand_where_they_are_put),
         cmocka_unit_test(a_firewall_stops_acks_of_what_it_has_not_seen),
         cmocka_unit_test(a_join_is_misdirected_and_its_answers_look_right),
     };
