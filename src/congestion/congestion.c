@@ -4,7 +4,8 @@
 
 #include "window.h"
 
-static const struct congestion_ops *const algorithms[] = {&congestion_cubic, &congestion_newreno, &congestion_bbr};
+static const struct congestion_ops *const algorithms[] = {
+    &congestion_cubic, &congestion_newreno, &congestion_bbr, &congestion_lia, &congestion_olia, &congestion_balia};
 
 static bool same_text(const char *a, const char *b) {
     while (*a != '\0' && *a == *b) a++, b++;

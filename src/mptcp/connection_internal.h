@@ -152,6 +152,7 @@ struct braid_connection {
     bool no_join_to_first; /* the peer's C flag */
     unsigned capable_syns;
 
+    struct coupled_group coupled;
     struct scheduler_state scheduler;
     struct sending send;
     struct receiving receive;

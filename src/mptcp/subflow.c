@@ -40,6 +40,7 @@ static struct tcp_config tcp_config_of(const struct subflow *sf, const struct lo
         .super_segment_bytes = path->super_segment_bytes,
         .checksum_offload = path->checksum_offload,
         .congestion = config->congestion,
+        .coupled = &sf->c->coupled,
         .receive_window_max_bytes = config->receive_buffer_max_bytes,
         .time_wait_ns = config->time_wait_ns,
         .connect_timeout_ns = config->connect_timeout_ns,

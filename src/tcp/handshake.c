@@ -119,6 +119,7 @@ void handshake_completed(struct tcp *t, const struct tcp_segment *s, braid_time 
     t->snd_una = seq32_add(t->iss, 1);
     take_rtt(t, s, now);
     congestion_start(&t->congestion, t->config.congestion, t->mss_bytes, now);
+    if (t->config.coupled != NULL) congestion_couple(&t->congestion, t->config.coupled);
     /* RFC 5681 §3.1: a lost SYN is a sign of congestion; one may have been a spurious timeout. */
     if (t->handshake.retransmissions > 1) t->congestion.cwnd_bytes = t->mss_bytes;
     rack_init(t);

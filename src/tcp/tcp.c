@@ -52,6 +52,7 @@ struct tcp *tcp_create(const struct braid_env *env, const struct tcp_config *con
 void tcp_destroy(struct tcp *t) {
     if (t == NULL) return;
     const struct braid_env *env = t->env;
+    congestion_uncouple(&t->congestion);
     slice_queue_deinit(&t->queue);
     scoreboard_deinit(&t->board);
     reassembly_deinit(&t->reassembly);

@@ -9,6 +9,11 @@
 
 #define CONGESTION_STATE_BYTES 320
 
+/* The subflows of one connection, for the algorithms that couple them. Whoever owns it outlives its members. */
+struct coupled_group {
+    struct congestion *first;
+};
+
 struct congestion {
     const struct congestion_ops *ops;
     uint32_t mss_bytes;
@@ -16,6 +21,9 @@ struct congestion {
     uint32_t ssthresh_bytes;         /* UINT32_MAX: slow start has not ended yet */
     bool queue_felt;                 /* slow start feels a queue build up, and has slowed down (RFC 9406 §4.2) */
     uint64_t pacing_bytes_per_s;     /* 0: the sender derives it from cwnd and RTT */
+    struct coupled_group *group;     /* NULL: it is alone */
+    struct congestion *next_sibling;
+    braid_time srtt_ns, acked_at;    /* as siblings see it */
     uint64_t state[CONGESTION_STATE_BYTES / 8]; /* the algorithm's own */
 };
 
@@ -78,6 +86,9 @@ struct congestion_ops {
 extern const struct congestion_ops congestion_cubic; /* RFC 9438, with HyStart++ (RFC 9406) */
 extern const struct congestion_ops congestion_newreno;
 extern const struct congestion_ops congestion_bbr; /* version 3: draft-ietf-ccwg-bbr */
+extern const struct congestion_ops congestion_lia;   /* coupled: RFC 6356 */
+extern const struct congestion_ops congestion_olia;  /* draft-khalili-mptcp-congestion-control */
+extern const struct congestion_ops congestion_balia; /* draft-walid-mptcp-congestion-control */
 
 /* By name; NULL if there is none such. congestion_name(i) lists them, NULL after the last. */
 const struct congestion_ops *congestion_find(const char *name);
@@ -85,5 +96,10 @@ const char *congestion_name(unsigned index);
 
 /* Initial window: RFC 6928. */
 void congestion_start(struct congestion *c, const struct congestion_ops *ops, uint32_t mss_bytes, braid_time now);
+
+/* After congestion_start(): it is a member until congestion_uncouple(), and may not move. The algorithms that are not
+ * coupled do not mind. */
+void congestion_couple(struct congestion *c, struct coupled_group *group);
+void congestion_uncouple(struct congestion *c);
 
 #endif

@@ -100,6 +100,7 @@ struct tcp_config {
     bool checksum_offload;         /* leave packets' checksums partial */
     bool reset_silently;           /* never send a RST (link is gone or unfit) */
     const struct congestion_ops *congestion; /* NULL: CUBIC */
+    struct coupled_group *coupled;           /* its siblings, for coupled congestion control; NULL: none */
     uint32_t receive_window_max_bytes;       /* the largest window ever advertised: decides the scale offered */
     braid_time time_wait_ns;                 /* 0: 60 s */
     braid_time connect_timeout_ns;           /* give up SYN/SYN-ACK retransmission after this; 0: 127 s */
