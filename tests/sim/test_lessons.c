@@ -77,11 +77,12 @@ static void cubic_does_not_overflow_after_hours(void **state) {
     sim_conversation_result(c, SIM_DOWN, &result);
     assert_int_equal(result.messages, 1);
     braid_time first = result.worst_message_ns;
-    finish(c, 200 * 3600 * S);
+    assert_true(sim_world_run_conversations(phone.world, 200 * 3600 * S));
     sim_conversation_result(c, SIM_DOWN, &result);
     print_message("100 MB took %.1f s, and after 100 h at most %.1f s\n", ms_of(first) / 1000,
                   ms_of(result.worst_message_ns) / 1000);
     assert_true(result.worst_message_ns <= 2 * first);
+    finish(c, 200 * 3600 * S);
 }
 
 /* --- offload --- */

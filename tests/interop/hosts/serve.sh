@@ -57,15 +57,15 @@ start $mptcpize nginx -p "$folder" -c nginx.conf -e "$folder/nginx.log"
 start $mptcpize iperf3 --server
 
 # dropbear looks for keys in the home of the user who logs in: this one has a home of its own, in a private view of
-# the file system.
+# the file system; and so that nothing is lost from sight that lies below the old one, the folder is /mnt there.
 mkdir -p home/.ssh
 chmod 700 home home/.ssh
 rm -f client_key client_key.pub host_key
 ssh-keygen -q -t ed25519 -N '' -f client_key
 cp client_key.pub home/.ssh/authorized_keys
 dropbearkey -t ed25519 -f host_key >/dev/null 2>&1
-start unshare --mount sh -c 'mount --bind home "$(getent passwd root | cut -d: -f6)" && exec "$@"' - \
-    $mptcpize dropbear -F -E -s -r "$folder/host_key" -p 22 -P "$folder/dropbear.pid"
+start unshare --mount sh -c 'mount --bind . /mnt && mount --bind home "$(getent passwd root | cut -d: -f6)" && exec "$@"' - \
+    $mptcpize dropbear -F -E -s -r /mnt/host_key -p 22 -P /mnt/dropbear.pid
 
 records=
 for address in $addresses; do records="$records --host-record=server.lab,$address"; done
