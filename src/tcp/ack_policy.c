@@ -1,5 +1,5 @@
-/* When to acknowledge: at once what is out of order, what fills a hole, every second full segment and the first ones
- * of a connection; the rest within 40 ms (RFC 9293 §3.8.6.3, RFC 5681 §4.2). A super-segment counts as the segments
+/* When to acknowledge: at once what is out of order, what fills a hole, every second full segment (one with more
+ * options has less payload) and the first ones of a connection; the rest within 40 ms (RFC 9293 §3.8.6.3, RFC 5681 §4.2). A super-segment counts as the segments
  * it was made of. */
 #include "tcp_internal.h"
 
@@ -22,7 +22,7 @@ void ack_policy_received(struct tcp *t, const struct tcp_segment *s, bool in_ord
     } else if (p->quick_left > 0) {
         p->quick_left--;
         p->now = true;
-    } else if (p->unacked_bytes >= 2 * p->segment_bytes) { /* [SHLD-19] */
+    } else if (p->unacked_bytes + 2 * TCP_OPTIONS_MAX >= 2 * p->segment_bytes) { /* [SHLD-19] */
         p->now = true;
     } else {
         tcp_ack_soon(t, now);

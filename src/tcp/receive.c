@@ -129,7 +129,7 @@ void receive_payload(struct tcp *t, const struct tcp_segment *s, struct braid_bu
 /* --- the receiver's round-trip time: how long an echo of ours took, data included --- */
 
 void receive_rtt_update(struct tcp *t, const struct tcp_segment *s, braid_time now) {
-    if (s->payload_length < t->acks.segment_bytes || s->payload_length == 0) return;
+    if (s->payload_length + TCP_OPTIONS_MAX < t->acks.segment_bytes || s->payload_length == 0) return;
     if (!s->options.has_timestamps || s->options.timestamp_echo == t->receive_rtt_echo) return;
     braid_time rtt = timestamps_echo_rtt(t, s, now);
     if (rtt == 0) return;

@@ -17,6 +17,23 @@ static void every_second_full_segment_is_acknowledged(void **state) {
     pair_destroy(&p);
 }
 
+/* The first segment of a connection has MP_CAPABLE beside it, say, and all others a longer DSS. */
+static void every_second_full_segment_is_acknowledged_also_when_options_grow(void **state) {
+    (void)state;
+    pair_init(&p, 1);
+    p.ends[1].config.receive_window_max_bytes = 500000;
+    pair_establish(&p);
+    p.ends[0].to_send = 20000;
+    assert_true(pair_run_until(&p, all_received, 30 * SECOND));
+    p.ends[0].option_bytes = 8;
+    uint64_t data = info_of(&p.ends[0]).segments_sent, acks = p.ends[1].segments;
+    p.ends[0].to_send += 10000000;
+    assert_true(pair_run_until(&p, all_received, 30 * SECOND));
+    data = info_of(&p.ends[0]).segments_sent - data;
+    assert_in_range(p.ends[1].segments - acks, data / 2 - 20, data / 2 + 60);
+    pair_destroy(&p);
+}
+
 static void a_single_segment_is_acknowledged_within_40_ms_and_the_first_ones_at_once(void **state) {
     (void)state;
     pair_init(&p, 1);
@@ -362,6 +379,7 @@ static void what_happens_is_traced(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_second_full_segment_is_acknowledged),
+        cmocka_unit_test(every_second_full_segment_is_acknowledged_also_when_options_grow),
         cmocka_unit_test(a_single_segment_is_acknowledged_within_40_ms_and_the_first_ones_at_once),
         cmocka_unit_test(a_super_segment_is_acknowledged_at_once),
         cmocka_unit_test(small_writes_are_gathered_unless_no_delay),
