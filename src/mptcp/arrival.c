@@ -69,7 +69,7 @@ static enum tcp_verdict option_arrived(struct subflow *sf, const struct tcp_segm
     case MPTCP_ADD_ADDR: addresses_add_arrived(sf, &option->as.add_addr, now); break;
     case MPTCP_REMOVE_ADDR: addresses_remove_arrived(sf, &option->as.remove_addr, now); break;
     case MPTCP_MP_PRIO: priority_arrived(sf, &option->as.mp_prio, now); break;
-    case MPTCP_MP_FAIL: fallback_fail_arrived(sf, &option->as.mp_fail, now); break;
+    case MPTCP_MP_FAIL: return fallback_fail_arrived(sf, now);
     case MPTCP_MP_FASTCLOSE: closing_fastclose_arrived(c, option->as.mp_fastclose.receiver_key, now); break;
     case MPTCP_MP_TCPRST: reset_reason_take(sf, &option->as.mp_tcprst); break;
     }

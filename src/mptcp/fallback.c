@@ -88,18 +88,23 @@ void fallback_checksum_failed(struct subflow *sf, dsn64 dsn, braid_time now) {
     subflow_reset(sf, MPTCP_RESET_MIDDLEBOX, true, now);
 }
 
-void fallback_fail_arrived(struct subflow *sf, const struct mp_fail *option, braid_time now) {
+enum tcp_verdict fallback_fail_arrived(struct subflow *sf, braid_time now) {
     struct braid_connection *c = sf->c;
     COUNT(c, mp_fail_received);
     sf->failed = true;
-    if (!fallback_possible(sf) || connection_over(c)) return; /* with a RST: the subflow goes, that is all */
+    if (sf->peer_reset || connection_over(c)) return TCP_VERDICT_ACCEPT; /* with a RST: the subflow goes, that is all */
+    if (subflow_only(c) != sf) return TCP_VERDICT_ACCEPT; /* of several subflows it comes with a RST only */
+    if (!fallback_possible(sf)) {
+        /* The peer has fallen back, and all we say from here on would be more of the stream to it. */
+        sf->reset_reason = MPTCP_RESET_MIDDLEBOX;
+        return TCP_VERDICT_RESET;
+    }
     COUNT(c, fallback_mp_fail_received);
-    /* [R-3.7-10] */
-    sf->signals.fail = true; /* "MUST also respond with an MP_FAIL in the reverse direction" */
+    sf->signals.fail = true; /* [R-3.7-10] "MUST also respond with an MP_FAIL in the reverse direction" */
     sf->signals.fail_dsn = c->receive.nxt;
-    (void)option;
     tcp_ack_now(sf->t);
     fallback_enter(sf, "MP_FAIL", now);
+    return TCP_VERDICT_ACCEPT;
 }
 
 enum tcp_verdict fallback_infinite_arrived(struct subflow *sf, braid_time now) {

@@ -282,7 +282,7 @@ enum tcp_verdict fallback_no_data_ack(struct subflow *sf, braid_time now);
 void fallback_fin_ask(struct braid_connection *c, braid_time now);
 void fallback_fin_answered(struct subflow *sf, braid_time now); /* its acknowledgement bore no option */
 void fallback_checksum_failed(struct subflow *sf, dsn64 dsn, braid_time now);
-void fallback_fail_arrived(struct subflow *sf, const struct mp_fail *option, braid_time now);
+enum tcp_verdict fallback_fail_arrived(struct subflow *sf, braid_time now);
 enum tcp_verdict fallback_infinite_arrived(struct subflow *sf, braid_time now);
 
 /* closing.c */
