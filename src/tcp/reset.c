@@ -1,13 +1,18 @@
 /* RST: received (RFC 5961 §3), sent in refusal (RFC 9293 §3.10.7.1), and the challenge ACK (RFC 5961 §7). */
 #include "tcp_internal.h"
 
-/* One allowance per subflow, not one for all of them: a shared one tells an attacker who else is there. */
+/* One allowance per subflow, not one for all of them: a shared one tells an attacker who else is there. When it is used
+ * up, as a burst of ACKs out of order can do, one remains every TCP_CHALLENGE_LEAST_NS: a keepalive probe is answered
+ * from it, and who gets no answer gives the path up. */
 static bool may_challenge(struct tcp *t, braid_time now) {
     if (now - t->challenges_since >= TCP_CHALLENGE_PERIOD_NS || t->challenges_since == 0) {
         t->challenges_since = now > 0 ? now : 1;
         t->challenges = 0;
     }
-    return t->challenges++ < TCP_CHALLENGES_MAX;
+    if (t->challenges >= TCP_CHALLENGES_MAX && now - t->challenged_at < TCP_CHALLENGE_LEAST_NS) return false;
+    t->challenges++;
+    t->challenged_at = now;
+    return true;
 }
 
 void reset_challenge(struct tcp *t, braid_time now) {

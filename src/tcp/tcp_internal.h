@@ -20,6 +20,7 @@ enum {
     TCP_CHALLENGES_MAX = 10,         /* per TCP_CHALLENGE_PERIOD_NS (RFC 5961 §7) */
 };
 #define TCP_CHALLENGE_PERIOD_NS (5 * BRAID_NS_PER_S)
+#define TCP_CHALLENGE_LEAST_NS (500 * BRAID_NS_PER_MS)
 #define TCP_TICK_NS BRAID_NS_PER_MS /* of the timestamp clock: RFC 7323 §5.4 wants 1 ms to 1 s */
 
 enum tcp_timer {
@@ -236,6 +237,7 @@ struct tcp {
     } reply_reset;
     unsigned challenges;
     braid_time challenges_since;
+    braid_time challenged_at;
     bool icmp_seen;
     enum icmp_error_kind last_icmp;
 

@@ -125,6 +125,25 @@ static void challenges_are_rate_limited(void **state) {
     pair_destroy(&p);
 }
 
+/* A burst of what is out of place must not use up the answer to a keepalive probe. */
+static void a_keepalive_probe_is_answered_after_many_challenges(void **state) {
+    (void)state;
+    begin();
+    for (int i = 0; i < 100; i++) {
+        struct tcp_segment s = forged(TCP_SYN);
+        pair_inject(&p, 0, &s, NULL, 0);
+        (void)answers();
+    }
+    for (int i = 0; i < 5; i++) {
+        p.now += 510 * MS;
+        struct tcp_segment s = forged(TCP_ACK);
+        s.seq = seq32_back(s.seq, 1);
+        pair_inject(&p, 0, &s, NULL, 0);
+        assert_int_equal(answers(), TCP_ACK);
+    }
+    pair_destroy(&p);
+}
+
 static void an_ack_of_what_was_never_sent_is_refused(void **state) {
     (void)state;
     begin();
@@ -601,6 +620,7 @@ int main(void) {
         cmocka_unit_test(a_rst_outside_the_window_is_ignored),
         cmocka_unit_test(a_syn_is_challenged_wherever_it_stands),
         cmocka_unit_test(challenges_are_rate_limited),
+        cmocka_unit_test(a_keepalive_probe_is_answered_after_many_challenges),
         cmocka_unit_test(an_ack_of_what_was_never_sent_is_refused),
         cmocka_unit_test(an_ack_from_before_the_largest_window_is_refused),
         cmocka_unit_test(a_segment_without_ack_is_refused),
