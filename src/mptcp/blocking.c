@@ -33,11 +33,11 @@ uint32_t blocking_bounded(const struct subflow *sf, const struct tcp_info *info,
     return room < sf->penalty.limit_bytes - used ? room : sf->penalty.limit_bytes - used;
 }
 
-/* Would it be there sooner by `fast`? */
+/* Would it be there sooner by `fast`? Once it is overdue nobody knows when it comes. */
 static bool overtakes(const struct mapping *m, const struct tcp_info *slow, const struct tcp_info *fast,
                       braid_time now) {
     braid_time expected = (m->sent_at > 0 ? m->sent_at : now) + subflow_rtt(slow);
-    return now + subflow_rtt(fast) < expected;
+    return now >= expected || now + subflow_rtt(fast) < expected;
 }
 
 bool blocking_relieve(struct braid_connection *c, braid_time now) {

@@ -223,6 +223,8 @@ void incoming_linear_fin(struct braid_connection *c, braid_time now);
 void window_init(struct braid_connection *c);
 void window_start(struct braid_connection *c);
 uint32_t window_offer(struct braid_connection *c);
+/* It goes out now, beside a DATA_ACK. */
+void window_said(struct braid_connection *c);
 void window_subflows_changed(struct braid_connection *c, bool more);
 void window_update(struct braid_connection *c, braid_time now);
 void window_read(struct braid_connection *c, uint64_t bytes, braid_time now);

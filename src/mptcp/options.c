@@ -36,10 +36,11 @@ static bool put_capable(struct pen *pen, const struct subflow *sf, const struct 
     return put(pen, &option);
 }
 
-static void dss_ack(const struct braid_connection *c, struct dss *dss) {
+static void dss_ack(struct braid_connection *c, struct dss *dss) {
     /* [R-3.3.2-1] Always 64 bits: so wide is the DSN that the peers we know send, and §3.3.2 asks for the same. */
     dss->has_data_ack = dss->data_ack_64 = true;
     dss->data_ack = c->receive.nxt.value;
+    window_said(c);
 }
 
 static void dss_mapping(const struct subflow *sf, struct dss *dss, dsn64 dsn, uint32_t relative_seq,

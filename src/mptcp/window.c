@@ -86,6 +86,18 @@ uint32_t window_receive(void *owner, struct tcp *t) {
     return window_offer(sf->c);
 }
 
+void window_said(struct braid_connection *c) { c->window.told = dsn64_add(c->receive.nxt, window_offer(c)); }
+
+/* When a hole in the data order is filled, all that waited behind it is readable at once: the ACK of what filled it says
+ * that there is no room, and a moment later all of it is read. A subflow does not see that the window opened, for it was
+ * told as much before, from an older DATA_ACK on. */
+static bool opened_unsaid(struct braid_connection *c) {
+    struct window *w = &c->window;
+    if (connection_linear(c)) return false;
+    int64_t known = dsn64_diff(w->told, c->receive.nxt), offered = (int64_t)window_offer(c);
+    return known < (int64_t)w->target_bytes / 4 && offered - known >= (int64_t)w->target_bytes / 4;
+}
+
 /* The application read. A shut window must be reported on every subflow, for a peer minds each one's own, too;
  * otherwise what comes and is acknowledged tells it in time. */
 void window_read(struct braid_connection *c, uint64_t bytes, braid_time now) {
@@ -95,9 +107,12 @@ void window_read(struct braid_connection *c, uint64_t bytes, braid_time now) {
     if (w->opened_bytes < 2 * STEP_BYTES && left > STEP_BYTES) return;
     if (left > (int64_t)w->target_bytes / 2 && w->opened_bytes < w->target_bytes / 4) return;
     w->opened_bytes = 0;
+    bool unsaid = opened_unsaid(c);
     LIST_EACH(&c->subflows, node, following) {
         struct subflow *sf = SUBFLOW_OF(node);
-        if (!sf->closed && sf->status != SUBFLOW_CONNECTING) tcp_window_opened(sf->t, now);
+        if (sf->closed || sf->status == SUBFLOW_CONNECTING) continue;
+        if (unsaid) tcp_ack_now(sf->t);
+        else tcp_window_opened(sf->t, now);
     }
     connection_wake(c);
 }

@@ -20,6 +20,7 @@ struct rate_meter {
 
 struct window {
     dsn64 edge;            /* largest DATA_ACK + window ever offered: never goes back */
+    dsn64 told;            /* DATA_ACK + window as last said, which may be less */
     uint32_t target_bytes; /* what the window would be with nothing left unread */
     bool starting;         /* rates still grow */
     bool rate_news;        /* an interval ended since it was last looked at */
