@@ -33,11 +33,21 @@ uint32_t blocking_bounded(const struct subflow *sf, const struct tcp_info *info,
     return room < sf->penalty.limit_bytes - used ? room : sf->penalty.limit_bytes - used;
 }
 
-/* Would it be there sooner by `fast`? Once it is overdue nobody knows when it comes. */
-static bool overtakes(const struct mapping *m, const struct tcp_info *slow, const struct tcp_info *fast,
+static braid_time time_for(uint64_t bytes, uint64_t bytes_per_s) {
+    return bytes_per_s > 0 ? bytes * BRAID_NS_PER_S / bytes_per_s : BRAID_NS_PER_S;
+}
+
+/* Would it be there sooner by `fast`? The slow one goes by what it delivers at the moment, for it may have become slow
+ * just now. What it has lost, or is overdue by far, comes a round trip later at the soonest. */
+static bool overtakes(const struct mapping *m, uint64_t bytes, const struct tcp_info *slow, const struct tcp_info *fast,
                       braid_time now) {
     braid_time expected = (m->sent_at > 0 ? m->sent_at : now) + subflow_rtt(slow);
-    return now >= expected || now + subflow_rtt(fast) < expected;
+    braid_time overdue = expected + slow->rttvar_ns + time_for(m->length, slow->max_delivery_bytes_per_s);
+    if (now > overdue + NS_OF_MS(PROBE_ANSWER_EXTRA_MS)) return true;
+    if (slow->recovering) expected = now + subflow_rtt(slow);
+    if (expected < now) expected = now;
+    braid_time by_fast = now + subflow_rtt(fast) + time_for(bytes, fast->max_delivery_bytes_per_s);
+    return by_fast < expected + time_for(bytes, slow->delivery_bytes_per_s);
 }
 
 bool blocking_relieve(struct braid_connection *c, braid_time now) {
@@ -53,9 +63,9 @@ bool blocking_relieve(struct braid_connection *c, braid_time now) {
     struct subflow *fast = scheduler_other(c, s->una);
     if (!fast || m->overtaken) return false;
     tcp_info(fast->t, &fast_info);
-    if (!overtakes(m, &slow_info, &fast_info, now)) return false;
+    if (!overtakes(m, (uint64_t)dsn64_diff(held_until, s->una), &slow_info, &fast_info, now)) return false;
     m->overtaken = true;
-    penalise(slow, &slow_info, now);
+    if (subflow_rtt(&slow_info) > 2 * subflow_rtt(&fast_info)) penalise(slow, &slow_info, now);
     dsn_ranges_add(&s->reinject, s->una, held_until);
     TRACE(c->env, now, reinjected, .connection = c->config.number, .from_subflow = slow->number,
           .bytes = (uint64_t)dsn64_diff(held_until, s->una), .reason = "window shut");

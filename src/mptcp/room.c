@@ -11,12 +11,20 @@
  *
  * Where the RTT stays higher than that all the same, the queue is not ours: others fill it, and who yields to them
  * starves. Then, for CROWDED_S, the RTT as it is takes the smallest one's place, the queue may grow, and the congestion
- * window is what limits, as for everyone. After that it is tried again. */
+ * window is what limits, as for everyone. After that it is tried again, with the RTT that was the least to be had last
+ * time in the place of the smallest one: the path may have become longer. */
 #include "subflow.h"
 
-static braid_time slack_of(const struct tcp_info *info) {
+static braid_time slack_of(braid_time base) {
     braid_time slack = NS_OF_MS(QUEUE_ALLOWED_MS);
-    return slack > info->min_rtt_ns / 4 ? slack : info->min_rtt_ns / 4;
+    return slack > base / 4 ? slack : base / 4;
+}
+
+/* The round trip without a queue of ours: the smallest one, unless the path has become longer, or others stand in it for
+ * good: then the one below which it did not fall even while there was little of ours in it. */
+static braid_time base_of(struct room *r, const struct tcp_info *info) {
+    if (r->base_ns > info->srtt_ns) r->base_ns = info->srtt_ns;
+    return r->base_ns > info->min_rtt_ns ? r->base_ns : info->min_rtt_ns;
 }
 
 /* Once a round trip: has the rate grown, if the bound or the window was what held it? */
@@ -34,26 +42,30 @@ static void judge_growth(struct room *r, const struct tcp_info *info, braid_time
 }
 
 /* A transfer the other way may keep a queue of the same length, by the same rule: our acknowledgements wait in it. */
-static bool crowded(struct room *r, const struct tcp_info *info, braid_time slack, braid_time now) {
-    braid_time tolerance = info->min_rtt_ns / 8;
+static bool crowded(struct room *r, const struct tcp_info *info, braid_time base, braid_time now) {
+    braid_time tolerance = base / 8;
     if (tolerance < NS_OF_MS(CROWDED_TOLERANCE_MS)) tolerance = NS_OF_MS(CROWDED_TOLERANCE_MS);
     if (now < r->crowded_until) return true;
-    if (info->srtt_ns <= info->min_rtt_ns + 2 * slack + tolerance) {
+    if (info->srtt_ns <= base + 2 * slack_of(base) + tolerance) {
         r->queued_since = 0;
     } else if (r->queued_since == 0) {
         r->queued_since = now;
-    } else if (now - r->queued_since > CROWDED_ROUNDS * info->srtt_ns) {
+        r->trial_lowest_ns = BRAID_NEVER;
+    } else if (now - r->queued_since > CROWDED_ROUNDS / 2 * info->srtt_ns) { /* the first half is for ours to drain */
+        if (info->srtt_ns < r->trial_lowest_ns) r->trial_lowest_ns = info->srtt_ns;
+        if (now - r->queued_since <= CROWDED_ROUNDS * info->srtt_ns) return false;
         r->queued_since = 0;
+        r->base_ns = r->trial_lowest_ns;
         r->crowded_until = now + CROWDED_S * BRAID_NS_PER_S;
     }
     return now < r->crowded_until;
 }
 
 static braid_time span_of(struct room *r, const struct tcp_info *info, braid_time now) {
-    braid_time slack = slack_of(info), span = info->min_rtt_ns + slack;
+    braid_time base = base_of(r, info), slack = slack_of(base), span = base + slack;
     bool starting = !r->filled && info->ssthresh_bytes == UINT32_MAX;
     if (starting) return info->queue_felt ? span + span / 4 : 2 * span;
-    if (crowded(r, info, slack, now)) return info->srtt_ns + info->srtt_ns / 4 + slack;
+    if (crowded(r, info, base, now)) return info->srtt_ns + info->srtt_ns / 4 + slack;
     bool probing = info->srtt_ns > 0 && now / info->srtt_ns % ROOM_PROBE_ROUNDS == 0;
     return probing ? span + span / 10 : span;
 }
@@ -70,7 +82,7 @@ uint32_t room_of(struct subflow *sf, const struct tcp_info *info, braid_time now
     if (used >= limit) room = 0;
     else if (limit - used < room) room = (uint32_t)(limit - used);
     /* Also when the scheduler holds it back: with the pipe full and more, the rate would have grown. */
-    bool full = used >= info->max_delivery_bytes_per_s * ((info->min_rtt_ns + slack_of(info)) / BRAID_NS_PER_US) / 1000000;
+    bool full = used >= info->max_delivery_bytes_per_s * ((info->min_rtt_ns + slack_of(info->min_rtt_ns)) / BRAID_NS_PER_US) / 1000000;
     if (room < info->mss_bytes || full) r->limited = true;
     return room;
 }

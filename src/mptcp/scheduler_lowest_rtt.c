@@ -11,7 +11,8 @@
  *       (sum of the others' rates) * (there by the slow one, back by the fast) + (what the slow one has and gets) <= window */
 #include "scheduler_path.h"
 
-enum { SOME_SEGMENTS = 8 };
+enum { SOME_SEGMENTS = 8, TRIAL_SEGMENTS = 10 };
+#define DELAYED_ACK_NS (40 * BRAID_NS_PER_MS) /* of a segment that goes alone */
 
 /* Would what waits be there sooner by the full `fast`? */
 static bool arrives_sooner(const struct scheduler_path *fast, const struct scheduler_path *slow, uint64_t waiting_bytes) {
@@ -28,8 +29,11 @@ static uint64_t rate_of_others(const struct scheduler_view *view, int index) {
 /* From when it is given to the path until its DATA_ACK could be here: the way, and what it finds queued there. A smoothed
  * round-trip time would tell of the queue too late; if it is far from all that, though, the queue is somebody else's. */
 static braid_time missing_for(const struct scheduler_path *slow, const struct scheduler_path *fast, uint64_t has) {
-    braid_time drained = scheduler_time_for(has, slow->rate_bytes_per_s);
     braid_time base = slow->min_rtt_ns > 0 ? slow->min_rtt_ns : slow->rtt_ns;
+    /* A path that had little to do delivered little: a rate is only believed if a few segments may show it wrong. */
+    bool no_queue = slow->rtt_ns < base + base / 2 + DELAYED_ACK_NS;
+    uint64_t least = !no_queue ? 1 : (uint64_t)TRIAL_SEGMENTS * slow->segment_bytes * BRAID_NS_PER_S / base;
+    braid_time drained = scheduler_time_for(has, slow->rate_bytes_per_s > least ? slow->rate_bytes_per_s : least);
     braid_time queued = drained > base ? drained - base : 0;
     if (base + queued < slow->rtt_ns / 4 * 3) return (slow->rtt_ns + fast->rtt_ns) / 2;
     return base / 2 + queued + fast->rtt_ns / 2;

@@ -26,6 +26,7 @@ struct room {
     unsigned rounds_without_growth;
     uint64_t full_bytes_per_s;
     braid_time round_start, queued_since, crowded_until;
+    braid_time base_ns, trial_lowest_ns;
 };
 
 /* blocking.c */

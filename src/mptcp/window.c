@@ -24,7 +24,8 @@
  * size, so that the next message, or the start of a transfer, is not held up; nor above receive_buffer_max.
  *
  * What this costs. Where others keep a queue filled, the RTT is larger than its minimum without our doing, and a window
- * of the minimum's size yields to them, as every delay-based sender does; the initial size bounds how far.
+ * of the minimum's size yields to them, as every delay-based sender does; the initial size bounds how far, and then that
+ * the RTT does not get shorter from yielding (judge_length).
  *
  * Without MPTCP there is no handover to keep short: a plain TCP connection gets a generous window, several times what
  * arrived in the last round trip, which only grows (dynamic right-sizing). */
@@ -38,6 +39,9 @@ enum window_constant {
     ROUNDS_WITHOUT_GROWTH = 3,
     RATE_INTERVAL_MIN_US = 5000,  /* shorter than this, a rate is only noise */
     RTT_UNKNOWN_US = 100000,
+    FALLEN_PERCENT = 75,          /* of the best rate: a path that became longer shows in its rate ... */
+    LONGER_PERCENT = 150,         /* ... and in its round trip, compared to the smallest ... */
+    LONGER_ROUNDS = 3,            /* ... and in so many of them */
     USED_SHARE_PERCENT = 2,       /* of all that arrives: less, and a backup's RTT does not count */
     PLAIN_FACTOR = 4,             /* plain TCP: window per bytes arrived in a round trip */
     STEP_BYTES = 1400,            /* the edge moves by no less (RFC 9293 §3.8.6.2.2) */
@@ -120,7 +124,9 @@ void window_read(struct braid_connection *c, uint64_t bytes, braid_time now) {
 /* --- measuring --- */
 
 static braid_time path_rtt(const struct subflow *sf) {
-    braid_time min = tcp_min_rtt(sf->t), received = tcp_receive_rtt(sf->t);
+    braid_time min = tcp_min_rtt(sf->t), received = tcp_receive_rtt(sf->t), base = sf->meter.base_ns;
+    if (base > received) base = received;
+    if (base > min) return base;
     if (min > 0) return min;
     return received > 0 ? received : RTT_UNKNOWN_US * BRAID_NS_PER_US;
 }
@@ -129,6 +135,38 @@ static void meter_note(struct rate_meter *m, uint64_t bytes_per_s, braid_time no
     m->best[m->next].bytes_per_s = bytes_per_s;
     m->best[m->next].at = now;
     m->next = (m->next + 1) % RATE_INTERVALS;
+}
+
+static uint64_t meter_best(const struct rate_meter *m, braid_time rtt_ns, braid_time now) {
+    uint64_t best = 0;
+    braid_time interval = rtt_ns;
+    if (interval < RATE_INTERVAL_MIN_US * BRAID_NS_PER_US) interval = RATE_INTERVAL_MIN_US * BRAID_NS_PER_US;
+    for (unsigned i = 0; i < RATE_INTERVALS; i++) {
+        if (m->best[i].at + 2 * RATE_INTERVALS * interval < now) continue;
+        if (m->best[i].bytes_per_s > best) best = m->best[i].bytes_per_s;
+    }
+    return best;
+}
+
+/* The smallest round trip may be out of date. With the path longer than that, or others filling its queue, the window
+ * follows the rate down, and the rate the window, and still the round trip does not get any shorter: then it is the new
+ * base. A queue of ours would have drained meanwhile. */
+static void judge_length(struct subflow *sf, braid_time now) {
+    struct rate_meter *m = &sf->meter;
+    braid_time rtt = path_rtt(sf), received = tcp_receive_rtt(sf->t);
+    uint64_t best = meter_best(m, rtt, now);
+    if (best > m->peak_bytes_per_s) m->peak_bytes_per_s = best;
+    bool fallen = best * 100 < m->peak_bytes_per_s * FALLEN_PERCENT;
+    if (!fallen || received * 100 < rtt * LONGER_PERCENT) {
+        m->fallen_since = 0;
+    } else if (m->fallen_since == 0) {
+        m->fallen_since = now;
+    } else if (now - m->fallen_since > LONGER_ROUNDS * received) {
+        m->fallen_since = 0;
+        m->base_ns = received;
+        m->peak_bytes_per_s = best;
+        sf->c->window.starting = true; /* what it carries is found out anew */
+    }
 }
 
 void window_arrived(struct subflow *sf, uint32_t bytes, braid_time now) {
@@ -143,20 +181,10 @@ void window_arrived(struct subflow *sf, uint32_t bytes, braid_time now) {
     if (interval < RATE_INTERVAL_MIN_US * BRAID_NS_PER_US) interval = RATE_INTERVAL_MIN_US * BRAID_NS_PER_US;
     if (passed < interval) return;
     meter_note(m, m->interval_bytes * BRAID_NS_PER_S / passed, now);
+    judge_length(sf, now);
     sf->c->window.rate_news = true;
     m->interval_start = now;
     m->interval_bytes = 0;
-}
-
-static uint64_t meter_best(const struct rate_meter *m, braid_time rtt_ns, braid_time now) {
-    uint64_t best = 0;
-    braid_time interval = rtt_ns;
-    if (interval < RATE_INTERVAL_MIN_US * BRAID_NS_PER_US) interval = RATE_INTERVAL_MIN_US * BRAID_NS_PER_US;
-    for (unsigned i = 0; i < RATE_INTERVALS; i++) {
-        if (m->best[i].at + 2 * RATE_INTERVALS * interval < now) continue;
-        if (m->best[i].bytes_per_s > best) best = m->best[i].bytes_per_s;
-    }
-    return best;
 }
 
 struct arrival {

@@ -16,6 +16,10 @@ struct rate_meter {
         braid_time at;
     } best[RATE_INTERVALS];
     unsigned next;
+    /* Has the path become longer? */
+    uint64_t peak_bytes_per_s;
+    braid_time fallen_since; /* 0: it has not */
+    braid_time base_ns;      /* the round trip it has come to; 0: the smallest one */
 };
 
 struct window {

@@ -142,6 +142,7 @@ void tcp_info(const struct tcp *t, struct tcp_info *out) {
     out->max_delivery_bytes_per_s = rate_max(t);
     out->timeouts_in_a_row = t->timeouts;
     out->unsent_bytes = tcp_unsent(t);
+    out->recovering = t->recovery.phase != RECOVERY_NONE;
     out->timestamps = t->timestamps.enabled;
     out->sack = t->sack_permitted;
     out->ecn = t->ecn.agreed;

@@ -219,6 +219,7 @@ struct tcp_info {
     uint64_t bytes_received_duplicate, segments_out_of_order;
     braid_time last_received_at, last_sent_at;
     unsigned timeouts_in_a_row;
+    bool recovering;               /* something was lost, and is sent again */
     uint32_t unsent_bytes;
     uint64_t marks_received, marks_answered; /* ECN: congestion seen by the network, theirs to us and ours to them */
     bool timestamps, sack, scaling, ecn; /* agreed in the handshake */
