@@ -1,5 +1,5 @@
 # A short way to the presets of CMakePresets.json; CMake does the work.
-.PHONY: all bench demo check release asan format clean
+.PHONY: all bench coverage demo check fuzz release asan format clean
 
 all:
 	scripts/build.sh dev
@@ -15,5 +15,8 @@ format:
 	git ls-files '*.c' '*.h' | xargs clang-format -i
 clean:
 	rm -rf build
+# Without end: every target for ten minutes, two at a time, over and over. fuzz/run.sh SECONDS for less.
+fuzz:
+	fuzz/for_ever.sh
 bench:
 	bench/run.sh

@@ -1,5 +1,7 @@
 #include "run_options.h"
 
+#include "one_line.h"
+
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -56,11 +58,12 @@ void run_options_help(void) {
 static bool complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 static bool complain(const char *format, ...) {
     va_list arguments;
+    char text[512];
     va_start(arguments, format);
-    fputs("braid run: ", stderr);
-    vfprintf(stderr, format, arguments);
-    fputc('\n', stderr);
+    vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
+    one_line(text);
+    fprintf(stderr, "braid run: %s\n", text);
     return false;
 }
 

@@ -1,5 +1,7 @@
 #include "scenario_yaml.h"
 
+#include "one_line.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -72,6 +74,7 @@ void yaml_fail(struct yaml_source *source, const yaml_node_t *node, const char *
     va_start(arguments, format);
     vsnprintf(reason, sizeof(reason), format, arguments);
     va_end(arguments);
+    one_line(reason);
     fprintf(stderr, "%s:%u: %s\n", source->file, yaml_place(source, node).line, reason);
 }
 

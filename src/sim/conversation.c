@@ -1,19 +1,22 @@
 /* Applications: what they write and read, and what they make of what the stack tells them. */
 #include "conversation.h"
 
+#include <pthread.h>
+
 /* --- the pattern --- */
 
 /* A prime number of bytes, so that a stream put together wrongly does not look right. */
 enum { PATTERN_BYTES = 262147, PATTERN_SALT = 100003, READ_BYTES_MAX = 65536, WRITE_BYTES = 65536 };
 
-static void pattern_init(struct sim_world *world) {
-    if (world->pattern != NULL) return;
+/* The same for all worlds, and never changed. */
+static uint8_t pattern[PATTERN_BYTES];
+
+static void pattern_fill(void) {
     struct prng prng;
     prng_seed(&prng, PATTERN_SALT);
-    world->pattern = sim_allocate(world, PATTERN_BYTES);
     for (size_t i = 0; i + 8 <= PATTERN_BYTES; i += 8) {
         uint64_t word = prng_next(&prng);
-        memcpy(world->pattern + i, &word, 8);
+        memcpy(pattern + i, &word, 8);
     }
 }
 
@@ -22,7 +25,7 @@ static const uint8_t *pattern_at(const struct sim_conversation *c, enum sim_dire
                                  uint32_t *run) {
     uint64_t place = (offset + (uint64_t)PATTERN_SALT * (2 * c->number + (uint64_t)stream)) % PATTERN_BYTES;
     *run = (uint32_t)(PATTERN_BYTES - place);
-    return c->world->pattern + place;
+    return pattern + place;
 }
 
 /* --- faults --- */
@@ -287,8 +290,9 @@ static void side_init(struct sim_conversation *c, enum sim_direction writes, str
 
 struct sim_conversation *sim_conversation_start(struct sim_world *world,
                                                 const struct sim_conversation_config *config) {
+    static pthread_once_t filled = PTHREAD_ONCE_INIT;
     struct sim_conversation *c = sim_allocate(world, sizeof(*c));
-    pattern_init(world);
+    pthread_once(&filled, pattern_fill);
     c->world = world;
     c->config = *config;
     c->number = world->conversations != NULL ? world->conversations->number + 1 : 0;
@@ -319,8 +323,6 @@ void conversations_destroy(struct sim_world *world) {
         }
         sim_release(world, c, sizeof(*c));
     }
-    if (world->pattern != NULL) sim_release(world, world->pattern, PATTERN_BYTES);
-    world->pattern = NULL;
 }
 
 /* --- odd moments --- */

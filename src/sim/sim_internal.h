@@ -28,7 +28,6 @@ struct sim_world {
     struct sim_link *links;
     struct sim_host *touched, **touched_end;
     struct sim_conversation *conversations;
-    uint8_t *pattern; /* what is written, over and over */
     unsigned host_count, link_count;
     uint64_t hash, steps, packets, steps_at_now;
 };

@@ -159,6 +159,7 @@ static void each_mistake_is_told_with_its_line(void **state) {
         {HOSTS LINK_ENDS "events:\n  - {at: 1s, forget: wifi}\n", 7, "middleboxes"},
         {HOSTS LINK_ENDS "runs:\n  r: {host: phone}\n", 7, "transfer"},
         {HOSTS LINK_ENDS "runs:\n  r: {host: phone, transfer: {server: tablet, download: 1}}\n", 7, "tablet"},
+        {HOSTS "links:\n  wifi:\n    rate: 'one\n\n      two'\n", 4, "one two"},
         {"hosts: [phone\n", 2, ""},
         {"- phone\n", 1, ""},
     };
