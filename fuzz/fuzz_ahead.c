@@ -22,8 +22,12 @@ static void add(struct model *m, struct feed *f) {
         bytes[i] = (uint8_t)(1 + (at + i + salt) % 255);
         fresh += m->known[at + i] == 0;
     }
-    struct braid_slice slice = slice_copy(&m->memory.env, bytes, length);
-    if (slice.buf == NULL) return;
+    /* In a buffer that is too large for it, as often as not. */
+    struct braid_buf *buf = buf_create(&m->memory.env, length * (1 + salt % 4u));
+    if (buf == NULL) return;
+    memcpy(buf->bytes, bytes, length);
+    struct braid_slice slice = slice_of(buf, buf->bytes, length);
+    buf_release(buf);
     uint32_t added = ahead_insert(&m->ahead, &m->hints[feed_u8(f) % SUBFLOWS], dsn64_add(m->base, at), slice, &lost);
     ENSURE(lost ? added <= fresh && m->memory.allocations_left == 0 : added == fresh);
     if (!lost) {

@@ -209,7 +209,7 @@ static struct braid_connection *world_connect(struct world *w, uint16_t port, bo
     return braid_stack_connect(w->stack[0], &config, w->now, &error);
 }
 
-static uint64_t world_counter(struct world *w, int side, const char *name) {
+static inline uint64_t world_counter(struct world *w, int side, const char *name) {
     const char *found;
     uint64_t value;
     for (unsigned i = 0; (found = braid_stack_counter(w->stack[side], i, &value)); i++)

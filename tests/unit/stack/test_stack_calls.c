@@ -1,0 +1,177 @@
+/* The calls of the public face that the other tests have no need of. */
+#include "two_stacks.h"
+#include <base/buf.h>
+
+#define S BRAID_NS_PER_S
+#define MS BRAID_NS_PER_MS
+
+static struct braid_connection *connected(struct world *w, bool multipath, struct braid_connection **server) {
+    struct braid_event event;
+    world_listen(w, 80, multipath, false);
+    struct braid_connection *c = world_connect(w, 80, multipath);
+    assert_true(world_wait(w, 1, BRAID_EVENT_ACCEPTED, &event, S));
+    *server = event.connection;
+    return c;
+}
+
+static void slices_are_written_by_reference_until_there_is_no_room(void **state) {
+    (void)state;
+    struct world w;
+    struct braid_connection *s;
+    static const uint8_t bytes[1000] = {1, 2, 3};
+    uint8_t in[1000];
+    world_init(&w, 1, 1, &(struct braid_stack_config){.send_buffer_bytes = 5000});
+    struct braid_connection *c = connected(&w, true, &s);
+    assert_int_equal(braid_connection_write_room(c), 5000);
+    unsigned taken = 0;
+    for (;; taken++) {
+        struct braid_slice slice = slice_copy(&w.env[0], bytes, sizeof(bytes));
+        if (braid_connection_write_slice(c, slice, w.now)) continue;
+        slice_release(&slice); /* ours still */
+        break;
+    }
+    assert_int_equal(taken, 5);
+    assert_int_equal(braid_connection_write_room(c), 0);
+    world_run(&w, S);
+    assert_int_equal(braid_connection_write_room(c), 5000);
+    assert_int_equal(braid_connection_readable(s), 5000);
+    for (unsigned i = 0; i < taken; i++) {
+        assert_int_equal(braid_connection_read(s, in, sizeof(in), w.now), sizeof(in));
+        assert_memory_equal(in, bytes, sizeof(in));
+    }
+    world_deinit(&w);
+}
+
+static void what_was_tuned_can_be_asked_for(void **state) {
+    (void)state;
+    struct world w;
+    struct braid_connection *s;
+    struct braid_tuning in = {.no_delay = true, .cork = false, .user_timeout_ns = 5 * S, .keepalive_idle_ns = 10 * S,
+                              .keepalive_interval_ns = 2 * S, .keepalive_probes = 3},
+                        out;
+    world_init(&w, 2, 1, NULL);
+    struct braid_connection *c = connected(&w, false, &s);
+    braid_connection_tune(c, &in, w.now);
+    braid_connection_tuning(c, &out);
+    assert_int_equal(out.no_delay, in.no_delay);
+    assert_int_equal(out.cork, in.cork);
+    assert_int_equal(out.user_timeout_ns, in.user_timeout_ns);
+    assert_int_equal(out.keepalive_idle_ns, in.keepalive_idle_ns);
+    assert_int_equal(out.keepalive_interval_ns, in.keepalive_interval_ns);
+    assert_int_equal(out.keepalive_probes, in.keepalive_probes);
+    world_deinit(&w);
+}
+
+static uint32_t longest;
+static bool measure(struct world *w, int from, int wire, uint8_t *bytes, uint32_t *length) {
+    (void)w;
+    (void)wire;
+    (void)bytes;
+    if (from == 0 && *length > longest) longest = *length;
+    return true;
+}
+
+static void a_smaller_mtu_counts_from_the_next_packet_on(void **state) {
+    (void)state;
+    struct world w;
+    struct braid_connection *s;
+    static uint8_t bytes[20000];
+    for (int multipath = 0; multipath < 2; multipath++) {
+        world_init(&w, 3, 1, NULL);
+        w.spoil = measure;
+        struct braid_connection *c = connected(&w, multipath, &s);
+        braid_connection_write(c, bytes, sizeof(bytes), w.now);
+        longest = 0;
+        world_run(&w, S);
+        assert_int_equal(longest, 1500);
+        braid_stack_link_set_mtu(w.stack[0], 0, 1280, w.now);
+        braid_stack_link_set_mtu(w.stack[0], 7, 1280, w.now); /* there is none */
+        braid_connection_write(c, bytes, sizeof(bytes), w.now);
+        longest = 0;
+        world_run(&w, S);
+        assert_in_range(longest, 1200, 1280);
+        assert_int_equal(braid_connection_readable(s), 2 * sizeof(bytes));
+        world_deinit(&w);
+    }
+}
+
+static void every_reason_has_a_name(void **state) {
+    (void)state;
+    for (int i = 0; i <= BRAID_CLOSED_PROTOCOL_ERROR; i++) {
+        const char *name = braid_close_reason_name((enum braid_close_reason)i);
+        assert_true(strlen(name) > 2);
+        for (int k = 0; k < i; k++) assert_string_not_equal(name, braid_close_reason_name((enum braid_close_reason)k));
+    }
+}
+
+static void an_end_is_passed_on_as_it_came(void **state) {
+    (void)state;
+    struct world w;
+    struct braid_event event;
+    struct braid_connection *s;
+    world_init(&w, 4, 1, &(struct braid_stack_config){.connect_timeout_ns = 3 * S});
+    struct braid_connection *reset = connected(&w, false, &s), *silent;
+    braid_connection_abort(s, w.now);
+    braid_connection_release(s, w.now);
+    assert_true(world_wait(&w, 0, BRAID_EVENT_CLOSED, &event, S));
+    assert_int_equal(braid_connection_refusal(reset), BRAID_REFUSE_RESET);
+    braid_connection_release(reset, w.now);
+    w.cut[0] = true;
+    silent = world_connect(&w, 80, false);
+    assert_true(world_wait(&w, 0, BRAID_EVENT_CLOSED, &event, 10 * S));
+    assert_int_equal(braid_connection_refusal(silent), BRAID_REFUSE_SILENT);
+    braid_connection_release(silent, w.now);
+    world_deinit(&w);
+}
+
+static void a_stack_that_cannot_be_made_leaves_nothing(void **state) {
+    (void)state;
+    struct world w;
+    world_init(&w, 5, 0, NULL);
+    long before = w.live_bytes;
+    assert_null(braid_stack_create(&w.env[0], &(struct braid_stack_config){.congestion = "no such thing"}));
+    for (long n = 0; n < 3; n++) {
+        w.allocations_left = n;
+        struct braid_stack *stack = braid_stack_create(&w.env[0], &(struct braid_stack_config){0});
+        if (n < 3 && stack == NULL) assert_int_equal(w.live_bytes, before);
+        braid_stack_destroy(stack);
+        assert_int_equal(w.live_bytes, before);
+    }
+    w.allocations_left = -1;
+    world_deinit(&w);
+}
+
+static void there_are_only_so_many_links_and_addresses(void **state) {
+    (void)state;
+    struct world w;
+    world_init(&w, 6, 0, NULL);
+    struct braid_link_config link = {.mtu_bytes = 1500, .uplink = true};
+    for (int i = 0; i < BRAID_LINKS_MAX; i++) assert_int_equal(braid_stack_link_add(w.stack[0], &link), i);
+    assert_int_equal(braid_stack_link_add(w.stack[0], &link), -1);
+    for (int i = 0; i < BRAID_ADDRESSES_MAX; i++) {
+        struct braid_address address = address_of(4, (uint8_t)i, 2);
+        assert_true(braid_stack_address_add(w.stack[0], i % BRAID_LINKS_MAX, &address, false, false, w.now));
+    }
+    struct braid_address more = address_of(4, 99, 2), gone = address_of(4, 5, 2), none = {0};
+    assert_false(braid_stack_address_add(w.stack[0], 0, &more, false, false, w.now));
+    assert_false(braid_stack_address_add(w.stack[0], -1, &more, false, false, w.now));
+    assert_false(braid_stack_address_add(w.stack[0], 0, &none, false, false, w.now));
+    /* One that is away gives its place. */
+    braid_stack_address_remove(w.stack[0], 5, &gone, w.now);
+    braid_stack_address_remove(w.stack[0], 5, &gone, w.now);
+    assert_true(braid_stack_address_add(w.stack[0], 0, &more, false, false, w.now));
+    world_deinit(&w);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(slices_are_written_by_reference_until_there_is_no_room),
+        cmocka_unit_test(what_was_tuned_can_be_asked_for),
+        cmocka_unit_test(a_smaller_mtu_counts_from_the_next_packet_on),
+        cmocka_unit_test(every_reason_has_a_name),
+        cmocka_unit_test(an_end_is_passed_on_as_it_came),
+        cmocka_unit_test(a_stack_that_cannot_be_made_leaves_nothing),
+        cmocka_unit_test(there_are_only_so_many_links_and_addresses),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
