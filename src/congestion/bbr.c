@@ -113,7 +113,7 @@ static uint32_t product(const struct congestion *c, const struct bbr *b, uint64_
 }
 
 static uint32_t send_quantum(const struct congestion *c) {
-    uint64_t quantum = c->pacing_bytes_per_s * QUANTUM_NS / BRAID_NS_PER_S;
+    uint64_t quantum = c->pacing_bytes_per_s / (BRAID_NS_PER_S / QUANTUM_NS);
     if (quantum > 65536) quantum = 65536;
     return most((uint32_t)quantum, 2 * c->mss_bytes);
 }

@@ -212,7 +212,7 @@ struct table_listing {
 
 static int take_table(const struct nlmsghdr *message, void *context) {
     const struct table_listing *listing = context;
-    const struct nlattr *attr;
+    struct nlattr *attr;
     mnl_attr_for_each(attr, message, sizeof(struct nfgenmsg)) {
         if (mnl_attr_get_type(attr) == NFTA_TABLE_NAME && mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0)
             listing->on_table(listing->context, mnl_attr_get_str(attr));

@@ -31,7 +31,7 @@ static bool paced(const struct tcp *t) {
 
 uint32_t pacing_burst(const struct tcp *t) {
     if (!paced(t)) return UINT32_MAX;
-    uint64_t burst = t->pacing.bytes_per_s * BURST_NS / BRAID_NS_PER_S;
+    uint64_t burst = t->pacing.bytes_per_s / (BRAID_NS_PER_S / BURST_NS);
     uint64_t most = t->config.super_segment_bytes;
     if (burst > most) burst = most;
     uint64_t least = 2 * (uint64_t)t->piece_bytes;

@@ -211,12 +211,35 @@ static void a_timeout_begins_again_and_its_undo_puts_back(void **state) {
     assert_int_equal(p.c.cwnd_bytes, window);
 }
 
+/* A round trip of nanoseconds, as between two stacks without a wire: the sanitizer that watches for integers that wrap
+ * found one here. */
+static void rates_beyond_measure_do_not_overflow(void **state) {
+    (void)state;
+    begin(1000000, MS);
+    static const uint64_t rates[] = {20937211199998, UINT64_C(1) << 45, UINT64_C(1) << 50, UINT64_MAX / BRAID_NS_PER_S};
+    for (unsigned i = 0; i < 400; i++) {
+        p.now += 1000;
+        p.delivered += 10 * MSS;
+        const struct congestion_ack ack = {.now = p.now,
+                                           .acked_bytes = 10 * MSS,
+                                           .in_flight_bytes = 20 * MSS,
+                                           .rtt_ns = 1 + i % 3,
+                                           .srtt_ns = 2,
+                                           .min_rtt_ns = 1,
+                                           .delivery_bytes_per_s = rates[i / 100],
+                                           .round_start = true};
+        p.c.ops->on_ack(&p.c, &ack);
+        assert_true(p.c.cwnd_bytes >= 2 * MSS && p.c.pacing_bytes_per_s > 0);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(startup_finds_the_rate_within_a_dozen_round_trips),
         cmocka_unit_test(the_queue_of_startup_is_drained),
         cmocka_unit_test(probing_finds_a_rate_that_has_become_higher),
         cmocka_unit_test(a_rate_that_has_become_lower_is_forgotten_after_two_cycles),
+        cmocka_unit_test(rates_beyond_measure_do_not_overflow),
         cmocka_unit_test(losses_bound_what_is_in_flight),
         cmocka_unit_test(the_round_trip_is_probed_when_it_was_not_seen_for_five_seconds),
         cmocka_unit_test(a_timeout_begins_again_and_its_undo_puts_back),
