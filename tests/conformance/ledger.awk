@@ -14,12 +14,6 @@ function note(rule, file,    kind) {
 
 { split($0, part, ":"); rule = part[2]; gsub(/[\[\]]/, "", rule); note(rule, part[1]) }
 
-function section(id,    text) {
-    text = id
-    sub(/^R-/, "", text); sub(/-[0-9]+$/, "", text)
-    return "§" text
-}
-
 function judge(id, level, state, why,    must) {
     must = level ~ /^(MUST|REQUIRED|SHALL|text)/
     if (state !~ /^(kept|partly|not kept|n\/a)$/) complain("ledger: " id " is neither kept, partly, not kept nor n/a")
@@ -34,6 +28,7 @@ function row(line,    field, fields, id, level, state, words, why, mark) {
     id = trim(field[1]); level = trim(field[2]); state = trim(field[3]); words = trim(field[4])
     why = fields > 4 ? trim(field[5]) : ""
     if (fields < 4 || words == "") { complain("ledger: bad line: " line); return }
+    if (rule_of != "" && index(id, rule_of) != 1) complain("ledger: " id " is not one of " rule_of "SECTION-NUMBER")
     if (id in known) complain("ledger: " id " is there twice")
     known[id] = 1
     judge(id, level, state, why)
@@ -49,21 +44,36 @@ function summary(name,    text, s, i) {
     return text
 }
 
-function ledger(path,    line, title, head) {
-    title = path ~ /8684/ ? "RFC 8684, Multipath TCP" : "RFC 9293, TCP"
-    head = path ~ /8684/ ? "The section stands in the rule's name: R-3.3.3-1 is the first rule of §3.3.3." \
-                         : "The RFC numbers its rules itself (Appendix B)."
-    body = ""
+# What stands over a ledger, and what the names of its rules begin with, where that tells the RFC.
+function heading(path, line) {
+    title = line; sub(/^# */, "", title); sub(/[.:]? *$/, "", title)
+    if (title !~ /^RFC [0-9]+, /) complain("ledger: " path " does not begin with the name of its RFC")
+    number = path; gsub(/[^0-9]/, "", number)
+    rule_of = number == "8684" || number == "9293" ? "" : "R-" number "-"
+    if (number == "8684") return "The section stands in the rule's name: R-3.3.3-1 is the first rule of §3.3.3."
+    if (number == "9293") return "The RFC numbers its rules itself (Appendix B)."
+    return "" rule_of "3.2-1 is the first rule of §3.2."
+}
+
+function contents(    must, text) {
+    must = summary("MUST"); text = summary("text")
+    return "MUST and MUST NOT: " (must == "" ? "none" : must) "." \
+        (summary("SHOULD") == "" ? "" : " SHOULD, RECOMMENDED and their opposites: " summary("SHOULD") ".") \
+        (text == "" ? "" : " Demanded in other words (text): " text ".")
+}
+
+function ledger(path,    line, head) {
+    body = head = ""
     split("", count)
     while ((getline line <path) > 0) {
+        if (head == "") head = heading(path, line)
         if (line ~ /^#/ || trim(line) == "") continue
         row(line)
     }
     close(path)
     if (body == "") return
     print "\n## " title "\n\n" head "\n"
-    print "MUST and MUST NOT: " summary("MUST") ". SHOULD, RECOMMENDED and their opposites: " summary("SHOULD") "." \
-        (summary("text") == "" ? "" : " Demanded in other words (text): " summary("text") ".") "\n"
+    print contents() "\n"
     print "| rule | level | in our words | state | code | tests |\n|---|---|---|---|---|---|"
     printf "%s", body
 }
