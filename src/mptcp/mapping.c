@@ -14,10 +14,6 @@ void mapping_list_deinit(struct mapping_list *list) {
     mapping_list_init(list, list->env);
 }
 
-struct mapping *mapping_at(const struct mapping_list *list, uint32_t index) {
-    return &list->ring[(list->head + index) & (list->capacity - 1)];
-}
-
 bool mapping_reserve(struct mapping_list *list) {
     if (list->count < list->capacity) return true;
     uint32_t capacity = list->capacity > 0 ? 2 * list->capacity : RING_MIN;

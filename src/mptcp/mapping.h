@@ -28,7 +28,9 @@ struct mapping_list {
 
 void mapping_list_init(struct mapping_list *list, const struct braid_env *env);
 void mapping_list_deinit(struct mapping_list *list);
-struct mapping *mapping_at(const struct mapping_list *list, uint32_t index);
+static inline struct mapping *mapping_at(const struct mapping_list *list, uint32_t index) {
+    return &list->ring[(list->head + index) & (list->capacity - 1)];
+}
 /* Keeps the order. False: no memory. */
 bool mapping_insert(struct mapping_list *list, const struct mapping *mapping) MUST_USE;
 /* Makes room, so that one insertion cannot fail. */

@@ -124,9 +124,13 @@ uint32_t outgoing_give(struct subflow *sf, dsn64 dsn, uint32_t length, braid_tim
     return given;
 }
 
+static uint32_t segment_of(const struct scheduler_choice *choice) {
+    return choice->view.paths[choice->index].segment_bytes;
+}
+
 static uint32_t segment_bytes(const struct subflow *sf) {
     struct tcp_info info;
-    tcp_info(sf->t, &info);
+    tcp_info_sending(sf->t, &info);
     return subflow_segment_bytes(&info);
 }
 
@@ -138,11 +142,10 @@ static uint32_t portion(uint64_t waiting, uint32_t room, uint32_t segment) {
 }
 
 /* One portion of what goes again; false if nothing does. */
-static bool schedule_again(struct braid_connection *c, braid_time now) {
+static bool schedule_again(struct braid_connection *c, struct scheduler_choice *choice, braid_time now) {
     struct sending *s = &c->send;
     dsn_ranges_drop_before(&s->reinject, s->una);
     while (!dsn_ranges_empty(&s->reinject) && s->starved_until <= now) {
-        struct scheduler_choice choice;
         struct dsn_range range = dsn_ranges_first(&s->reinject);
         /* Not to where it is stuck; if there is nowhere else, it is left to that one. */
         dsn64 held_until;
@@ -152,14 +155,14 @@ static bool schedule_again(struct braid_connection *c, braid_time now) {
             dsn_ranges_drop_before(&s->reinject, dsn64_min(held_until, range.end));
             continue;
         }
-        struct subflow *sf = scheduler_pick(c, avoid, dsn_ranges_bytes(&s->reinject), true, &choice);
+        struct subflow *sf = scheduler_pick(c, avoid, dsn_ranges_bytes(&s->reinject), true, choice);
         if (!sf) return false;
-        uint32_t room = choice.room_bytes, segment = segment_bytes(sf);
+        uint32_t room = choice->room_bytes, segment = segment_of(choice);
         if (now < s->cut_doubts_until && room > segment) room = segment;
         uint32_t length = portion((uint64_t)dsn64_diff(range.end, range.start), room, segment);
         uint32_t given = outgoing_give(sf, range.start, length, now);
         if (given == 0) return false;
-        scheduler_decided(c, &choice, given);
+        scheduler_decided(c, choice, given);
         dsn_ranges_drop_before(&s->reinject, dsn64_add(range.start, given));
         c->contiguous = false;
         s->bytes_reinjected += given;
@@ -190,9 +193,9 @@ static uint32_t give_new(struct subflow *sf, uint32_t length, braid_time now) {
 }
 
 /* In portions, until the room of the one that was chosen is used up. */
-static uint32_t give_all_new(struct subflow *sf, uint64_t waiting, uint32_t room, braid_time now) {
+static uint32_t give_all_new(struct subflow *sf, uint64_t waiting, const struct scheduler_choice *choice, braid_time now) {
     struct sending *s = &sf->c->send;
-    uint32_t segment = segment_bytes(sf), total = 0, given;
+    uint32_t room = choice->room_bytes, segment = segment_of(choice), total = 0, given;
     if (now < s->cut_doubts_until && room > segment) room = segment;
     do {
         given = give_new(sf, portion(waiting, room, segment), now);
@@ -204,19 +207,25 @@ static uint32_t give_all_new(struct subflow *sf, uint64_t waiting, uint32_t room
 }
 
 /* Some of what was never sent; false if nothing goes. */
-static bool schedule_new(struct braid_connection *c, braid_time now) {
+static bool schedule_new(struct braid_connection *c, struct scheduler_choice *choice, braid_time now) {
     struct sending *s = &c->send;
     uint64_t waiting = sendable(c);
-    struct scheduler_choice choice;
     if (waiting == 0 || s->starved_until > now) return false;
     if (dsn64_ge(s->nxt, s->window_edge)) { /* nothing is under way: one byte, on the best there is */
         struct subflow *best = scheduler_for_probe(c);
+        choice->filled = false;
         return best && give_new(best, 1, now) > 0;
     }
-    struct subflow *sf = scheduler_pick(c, NULL, outgoing_unassigned(c), false, &choice);
-    uint32_t given = sf ? give_all_new(sf, waiting, choice.room_bytes, now) : 0;
-    scheduler_decided(c, &choice, given);
+    struct subflow *sf = scheduler_pick(c, NULL, outgoing_unassigned(c), false, choice);
+    uint32_t given = sf ? give_all_new(sf, waiting, choice, now) : 0;
+    scheduler_decided(c, choice, given);
     return given > 0;
+}
+
+static bool copied(struct braid_connection *c, struct scheduler_choice *choice, braid_time now) {
+    bool gave = copies_schedule(c, now);
+    if (gave) choice->filled = false;
+    return gave;
 }
 
 /* What blocks the peer goes first. But just after a path was cut nobody knows how much of what it had under way did
@@ -224,13 +233,17 @@ static bool schedule_new(struct braid_connection *c, braid_time now) {
  * until the DATA_ACKs tell, the two take turns, and the reader has to wait for neither. */
 static void schedule_mapped(struct braid_connection *c, braid_time now) {
     struct sending *s = &c->send;
+    struct scheduler_choice choice;
     bool gave = true;
+    choice.filled = false;
     while (gave) {
         bool new_first = now < s->cut_doubts_until && s->turn_of_new;
         s->turn_of_new = !s->turn_of_new;
-        if (new_first) gave = schedule_new(c, now) || schedule_again(c, now);
-        else gave = schedule_again(c, now) || copies_schedule(c, now) || schedule_new(c, now);
-        if (!gave) gave = blocking_relieve(c, now);
+        if (new_first) gave = schedule_new(c, &choice, now) || schedule_again(c, &choice, now);
+        else gave = schedule_again(c, &choice, now) || copied(c, &choice, now) || schedule_new(c, &choice, now);
+        if (gave) continue;
+        gave = blocking_relieve(c, now);
+        choice.filled = false;
     }
 }
 
@@ -278,6 +291,7 @@ void outgoing_repeat_head(struct subflow *sf, braid_time now) {
 bool outgoing_wants(const struct braid_connection *c) {
     struct scheduler_choice choice;
     const struct sending *s = &c->send;
+    choice.filled = false;
     if (!c->established || connection_over(c) || s->starved_until > c->now) return false;
     if (connection_linear(c)) return outgoing_unassigned(c) > 0 && subflow_only(c);
     const struct dsn_ranges *again = dsn_ranges_empty(&s->reinject) ? &s->doubtful : &s->reinject;
@@ -389,10 +403,7 @@ void outgoing_rto_restart(struct braid_connection *c, braid_time now) {
     }
     LIST_EACH(&c->subflows, node, following) {
         struct subflow *sf = SUBFLOW_OF(node);
-        struct tcp_info info;
-        if (!subflow_carries(sf)) continue;
-        tcp_info(sf->t, &info);
-        if (sf->status == SUBFLOW_ACTIVE && info.rto_ns > rto) rto = info.rto_ns;
+        if (sf->status == SUBFLOW_ACTIVE && subflow_carries(sf) && tcp_rto(sf->t) > rto) rto = tcp_rto(sf->t);
     }
     if (rto < NS_OF_MS(DATA_RTO_MIN_MS)) rto = NS_OF_MS(DATA_RTO_MIN_MS);
     s->data_rto_at = now + (rto << s->data_rto_backoff);

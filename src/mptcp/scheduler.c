@@ -40,13 +40,12 @@ static enum scheduler_rank best_rank(const struct braid_connection *c, const str
 }
 
 /* What may be given to it now. Crumbs wait until they make a segment, unless nothing else would move the window. */
-static uint32_t room_for(struct subflow *sf, const struct tcp_info *info, uint32_t segment, uint64_t waiting_bytes) {
-    uint32_t room = blocking_bounded(sf, info, meter_bounded(sf, room_of(sf, info, sf->c->now)), sf->c->now);
-    bool busy = info->in_flight_bytes > 0 || info->unsent_bytes > 0;
-    if (busy && room < segment && room < waiting_bytes) return 0;
+static uint32_t room_for(const struct scheduler_path *path, uint32_t room, uint64_t waiting_bytes) {
+    bool busy = path->in_flight_bytes > 0 || path->unsent_bytes > 0;
+    if (busy && room < path->segment_bytes && room < waiting_bytes) return 0;
     /* Idle and without room: the peer's window is too small for a segment. TCP gets one all the same, for it alone knows
      * when to send less (RFC 9293 §3.8.6.2.1), and nothing would wake us if the window never grew. */
-    return !busy && room == 0 ? segment : room;
+    return !busy && room == 0 ? path->segment_bytes : room;
 }
 
 /* What was delivered tells, once the path was ever full. Before that, and if only little was ever sent, the congestion
@@ -64,10 +63,10 @@ static uint64_t preference_of(const struct subflow *sf) {
     return id << 48 | (sf->number & 0xffffffffffff);
 }
 
-static void path_fill(struct scheduler_path *path, struct subflow *sf, uint64_t waiting_bytes) {
+/* All of it but the room that it shows, which depends on how much waits: what there is of that is returned. */
+static uint32_t path_fill(struct scheduler_path *path, struct subflow *sf) {
     struct tcp_info info;
-    tcp_info(sf->t, &info);
-    uint32_t segment = subflow_segment_bytes(&info);
+    tcp_info_sending(sf->t, &info);
     *path = (struct scheduler_path){
         .subflow = sf,
         .number = sf->number,
@@ -78,33 +77,44 @@ static void path_fill(struct scheduler_path *path, struct subflow *sf, uint64_t 
         .rttvar_ns = info.rttvar_ns,
         .min_rtt_ns = info.min_rtt_ns,
         .rate_bytes_per_s = rate_of(sf, &info),
-        .segment_bytes = segment,
+        .segment_bytes = subflow_segment_bytes(&info),
         .cwnd_bytes = info.cwnd_bytes,
         .in_flight_bytes = info.in_flight_bytes,
         .unsent_bytes = info.unsent_bytes,
-        .room_bytes = room_for(sf, &info, segment, waiting_bytes),
         .behind = copies_behind(sf),
     };
+    return blocking_bounded(sf, &info, meter_bounded(sf, room_of(sf, &info, sf->c->now)), sf->c->now);
 }
 
-static void view_build(struct scheduler_view *view, const struct braid_connection *c, const struct subflow *except,
+static void paths_fill(struct scheduler_choice *choice, const struct braid_connection *c, const struct subflow *except) {
+    struct scheduler_view *view = &choice->view;
+    enum scheduler_rank rank = best_rank(c, except);
+    choice->filled = true;
+    choice->except = except;
+    view->count = 0;
+    if (rank == SCHEDULER_NONE) return;
+    LIST_EACH(&c->subflows, node, following) {
+        struct subflow *sf = SUBFLOW_OF(node);
+        if (sf == except || rank_of(sf) != rank || view->count == SCHEDULER_PATHS_MAX) continue;
+        choice->offered_bytes[view->count] = path_fill(&view->paths[view->count], sf);
+        view->count++;
+    }
+}
+
+static void view_build(struct scheduler_choice *choice, const struct braid_connection *c, const struct subflow *except,
                        uint64_t waiting_bytes, bool again) {
     const struct sending *s = &c->send;
+    struct scheduler_view *view = &choice->view;
     int64_t window = dsn64_diff(s->window_edge, s->una), left = dsn64_diff(s->window_edge, s->nxt);
-    enum scheduler_rank rank = best_rank(c, except);
-    view->count = 0;
     view->waiting_bytes = waiting_bytes;
     view->backlog_bytes = s->queue.length;
     view->window_bytes = window > 0 ? (uint64_t)window : 0;
     view->window_left_bytes = left > 0 ? (uint64_t)left : 0;
     view->again = again;
     view->now = c->now;
-    if (rank == SCHEDULER_NONE) return;
-    LIST_EACH(&c->subflows, node, following) {
-        struct subflow *sf = SUBFLOW_OF(node);
-        if (sf == except || rank_of(sf) != rank || view->count == SCHEDULER_PATHS_MAX) continue;
-        path_fill(&view->paths[view->count++], sf, waiting_bytes);
-    }
+    if (!choice->filled || choice->except != except) paths_fill(choice, c, except);
+    for (int i = 0; i < view->count; i++)
+        view->paths[i].room_bytes = room_for(&view->paths[i], choice->offered_bytes[i], waiting_bytes);
 }
 
 /* --- asking --- */
@@ -121,14 +131,20 @@ static int ask(const struct braid_connection *c, const struct scheduler_view *vi
 
 struct subflow *scheduler_pick(const struct braid_connection *c, const struct subflow *except, uint64_t waiting_bytes,
                                bool again, struct scheduler_choice *choice) {
-    view_build(&choice->view, c, except, waiting_bytes, again);
+    view_build(choice, c, except, waiting_bytes, again);
     choice->index = ask(c, &choice->view, &choice->room_bytes);
     return choice->index == SCHEDULER_WAIT ? NULL : choice->view.paths[choice->index].subflow;
 }
 
-void scheduler_decided(struct braid_connection *c, const struct scheduler_choice *choice, uint32_t bytes) {
+/* Giving changes the path that was given to, and no other, unless the others' copies are now behind. */
+void scheduler_decided(struct braid_connection *c, struct scheduler_choice *choice, uint32_t bytes) {
     const struct scheduler_ops *ops = c->config.scheduler;
-    if (ops->decided && choice->view.count > 0) ops->decided(&c->scheduler, &choice->view, choice->index, bytes);
+    struct scheduler_view *view = &choice->view;
+    int i = choice->index;
+    if (ops->decided && view->count > 0) ops->decided(&c->scheduler, view, i, bytes);
+    if (i == SCHEDULER_WAIT) return;
+    if (ops->copies != SCHEDULER_COPIES_NONE) choice->filled = false;
+    else choice->offered_bytes[i] = path_fill(&view->paths[i], view->paths[i].subflow);
 }
 
 bool scheduler_has_other(const struct braid_connection *c, const struct subflow *except) {
@@ -144,7 +160,7 @@ struct subflow *scheduler_for_probe(const struct braid_connection *c) {
         struct subflow *sf = SUBFLOW_OF(node);
         struct tcp_info info;
         if (rank_of(sf) != rank) continue;
-        tcp_info(sf->t, &info);
+        tcp_info_sending(sf->t, &info);
         if (subflow_rtt(&info) >= best_rtt) continue;
         best = sf;
         best_rtt = subflow_rtt(&info);
@@ -154,12 +170,14 @@ struct subflow *scheduler_for_probe(const struct braid_connection *c) {
 
 struct subflow *scheduler_other(const struct braid_connection *c, dsn64 dsn) {
     struct subflow *best = NULL;
-    struct scheduler_view view;
+    struct scheduler_choice choice;
+    choice.filled = false;
+    const struct scheduler_view *view = &choice.view;
     braid_time best_rtt = BRAID_NEVER;
     dsn64 held_until;
-    view_build(&view, c, NULL, UINT64_MAX, true);
-    for (int i = 0; i < view.count; i++) {
-        const struct scheduler_path *path = &view.paths[i];
+    view_build(&choice, c, NULL, UINT64_MAX, true);
+    for (int i = 0; i < view->count; i++) {
+        const struct scheduler_path *path = &view->paths[i];
         if (path->room_bytes == 0 || path->rtt_ns >= best_rtt) continue;
         if (reinject_held_by(path->subflow, dsn, &held_until)) continue;
         best = path->subflow;
@@ -179,6 +197,6 @@ bool scheduler_may_use(const struct subflow *sf) {
 
 uint32_t scheduler_room(struct subflow *sf, uint64_t waiting_bytes) {
     struct scheduler_path path;
-    path_fill(&path, sf, waiting_bytes);
-    return path.room_bytes;
+    uint32_t offered = path_fill(&path, sf);
+    return room_for(&path, offered, waiting_bytes);
 }

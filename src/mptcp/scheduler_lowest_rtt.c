@@ -47,6 +47,16 @@ static bool blocks(const struct scheduler_view *view, int fastest, int index, ui
     return scheduler_bytes_in(missing, rate_of_others(view, index)) + has > view->window_bytes;
 }
 
+/* Portion after portion, would each of them still go by the slow path? What is under way there only grows meanwhile, and
+ * what waits only shrinks, so the last one is the one to ask about. */
+static bool all_go(const struct scheduler_view *view, int fastest, int index, uint32_t some) {
+    const struct scheduler_path *slow = &view->paths[index];
+    uint64_t all = slow->room_bytes < view->waiting_bytes ? slow->room_bytes : view->waiting_bytes;
+    uint64_t before_last = all > some ? all - some : 0;
+    if (arrives_sooner(&view->paths[fastest], slow, view->waiting_bytes - before_last)) return false;
+    return !blocks(view, fastest, index, (uint32_t)all);
+}
+
 static int pick(const struct scheduler_state *state, const struct scheduler_view *view, uint32_t *bytes) {
     int fastest = scheduler_fastest(view, false), ready = scheduler_fastest(view, true);
     (void)state;
@@ -55,6 +65,7 @@ static int pick(const struct scheduler_state *state, const struct scheduler_view
     if (arrives_sooner(&view->paths[fastest], slow, view->waiting_bytes)) return SCHEDULER_WAIT;
     if (view->again) return ready;
     uint32_t some = SOME_SEGMENTS * slow->segment_bytes; /* and asked again for the next */
+    if (all_go(view, fastest, ready, some)) return ready;
     *bytes = blocks(view, fastest, ready, some) ? slow->segment_bytes : some;
     return blocks(view, fastest, ready, slow->segment_bytes) ? SCHEDULER_WAIT : ready;
 }

@@ -180,16 +180,21 @@ void outgoing_repeat_head(struct subflow *sf, braid_time now);
 void outgoing_acknowledged(void *owner, struct tcp *t, uint32_t bytes, braid_time now);
 
 /* scheduler.c */
+/* Good for many choices in a row: its paths are looked at once, and then again each when something was given to it. To be
+ * begun with filled = false, and whenever something else has changed them. */
 struct scheduler_choice {
-    struct scheduler_view view;
+    bool filled;
+    const struct subflow *except; /* of its paths */
+    uint32_t offered_bytes[SCHEDULER_PATHS_MAX];
     int index;
     uint32_t room_bytes; /* may go now */
+    struct scheduler_view view;
 };
 /* For `waiting_bytes`, which were sent before (`again`) or not. NULL: nothing has room, or waiting is better. */
 struct subflow *scheduler_pick(const struct braid_connection *c, const struct subflow *except, uint64_t waiting_bytes,
                                bool again, struct scheduler_choice *choice);
 /* So many bytes were given as it chose. */
-void scheduler_decided(struct braid_connection *c, const struct scheduler_choice *choice, uint32_t bytes);
+void scheduler_decided(struct braid_connection *c, struct scheduler_choice *choice, uint32_t bytes);
 bool scheduler_has_other(const struct braid_connection *c, const struct subflow *except);
 /* The fastest with room that does not have `dsn` under way; NULL if there is none. */
 struct subflow *scheduler_other(const struct braid_connection *c, dsn64 dsn);

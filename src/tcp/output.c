@@ -340,9 +340,10 @@ static void note_limits(struct tcp *t) {
 }
 
 size_t tcp_output(struct tcp *t, struct braid_packet_out *packets, size_t room, braid_time now) {
+    bool rearm = t->rearm_due;
+    size_t count = 0;
     saw_time(t, now);
     t->rearm_due = false;
-    size_t count = 0;
     while (count < room) {
         struct step step = next_step(t, now);
         if (step.kind == STEP_NONE) break;
@@ -351,10 +352,11 @@ size_t tcp_output(struct tcp *t, struct braid_packet_out *packets, size_t room, 
         } else if (now < t->starved_until) {
             break;
         } else {
+            rearm = true;
             t->starved_until = now + STARVED_NS; /* memory is short: data waits, ACKs need not */
         }
     }
-    if (t->state == TCP_STATE_CLOSED) return count;
+    if (t->state == TCP_STATE_CLOSED || (count == 0 && !rearm)) return count;
     if (state_is_synchronized(t->state)) note_limits(t);
     timers_rearm(t, now);
     return count;

@@ -109,6 +109,7 @@ uint16_t tcp_link(const struct tcp *t) { return t->config.link; }
 void *tcp_owner(const struct tcp *t) { return t->config.owner; }
 braid_time tcp_min_rtt(const struct tcp *t) { return rtt_min(t); }
 braid_time tcp_receive_rtt(const struct tcp *t) { return t->receive_rtt_ns; }
+braid_time tcp_rto(const struct tcp *t) { return timers_rto(t); }
 seq32 tcp_iss(const struct tcp *t) { return t->iss; }
 seq32 tcp_irs(const struct tcp *t) { return t->irs; }
 seq32 tcp_snd_una(const struct tcp *t) { return t->snd_una; }
@@ -124,24 +125,28 @@ bool tcp_all_acknowledged(const struct tcp *t) {
 
 void tcp_set_drop_counters(struct tcp *t, struct tcp_drop_counters *counters) { t->drops = counters; }
 
-void tcp_info(const struct tcp *t, struct tcp_info *out) {
-    *out = t->counts;
-    out->state = t->state;
+void tcp_info_sending(const struct tcp *t, struct tcp_info *out) {
     out->mss_bytes = t->mss_bytes;
     out->cwnd_bytes = recovery_cwnd(t);
     out->ssthresh_bytes = t->congestion.ssthresh_bytes;
     out->queue_felt = t->congestion.queue_felt;
     out->in_flight_bytes = t->board.in_flight_bytes;
-    out->peer_window_bytes = t->snd_wnd;
+    out->unsent_bytes = tcp_unsent(t);
     out->srtt_ns = t->rtt.srtt_ns;
     out->rttvar_ns = t->rtt.rttvar_ns;
     out->min_rtt_ns = rtt_min(t);
+    out->max_delivery_bytes_per_s = rate_max(t);
+}
+
+void tcp_info(const struct tcp *t, struct tcp_info *out) {
+    *out = t->counts;
+    tcp_info_sending(t, out);
+    out->state = t->state;
+    out->peer_window_bytes = t->snd_wnd;
     out->rto_ns = timers_rto(t);
     out->receive_rtt_ns = t->receive_rtt_ns;
     out->delivery_bytes_per_s = t->rate.newest_bytes_per_s;
-    out->max_delivery_bytes_per_s = rate_max(t);
     out->timeouts_in_a_row = t->timeouts;
-    out->unsent_bytes = tcp_unsent(t);
     out->recovering = t->recovery.phase != RECOVERY_NONE;
     out->timestamps = t->timestamps.enabled;
     out->sack = t->sack_permitted;

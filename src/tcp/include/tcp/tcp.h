@@ -226,7 +226,10 @@ struct tcp_info {
     uint8_t send_scale, receive_scale;
 };
 void tcp_info(const struct tcp *t, struct tcp_info *out);
-/* Two of them alone, for those who ask with every segment. */
+/* Of it only what a scheduler looks at: segment, windows, in flight, unsent, RTT, largest rate. The rest is left alone. */
+void tcp_info_sending(const struct tcp *t, struct tcp_info *out);
+/* Three of them alone, for those who ask with every segment. */
+braid_time tcp_rto(const struct tcp *t);
 braid_time tcp_min_rtt(const struct tcp *t);
 braid_time tcp_receive_rtt(const struct tcp *t);
 
