@@ -1,5 +1,7 @@
 #include "coupled.h"
 
+#include <base/mul_div.h>
+
 #include "window.h"
 
 /* --- siblings --- */
@@ -55,18 +57,18 @@ uint64_t coupled_rate_sum(const struct congestion *c, braid_time now) {
 }
 
 uint64_t coupled_growth(const struct congestion *c) {
-    return (uint64_t)((coupled_wide)coupled_rate(c) * BRAID_NS_PER_S / rtt_of(c));
+    return mul_div(coupled_rate(c), BRAID_NS_PER_S, rtt_of(c));
 }
 
 int64_t coupled_increase(const struct congestion *c, uint64_t growth, uint64_t acked_bytes, braid_time now) {
-    coupled_wide sum = coupled_rate_sum(c, now);
-    coupled_wide increase = (coupled_wide)growth * c->mss_bytes * acked_bytes / sum * COUPLED_FRACTION / sum;
-    coupled_wide most = (coupled_wide)acked_bytes * COUPLED_FRACTION; /* never faster than slow start */
+    uint64_t sum = coupled_rate_sum(c, now);
+    uint64_t share = mul_div(growth, (uint64_t)c->mss_bytes * COUPLED_FRACTION, sum);
+    uint64_t increase = mul_div(share, acked_bytes, sum), most = acked_bytes * COUPLED_FRACTION; /* as fast as slow start */
     return (int64_t)(increase < most ? increase : most);
 }
 
 int64_t coupled_newreno_increase(const struct congestion *c, uint64_t acked_bytes) {
-    return (int64_t)((coupled_wide)acked_bytes * c->mss_bytes * COUPLED_FRACTION / c->cwnd_bytes);
+    return (int64_t)mul_div(acked_bytes, (uint64_t)c->mss_bytes * COUPLED_FRACTION, c->cwnd_bytes);
 }
 
 /* --- the window --- */

@@ -12,8 +12,6 @@
 
 #include <congestion/congestion.h>
 
-__extension__ typedef unsigned __int128 coupled_wide;
-
 #define COUPLED_FRACTION 65536
 /* A sibling that had nothing acknowledged for so long lies idle, and takes nothing. */
 #define COUPLED_IDLE_NS (2 * BRAID_NS_PER_S)

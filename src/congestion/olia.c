@@ -7,6 +7,8 @@
  * passes between two losses, l / RTT^2 with l the larger of: since the last loss, and between the last two. If some of
  * them do not have the largest window, these share an alpha of 1/n between them, and those with the largest window one
  * of -1/n, n being the number of subflows; otherwise alpha is 0 everywhere. */
+#include <base/mul_div.h>
+
 #include "coupled.h"
 
 static uint64_t passes(const struct congestion *c) {
@@ -14,10 +16,11 @@ static uint64_t passes(const struct congestion *c) {
     return s->since_loss_bytes > s->between_losses_bytes ? s->since_loss_bytes : s->between_losses_bytes;
 }
 
-/* passes(a) / rtt_a^2 >= passes(b) / rtt_b^2; round-trip times in microseconds are below 2^32. */
+/* passes(a) / rtt_a^2 >= passes(b) / rtt_b^2, with enough more bits for the ratio of the round-trip times. */
 static bool serves_as_well(const struct congestion *a, const struct congestion *b) {
-    uint64_t rtt_a = a->srtt_ns / BRAID_NS_PER_US, rtt_b = b->srtt_ns / BRAID_NS_PER_US;
-    return (coupled_wide)passes(a) * rtt_b * rtt_b >= (coupled_wide)passes(b) * rtt_a * rtt_a;
+    uint64_t with_a = mul_div(passes(a), (uint64_t)COUPLED_FRACTION * b->srtt_ns, a->srtt_ns);
+    uint64_t with_b = mul_div(passes(b), (uint64_t)COUPLED_FRACTION * a->srtt_ns, b->srtt_ns);
+    return with_a >= with_b;
 }
 
 struct sets {

@@ -3,9 +3,7 @@
 # defined by a floor below it, or be one of libc's memory functions; and no floor of it keeps a variable.
 . "${0%/*}/../lib.sh"
 
-# The second line is no library's but the compiler's own: division of 128-bit integers (congestion/coupled.h).
-memory_functions='memcpy memmove memset memcmp
-__udivti3 __divti3'
+memory_functions='memcpy memmove memset memcmp'
 
 # What a floor may use besides libc's memory functions: the floors below it, as in CMakeLists.txt.
 below() {
