@@ -25,6 +25,16 @@ struct braid_listener;
 #define BRAID_LINKS_MAX 64
 #define BRAID_ADDRESSES_MAX 64
 
+/* As `ip mptcp limits` has them, and one for the path manager ndiffports (docs/paths.md). */
+#define BRAID_SUBFLOWS_MAX 31
+#define BRAID_ADD_ADDR_ACCEPTED_MAX 15
+#define BRAID_NDIFFPORTS_MAX 32
+struct braid_path_limits {
+    uint8_t subflows;          /* of a connection, beside its first; 0..BRAID_SUBFLOWS_MAX; 7 when nothing is said */
+    uint8_t add_addr_accepted; /* of the peer's announcements; 0..BRAID_ADD_ADDR_ACCEPTED_MAX, which is the default */
+    uint8_t ndiffports;        /* subflows that manager makes; 1..BRAID_NDIFFPORTS_MAX; 0: 2 */
+};
+
 struct braid_stack_config {
     uint32_t connections_max;              /* 0: 65536 */
     uint32_t half_open_max;                /* connections whose handshake is not done, of peers; 0: 4096 */
@@ -37,9 +47,11 @@ struct braid_stack_config {
     braid_time connect_timeout_ns;         /* 0: 127 s */
     const char *congestion;                /* NULL: "cubic" */
     const char *scheduler;                 /* NULL: "lowest-rtt" */
+    const char *path_manager;              /* NULL: "fullmesh" */
+    const struct braid_path_limits *path_limits; /* NULL: as said there; copied */
 };
 
-/* NULL: no memory, no randomness, or an unknown congestion control or scheduler. `env` must outlive the stack. */
+/* NULL: no memory, no randomness, limits out of range, or an unknown congestion control, scheduler or path manager. `env` must outlive the stack. */
 struct braid_stack *braid_stack_create(const struct braid_env *env, const struct braid_stack_config *config);
 /* Ends everything without sending anything. */
 void braid_stack_destroy(struct braid_stack *stack);
@@ -64,6 +76,17 @@ void braid_stack_link_set_mtu(struct braid_stack *stack, int link, uint32_t mtu_
  * there changes its flags (MP_PRIO is sent). False: too many, or no such link. */
 bool braid_stack_address_add(struct braid_stack *stack, int link, const struct braid_address *address, bool backup,
                              bool announce, braid_time now);
+/* The same with the flags of `ip mptcp endpoint`. address_add() sets SUBFLOW and FULLMESH, so that path managers may do
+ * as they please. An address with neither serves connections that start from it, and no joins. Flags of an address that
+ * is there change; subflows that are there stay. False also for flags that do not exist, or FULLMESH without SUBFLOW. */
+enum braid_endpoint_flags {
+    BRAID_ENDPOINT_SIGNAL = 1,   /* announced to peers of accepted connections */
+    BRAID_ENDPOINT_SUBFLOW = 2,  /* path managers join by it, to the peer's first address */
+    BRAID_ENDPOINT_BACKUP = 4,   /* its subflows are backups */
+    BRAID_ENDPOINT_FULLMESH = 8, /* and to those that the peer announced */
+};
+bool braid_stack_endpoint_add(struct braid_stack *stack, int link, const struct braid_address *address,
+                              unsigned flags, braid_time now);
 /* The address, or the link under it, is gone: subflows by it are given up, their data goes out on the others, and
  * peers are told, all with the next braid_stack_output(). Removing one that is not there does nothing. */
 void braid_stack_address_remove(struct braid_stack *stack, int link, const struct braid_address *address,
@@ -117,10 +140,12 @@ struct braid_connect_config {
     struct braid_address local;  /* the address of the first subflow; family 0: the best one of the remote's family */
     uint16_t local_port;         /* of the first subflow; 0: chosen */
     bool multipath;              /* ask for MPTCP (falls back to TCP where the peer does not know it) */
-    bool single_path;            /* with multipath: never join further paths by itself */
+    bool single_path;            /* with multipath: never join further paths by itself; as the path manager "none" */
     bool no_delay;
     const char *congestion;      /* of each subflow; NULL: the stack's */
     const char *scheduler;       /* NULL: the stack's */
+    const char *path_manager;    /* NULL: the stack's */
+    const struct braid_path_limits *path_limits; /* NULL: the stack's */
 };
 enum braid_connect_error {
     BRAID_CONNECT_OK,
@@ -129,6 +154,8 @@ enum braid_connect_error {
     BRAID_CONNECT_NO_MEMORY,
     BRAID_CONNECT_UNKNOWN_CONGESTION,
     BRAID_CONNECT_UNKNOWN_SCHEDULER,
+    BRAID_CONNECT_UNKNOWN_PATH_MANAGER,
+    BRAID_CONNECT_BAD_LIMITS, /* out of range */
 };
 struct braid_connection *braid_stack_connect(struct braid_stack *stack, const struct braid_connect_config *config,
                                              braid_time now, enum braid_connect_error *error);
@@ -219,6 +246,34 @@ struct braid_path_info {
     uint64_t delivery_bytes_per_s;
 };
 bool braid_connection_path(const struct braid_connection *connection, unsigned index, struct braid_path_info *out);
+
+/* A program that drives the paths of one connection itself (RFC 6897). These calls hold whatever the path manager;
+ * with "none" nothing else happens. The addresses of braid_connection_endpoints() never change by them. */
+enum braid_path_result {
+    BRAID_PATH_OK,
+    BRAID_PATH_NOT_NOW,    /* plain TCP, accepted by us, not confirmed yet (EVENT_PATHS follows), or over */
+    BRAID_PATH_NO_ADDRESS, /* that is none of our addresses on that link */
+    BRAID_PATH_UNUSABLE,   /* of different families; or the peer takes no joins to its first address */
+    BRAID_PATH_LIMIT,      /* there are as many subflows as may be */
+    BRAID_PATH_NO_MEMORY,  /* or no port */
+};
+/* One more subflow, from an address of ours to `remote` (NULL: where the first subflow goes). *number names it in
+ * braid_connection_path(), where its fate is seen. */
+enum braid_path_result braid_connection_path_add(struct braid_connection *connection, int link,
+                                                 const struct braid_address *local,
+                                                 const struct braid_endpoint *remote, bool backup, uint64_t *number,
+                                                 braid_time now);
+/* Ends one; what it has under way is delivered. The path manager does not open it again until there is news of its
+ * addresses. False: there is none of that number, or no other is in service. */
+bool braid_connection_path_remove(struct braid_connection *connection, uint64_t number, braid_time now);
+/* A backup carries nothing while a regular one works; the peer is told (MP_PRIO). False: none of that number. */
+bool braid_connection_path_set_backup(struct braid_connection *connection, uint64_t number, bool backup,
+                                      braid_time now);
+/* Whether this connection may use one of our addresses; all, at first. When it may not any more its subflows from there
+ * end, once another one is in service. False: that is none of our addresses on that link. */
+bool braid_connection_address_use(struct braid_connection *connection, int link, const struct braid_address *local,
+                                  bool use, braid_time now);
+
 struct braid_connection_info {
     uint64_t number;
     bool established, multipath, fallback, checksum;
@@ -232,6 +287,9 @@ void braid_connection_info(const struct braid_connection *connection, struct bra
 const char *braid_congestion_name(unsigned index);
 /* The schedulers (docs/schedulers.md), the default first. */
 const char *braid_scheduler_name(unsigned index);
+
+/* The path managers (docs/paths.md), the default first. */
+const char *braid_path_manager_name(unsigned index);
 
 /* --- counting --- */
 

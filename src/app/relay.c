@@ -114,6 +114,8 @@ static enum braid_refusal refusal_for(enum braid_connect_error error) {
     case BRAID_CONNECT_NO_MEMORY:
     case BRAID_CONNECT_UNKNOWN_CONGESTION:
     case BRAID_CONNECT_UNKNOWN_SCHEDULER:
+    case BRAID_CONNECT_UNKNOWN_PATH_MANAGER:
+    case BRAID_CONNECT_BAD_LIMITS:
         break;
     }
     return BRAID_REFUSE_SILENT; /* the program's kernel tries again */

@@ -24,11 +24,16 @@ static const char help[] =
     "      --checksum               ask servers for the checksum of RFC 8684 over data and mapping\n"
     "      --congestion NAME        how much goes by each path:\n%s"
     "      --scheduler NAME         by which path the next bytes go:\n%s"
+    "      --path-manager NAME      which paths a connection has:\n%s"
+    "      --limit NAME=N[,...]     of a connection: subflows beside the first (0 to %d, default %d),\n"
+    "                               add_addr_accepted (0 to %d, default %d), and what the path manager\n"
+    "                               ndiffports makes: ndiffports (1 to %d, default %d)\n"
     "  -h, --help                   this text\n"
     "\n"
     "Needs CAP_NET_ADMIN and CAP_NET_RAW, as root has them.\n";
 
 #define NAMES_MAX 512
+enum { SUBFLOWS_DEFAULT = 7, NDIFFPORTS_DEFAULT = 2 }; /* what the stack does when nothing is said */
 
 static const char *list_names(char text[NAMES_MAX], const char *(*name_of)(unsigned index)) {
     size_t length = 0;
@@ -51,8 +56,10 @@ static const char *list_lines(char text[NAMES_MAX], const char *(*name_of)(unsig
 }
 
 void run_options_help(void) {
-    char congestion[NAMES_MAX], scheduler[NAMES_MAX];
-    printf(help, list_lines(congestion, braid_congestion_name), list_lines(scheduler, braid_scheduler_name));
+    char congestion[NAMES_MAX], scheduler[NAMES_MAX], path_manager[NAMES_MAX];
+    printf(help, list_lines(congestion, braid_congestion_name), list_lines(scheduler, braid_scheduler_name),
+           list_lines(path_manager, braid_path_manager_name), BRAID_SUBFLOWS_MAX, SUBFLOWS_DEFAULT,
+           BRAID_ADD_ADDR_ACCEPTED_MAX, BRAID_ADD_ADDR_ACCEPTED_MAX, BRAID_NDIFFPORTS_MAX, NDIFFPORTS_DEFAULT);
 }
 
 static bool complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -99,7 +106,52 @@ static bool take_name(const char **out, const char *text, const char *what, cons
     return complain("%s %s is unknown; there are %s", what, text, list_names(names, name_of));
 }
 
-enum { LONG_CHECKSUM = 256, LONG_CONGESTION, LONG_SCHEDULER };
+struct limit {
+    const char *name;
+    unsigned least, most;
+    uint8_t *value;
+};
+
+static bool take_number(const char *text, size_t length, const struct limit *limit) {
+    unsigned value = 0;
+    bool good = length > 0;
+    for (size_t i = 0; i < length && good; i++) {
+        good = text[i] >= '0' && text[i] <= '9' && value <= limit->most;
+        value = value * 10 + (unsigned)(text[i] - '0');
+    }
+    if (!good || value < limit->least || value > limit->most)
+        return complain("limit %s wants a number from %u to %u, not %.*s", limit->name, limit->least, limit->most,
+                        (int)(length < 64 ? length : 64), text);
+    *limit->value = (uint8_t)value;
+    return true;
+}
+
+static bool take_limit(struct run_options *out, const char *text, size_t length) {
+    const struct limit limits[] = {
+        {"subflows", 0, BRAID_SUBFLOWS_MAX, &out->limits.subflows},
+        {"add_addr_accepted", 0, BRAID_ADD_ADDR_ACCEPTED_MAX, &out->limits.add_addr_accepted},
+        {"ndiffports", 1, BRAID_NDIFFPORTS_MAX, &out->limits.ndiffports},
+    };
+    out->limited = true;
+    for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+        size_t name = strlen(limits[i].name);
+        if (length > name && text[name] == '=' && memcmp(text, limits[i].name, name) == 0)
+            return take_number(text + name + 1, length - name - 1, &limits[i]);
+    }
+    return complain("limit %.*s is unknown; there are subflows=N, add_addr_accepted=N and ndiffports=N",
+                    (int)(length < 64 ? length : 64), text);
+}
+
+static bool take_limits(struct run_options *out, const char *text) {
+    for (;;) {
+        size_t length = strcspn(text, ",");
+        if (!take_limit(out, text, length)) return false;
+        if (text[length] == 0) return true;
+        text += length + 1;
+    }
+}
+
+enum { LONG_CHECKSUM = 256, LONG_CONGESTION, LONG_SCHEDULER, LONG_PATH_MANAGER, LONG_LIMIT };
 
 static const struct option long_options[] = {
     {"uplink", required_argument, NULL, 'u'},
@@ -111,6 +163,8 @@ static const struct option long_options[] = {
     {"help", no_argument, NULL, 'h'},
     {"congestion", required_argument, NULL, LONG_CONGESTION},
     {"scheduler", required_argument, NULL, LONG_SCHEDULER},
+    {"path-manager", required_argument, NULL, LONG_PATH_MANAGER},
+    {"limit", required_argument, NULL, LONG_LIMIT},
     {0},
 };
 
@@ -139,6 +193,10 @@ static bool take_option(struct run_options *out, int option, char **argv) {
         return take_name(&out->congestion, optarg, "congestion control", braid_congestion_name);
     case LONG_SCHEDULER:
         return take_name(&out->scheduler, optarg, "scheduler", braid_scheduler_name);
+    case LONG_PATH_MANAGER:
+        return take_name(&out->path_manager, optarg, "path manager", braid_path_manager_name);
+    case LONG_LIMIT:
+        return take_limits(out, optarg);
     case ':':
         return complain("%s wants a value; see braid run --help", argv[optind - 1]);
     default:
@@ -151,7 +209,10 @@ static bool take_option(struct run_options *out, int option, char **argv) {
 
 bool run_options_parse(int argc, char **argv, struct run_options *out) {
     int option;
-    *out = (struct run_options){.policy = ENGINE_POLICY_HANDOVER};
+    *out = (struct run_options){.policy = ENGINE_POLICY_HANDOVER,
+                                .limits = {.subflows = SUBFLOWS_DEFAULT,
+                                           .add_addr_accepted = BRAID_ADD_ADDR_ACCEPTED_MAX,
+                                           .ndiffports = NDIFFPORTS_DEFAULT}};
     opterr = 0;
     optind = 0; /* begins anew, whatever was parsed before (getopt(3)) */
     /* "+": what follows the command's name is the command's. */

@@ -11,6 +11,9 @@ struct run_options {
     const char *trace_path, *pcap_path;
     const char *congestion;
     const char *scheduler;
+    const char *path_manager;
+    struct braid_path_limits limits;
+    bool limited;
     bool checksum, live;
     bool help;
     char **command; /* ends with NULL */

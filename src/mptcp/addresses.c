@@ -186,7 +186,11 @@ static void remember(struct braid_connection *c, const struct add_addr *option, 
         path_manager_address_news(c, &fresh.address, port);
         return;
     }
-    if (a->remote_count == REMOTE_ADDRESSES_MAX || option->address_id == 0) return;
+    if (a->remote_count > c->config.limits.add_addr_accepted || a->remote_count == REMOTE_ADDRESSES_MAX) {
+        COUNT(c, add_addr_over_limit);
+        return;
+    }
+    if (option->address_id == 0) return;
     a->remote[a->remote_count++] = fresh;
     path_manager_address_news(c, &fresh.address, port);
 }

@@ -2,7 +2,11 @@
 #include "subflow.h"
 
 static void config_fill(struct connection_config *config) {
-    if (config->subflows_max == 0) config->subflows_max = SUBFLOWS_DEFAULT;
+    struct path_limits *limits = &config->limits;
+    if (config->subflows_max == 0) config->subflows_max = limits->given ? limits->subflows + 1 : SUBFLOWS_DEFAULT;
+    if (!limits->given) limits->add_addr_accepted = PATH_ADDRESSES_ACCEPTED_MAX;
+    if (!limits->given || limits->ndiffports == 0) limits->ndiffports = PATH_NDIFFPORTS;
+    if (!config->path_manager) config->path_manager = &path_manager_fullmesh;
     if (config->send_buffer_bytes == 0) config->send_buffer_bytes = SEND_BUFFER_DEFAULT_BYTES;
     if (config->receive_buffer_max_bytes == 0) config->receive_buffer_max_bytes = RECEIVE_BUFFER_MAX_DEFAULT_BYTES;
     if (config->receive_buffer_initial_bytes == 0)
@@ -171,7 +175,7 @@ size_t connection_output(struct braid_connection *c, struct braid_packet_out *pa
     do {
         before = filled;
         meter_enforce(c, now);
-        if (c->paths.due) path_manager_run(c, now);
+        if (path_manager_wants(c, now)) path_manager_run(c, now);
         addresses_assign(c, now);
         outgoing_schedule(c, now);
         stale_refresh(c, now);

@@ -108,7 +108,7 @@ struct addresses {
     uint8_t used_ids[256 / 8]; /* of ours, the peer knows of by a join or ADD_ADDR */
 };
 
-/* path_manager.c: what became of the attempts to join from one of our paths to one of the peer's addresses. */
+/* path_targets.c: what became of the attempts to join from one of our paths to one of the peer's addresses. */
 struct join_target {
     uint8_t path_id;
     struct ip_address address;
@@ -122,6 +122,8 @@ struct path_manager {
     struct join_target targets[JOIN_TARGETS_MAX];
     unsigned target_count;
     braid_time no_path_deadline; /* BRAID_NEVER while there is a subflow */
+    braid_time trouble_until, ask_again_at, asked_at; /* of the plan */
+    uint8_t excluded[256 / 8];   /* path IDs that the program took out of this connection (path_calls.c) */
 };
 
 struct braid_connection {
@@ -242,10 +244,25 @@ braid_time addresses_deadline(const struct braid_connection *c);
 /* path_manager.c */
 void path_manager_init(struct braid_connection *c);
 void path_manager_run(struct braid_connection *c, braid_time now);
+bool path_manager_wants(const struct braid_connection *c, braid_time now);
+unsigned path_places_taken(const struct braid_connection *c);
+/* It joins of its own accord. */
+bool path_manager_acts(const struct braid_connection *c);
 bool path_manager_is_silent(const struct braid_connection *c, uint8_t path_id);
 void path_manager_news(struct braid_connection *c, uint8_t path_id);
 void path_manager_address_news(struct braid_connection *c, const struct ip_address *address, uint16_t port);
 braid_time path_manager_deadline(const struct braid_connection *c);
 void path_manager_expire(struct braid_connection *c, braid_time now);
+
+/* path_targets.c */
+struct join_target *path_target_find(struct braid_connection *c, uint8_t path_id, const struct ip_address *address,
+                                     uint16_t port);
+void path_target_failed(struct braid_connection *c, uint8_t path_id, const struct ip_address *address, uint16_t port,
+                        bool for_good, braid_time now);
+
+/* path_calls.c */
+static inline bool path_excluded(const struct braid_connection *c, uint8_t path_id) {
+    return c->paths.excluded[path_id / 8] >> (path_id % 8) & 1;
+}
 
 #endif

@@ -169,6 +169,7 @@ static void in_service(struct subflow *sf, braid_time now) {
     c->paths.no_path_deadline = BRAID_NEVER;
     subflow_set_status(sf, SUBFLOW_ACTIVE, now);
     closing_subflow_joined(sf, now);
+    reinject_joined(sf, now);
 }
 
 void join_established(struct subflow *sf, braid_time now) {

@@ -32,6 +32,9 @@ enum mptcp_limit {
     REMOVE_ADDR_TIMES = 2,         /* it has no echo: it is said once more on another subflow, or a round trip later */
     REMOVE_PROBE_MIN_MS = 200,     /* how long a peer has to answer before a subflow that it disowned goes */
 
+    PATH_SLOWER_MS = 100,          /* path_manager.c: a path that takes so much longer than it can is poor */
+    PATH_WATCH_MS = 100,           /* managers that watch are asked so often */
+
     JOINS_HALF_OPEN_MAX = 32,      /* of the peer's, before their HMAC: one more, and the oldest is forgotten */
     JOIN_TARGETS_MAX = 32,         /* pairs of addresses whose attempts are remembered */
     JOIN_RETRY_FIRST_MS = 1000,

@@ -1,150 +1,242 @@
-/* Which subflows there should be. The client's policy is the full mesh: from each of its paths to the peer's first
- * address and to those announced, of the same family, one subflow each. A join that fails is tried again after 1, 2, 4
- * ... 60 s while the path stays; one that the peer refuses for good (MP_TCPRST without T) only when there is news of
- * the path or of the address. A path that fell silent (silence.c) is tried every other second for a minute: it may be
- * back at any moment, and nobody else will say so.
- *
- * A path that goes takes its subflows along, and what they had unacknowledged goes out on the others at once. If none
- * is left the connection waits for one to come (RFC 8684 §3.9, break before make). */
+/* Shows the pairs of addresses to the connection's path manager, and does as it says: joins by what is missing, closes
+ * what is too much, tells the peer what stands by. The managers themselves: path_manager_*.c. Only the end that made the
+ * connection joins; the other announces its addresses (addresses.c). */
 #include "subflow.h"
 
 enum { LOCAL_PATHS_MAX = 64 };
 
-void path_manager_init(struct braid_connection *c) { c->paths.no_path_deadline = BRAID_NEVER; }
+static const struct path_manager_ops *const managers[] = {&path_manager_fullmesh, &path_manager_backup,
+                                                          &path_manager_ndiffports, &path_manager_interactive,
+                                                          &path_manager_none};
 
-/* --- attempts remembered --- */
+static bool same_text(const char *a, const char *b) {
+    while (*a != '\0' && *a == *b) a++, b++;
+    return *a == *b;
+}
 
-static struct join_target *target_find(struct braid_connection *c, uint8_t path_id, const struct ip_address *address,
-                                       uint16_t port) {
-    for (unsigned i = 0; i < c->paths.target_count; i++) {
-        struct join_target *t = &c->paths.targets[i];
-        if (t->path_id == path_id && t->port == port && ip_address_equal(&t->address, address)) return t;
-    }
+const struct path_manager_ops *path_manager_find(const char *name) {
+    for (unsigned i = 0; i < ARRAY_COUNT(managers); i++)
+        if (same_text(managers[i]->name, name)) return managers[i];
     return NULL;
 }
 
-static struct join_target *target_remember(struct braid_connection *c, uint8_t path_id,
-                                           const struct ip_address *address, uint16_t port) {
-    struct path_manager *p = &c->paths;
-    struct join_target *t = target_find(c, path_id, address, port);
-    if (t) return t;
-    /* Too many: the one that was added first is forgotten. */
-    if (p->target_count == JOIN_TARGETS_MAX)
-        memmove(p->targets, p->targets + 1, --p->target_count * sizeof(p->targets[0]));
-    t = &p->targets[p->target_count++];
-    *t = (struct join_target){.path_id = path_id, .address = *address, .port = port};
-    return t;
+const char *path_manager_name(unsigned index) {
+    return index < ARRAY_COUNT(managers) ? managers[index]->name : NULL;
 }
 
-void path_manager_news(struct braid_connection *c, uint8_t path_id) {
-    struct path_manager *p = &c->paths;
-    for (unsigned i = 0; i < p->target_count; i++) {
-        if (p->targets[i].path_id == path_id) p->targets[i--] = p->targets[--p->target_count];
+void path_manager_init(struct braid_connection *c) {
+    c->paths.no_path_deadline = BRAID_NEVER;
+    c->paths.ask_again_at = BRAID_NEVER;
+}
+
+/* --- the plan --- */
+
+/* What a plan is made from, beside it: whose pair it is. */
+struct survey {
+    struct path_plan plan;
+    struct local_path paths[LOCAL_PATHS_MAX];
+    struct {
+        uint8_t path, remote; /* indices */
+    } of[PATH_PAIRS_MAX];
+};
+
+static bool fits(const struct braid_connection *c, const struct local_path *path, const struct remote_address *to) {
+    if (path->address.family != to->address.family || path_used_up(path)) return false;
+    if (ip_address_is_link_local(&path->address) != ip_address_is_link_local(&to->address)) return false;
+    return !path_excluded(c, path->address_id);
+}
+
+static bool by_pair(const struct subflow *sf, const struct local_path *path, const struct remote_address *to) {
+    return !sf->closed && !sf->dismissed && sf->path_id == path->address_id && sf->link == path->link &&
+           sf->flow.remote_port == to->port && ip_address_equal(&sf->flow.remote, &to->address);
+}
+
+static bool standby_of(const struct braid_connection *c, const struct local_path *path) {
+    return path->backup || (c->config.scheduler->spares_metered && path->meter && path->meter->metered);
+}
+
+static uint64_t preference_of(const struct local_path *path, unsigned remote) {
+    uint64_t metered = path->meter && path->meter->metered;
+    return metered << 49 | (uint64_t)path->backup << 48 | (uint64_t)path->link << 32 |
+           (uint64_t)path->address_id << 16 | remote;
+}
+
+/* It takes three times as long as it can, and that is felt. */
+static bool slow(const struct subflow *sf) {
+    struct tcp_info info;
+    tcp_info(sf->t, &info);
+    braid_time rtt = info.srtt_ns > info.receive_rtt_ns ? info.srtt_ns : info.receive_rtt_ns;
+    return info.min_rtt_ns > 0 && rtt > 3 * info.min_rtt_ns && rtt > info.min_rtt_ns + NS_OF_MS(PATH_SLOWER_MS);
+}
+
+static void pair_fill(const struct braid_connection *c, struct path_pair *pair, const struct local_path *path,
+                      unsigned remote) {
+    const struct remote_address *to = &c->addresses.remote[remote];
+    *pair = (struct path_pair){
+        .preference = preference_of(path, remote),
+        .subflow = !path->no_subflow,
+        .fullmesh = !path->no_subflow && !path->no_fullmesh,
+        .backup = standby_of(c, path),
+        .to_first = remote == 0,
+        .first = remote == 0 && path->address_id == c->config.path.address_id && path->link == c->config.path.link,
+    };
+    LIST_EACH(&c->subflows, node, following) {
+        const struct subflow *sf = SUBFLOW_OF(node);
+        if (!by_pair(sf, path, to)) continue;
+        pair->subflows++;
+        if (!subflow_carries(sf)) continue;
+        if (sf->status == SUBFLOW_ACTIVE) pair->works = true;
+        if (sf->status == SUBFLOW_SUSPECTED || reinject_unanswered(sf) || slow(sf)) pair->poor = true;
     }
-    p->due = true;
+    pair->wanted = pair->subflows;
+    pair->standby = pair->backup;
 }
 
-void path_manager_address_news(struct braid_connection *c, const struct ip_address *address, uint16_t port) {
-    struct path_manager *p = &c->paths;
-    for (unsigned i = 0; i < p->target_count; i++) {
-        if (p->targets[i].port == port && ip_address_equal(&p->targets[i].address, address))
-            p->targets[i--] = p->targets[--p->target_count];
+static void pair_add(const struct braid_connection *c, struct survey *s, unsigned path, unsigned remote) {
+    struct path_plan *plan = &s->plan;
+    struct path_pair pair;
+    if (plan->count == PATH_PAIRS_MAX) return;
+    pair_fill(c, &pair, &s->paths[path], remote);
+    unsigned at = plan->count++;
+    for (; at > 0 && plan->pairs[at - 1].preference > pair.preference; at--) {
+        plan->pairs[at] = plan->pairs[at - 1];
+        s->of[at] = s->of[at - 1];
     }
-    p->due = true;
-    connection_wake(c);
+    plan->pairs[at] = pair;
+    s->of[at].path = (uint8_t)path;
+    s->of[at].remote = (uint8_t)remote;
 }
 
-static void target_failed(struct braid_connection *c, uint8_t path_id, const struct ip_address *address, uint16_t port,
-                          bool for_good, braid_time now) {
-    struct join_target *t = target_remember(c, path_id, address, port);
-    if (t->failures >= JOIN_SILENT_TRIES) t->silent = false;
-    braid_time wait = NS_OF_MS(JOIN_RETRY_FIRST_MS) << (t->failures < 6 ? t->failures : 6);
-    if (t->silent) wait = NS_OF_MS(JOIN_SILENT_RETRY_MS);
-    if (wait > NS_OF_MS(JOIN_RETRY_MAX_MS)) wait = NS_OF_MS(JOIN_RETRY_MAX_MS);
-    t->failures++;
-    t->not_before = for_good ? BRAID_NEVER : now + wait;
+static void survey_make(struct braid_connection *c, struct survey *s, braid_time now) {
+    size_t count = c->config.host_ops->paths(c->config.host, s->paths, LOCAL_PATHS_MAX);
+    s->plan.count = 0;
+    s->plan.ndiffports = c->config.limits.ndiffports;
+    s->plan.now = now;
+    s->plan.trouble_until = c->paths.trouble_until;
+    s->plan.ask_again_at = BRAID_NEVER;
+    for (unsigned i = 0; i < count; i++)
+        for (unsigned j = 0; j < c->addresses.remote_count; j++)
+            if (fits(c, &s->paths[i], &c->addresses.remote[j])) pair_add(c, s, i, j);
 }
 
-/* [R-3.6-1] [R-3.6-2] */
-void path_manager_failed(struct subflow *sf, braid_time now) {
-    bool refused = sf->peer_reset && !sf->peer_reset_transient;
-    bool prohibited = sf->peer_reset && sf->peer_reset_reason == MPTCP_RESET_PROHIBITED;
-    /* A RST without a reason is a closed port, or a middlebox: it may pass. */
-    bool for_good = prohibited || (refused && sf->peer_reset_reason != MPTCP_RESET_UNSPECIFIED);
-    if (sf->closed_reason == TCP_CLOSED_NORMALLY) for_good = true; /* the peer did without it */
-    if (sf->closed_reason == TCP_CLOSED_ABORTED && sf->reset_reason == MPTCP_RESET_MIDDLEBOX) for_good = true;
-    if (refused && sf->status == SUBFLOW_CONNECTING) COUNT(sf->c, join_rejected_by_peer);
-    target_failed(sf->c, sf->path_id, &sf->flow.remote, sf->flow.remote_port, for_good, now);
+/* --- doing as it says --- */
+
+/* Those we are done with, in TIME_WAIT perhaps, are in nobody's way. */
+unsigned path_places_taken(const struct braid_connection *c) {
+    unsigned count = subflow_live_count(c);
+    LIST_EACH(&c->subflows, node, following)
+        if (!SUBFLOW_OF(node)->closed && SUBFLOW_OF(node)->dismissed) count--;
+    return count;
 }
 
-void path_manager_silent(struct subflow *sf, braid_time now) {
-    struct join_target *t = target_remember(sf->c, sf->path_id, &sf->flow.remote, sf->flow.remote_port);
-    t->silent = true;
-    t->not_before = now + NS_OF_MS(JOIN_SILENT_RETRY_MS);
-}
-
-bool path_manager_is_silent(const struct braid_connection *c, uint8_t path_id) {
-    for (unsigned i = 0; i < c->paths.target_count; i++)
-        if (c->paths.targets[i].path_id == path_id && c->paths.targets[i].silent) return true;
+/* [R-3.9.1-1] */
+static bool join_one(struct braid_connection *c, const struct survey *s, unsigned pair, braid_time now) {
+    struct local_path path = s->paths[s->of[pair].path];
+    const struct remote_address *to = &c->addresses.remote[s->of[pair].remote];
+    if (to->id == 0 && c->no_join_to_first) return false; /* [R-3.1-14] */
+    const struct join_target *t = path_target_find(c, path.address_id, &to->address, to->port);
+    if (t && t->not_before > now) return false; /* [R-3.4.1-9] [R-3.9.3-3] */
+    if (path_places_taken(c) >= c->config.subflows_max) return false;
+    path.backup = s->plan.pairs[pair].standby;
+    if (join_open(c, &path, to, now)) return true;
+    path_target_failed(c, path.address_id, &to->address, to->port, false, now);
     return false;
 }
 
-void path_manager_joined(struct subflow *sf) {
-    addresses_joined(sf);
-    struct join_target *t = target_find(sf->c, sf->path_id, &sf->flow.remote, sf->flow.remote_port);
-    if (t) *t = sf->c->paths.targets[--sf->c->paths.target_count];
+static void joins_make(struct braid_connection *c, const struct survey *s, braid_time now) {
+    for (unsigned i = 0; i < s->plan.count; i++) {
+        const struct path_pair *pair = &s->plan.pairs[i];
+        unsigned missing = pair->wanted > pair->subflows ? pair->wanted - pair->subflows : 0;
+        while (missing > 0 && join_one(c, s, i, now)) missing--;
+    }
 }
 
-/* --- joining --- */
-
-static bool joins_allowed(const struct braid_connection *c) {
-    return c->client && c->config.path_policy == PATH_POLICY_FULLMESH && c->mode == CONNECTION_MODE_MPTCP &&
-           /* [R-3.1-10] */
-           c->confirmed && !connection_over(c) && !(c->receive.fin_reached && c->send.fin_acknowledged);
-}
-
-static bool connected(const struct braid_connection *c, const struct local_path *path,
-                      const struct remote_address *to) {
+/* What is in service, is wanted, and is not about to go. */
+static bool kept_in_service(const struct braid_connection *c, const struct subflow *except) {
     LIST_EACH(&c->subflows, node, following) {
         const struct subflow *sf = SUBFLOW_OF(node);
-        if (!sf->closed && sf->path_id == path->address_id && sf->link == path->link &&
-            sf->flow.remote_port == to->port && ip_address_equal(&sf->flow.remote, &to->address))
+        if (sf != except && subflow_carries(sf) && sf->status == SUBFLOW_ACTIVE && !path_excluded(c, sf->path_id))
             return true;
     }
     return false;
 }
 
-/* [R-3.9.1-1] */
-static void join_if_missing(struct braid_connection *c, const struct local_path *path, const struct remote_address *to,
-                            braid_time now) {
-    if (path->address.family != to->address.family || connected(c, path, to)) return;
-    if (path_used_up(path)) return;
-    if (ip_address_is_link_local(&path->address) != ip_address_is_link_local(&to->address)) return;
-    if (to->id == 0 && c->no_join_to_first) return; /* [R-3.1-14] */
-    const struct join_target *t = target_find(c, path->address_id, &to->address, to->port);
-    if (t && t->not_before > now) return; /* [R-3.4.1-9] [R-3.9.3-3] */
-    if (subflow_live_count(c) >= c->config.subflows_max) return;
-    if (!join_open(c, path, to, now)) target_failed(c, path->address_id, &to->address, to->port, false, now);
+/* The youngest first; never the last that works. */
+static void surplus_close(struct braid_connection *c, const struct survey *s, unsigned pair, braid_time now) {
+    const struct local_path *path = &s->paths[s->of[pair].path];
+    const struct remote_address *to = &c->addresses.remote[s->of[pair].remote];
+    unsigned wanted = s->plan.pairs[pair].wanted, seen = 0;
+    LIST_EACH(&c->subflows, node, following) {
+        struct subflow *sf = SUBFLOW_OF(node);
+        if (!by_pair(sf, path, to) || sf->retiring || ++seen <= wanted || !kept_in_service(c, sf)) continue;
+        subflow_dismiss(sf, now);
+    }
+}
+
+static void standby_tell(struct braid_connection *c, const struct survey *s, unsigned pair, braid_time now) {
+    const struct local_path *path = &s->paths[s->of[pair].path];
+    const struct remote_address *to = &c->addresses.remote[s->of[pair].remote];
+    LIST_EACH(&c->subflows, node, following) {
+        struct subflow *sf = SUBFLOW_OF(node);
+        if (by_pair(sf, path, to) && subflow_carries(sf) && !sf->backup_by_program)
+            priority_set(sf, s->plan.pairs[pair].standby, now);
+    }
+}
+
+/* RFC 6897: of an address that was taken out of the connection, once another one is in service. */
+static void excluded_close(struct braid_connection *c, braid_time now) {
+    LIST_EACH(&c->subflows, node, following) {
+        struct subflow *sf = SUBFLOW_OF(node);
+        if (!sf->closed && !sf->retiring && path_excluded(c, sf->path_id) && kept_in_service(c, sf))
+            subflow_dismiss(sf, now);
+    }
+}
+
+static bool joins_allowed(const struct braid_connection *c) {
+    return c->client && c->mode == CONNECTION_MODE_MPTCP &&
+           /* [R-3.1-10] */
+           c->confirmed && !connection_over(c) && !(c->receive.fin_reached && c->send.fin_acknowledged);
+}
+
+static void plan_carry_out(struct braid_connection *c, braid_time now) {
+    const struct path_manager_ops *ops = c->config.path_manager;
+    struct survey s;
+    survey_make(c, &s, now);
+    ops->plan(&s.plan);
+    c->paths.trouble_until = s.plan.trouble_until;
+    c->paths.ask_again_at = s.plan.ask_again_at;
+    c->paths.asked_at = now;
+    joins_make(c, &s, now);
+    for (unsigned i = 0; i < s.plan.count; i++) {
+        if (ops->closes) surplus_close(c, &s, i, now);
+        if (ops->prioritises) standby_tell(c, &s, i, now);
+    }
 }
 
 void path_manager_run(struct braid_connection *c, braid_time now) {
-    struct local_path paths[LOCAL_PATHS_MAX];
     c->paths.due = false;
+    c->paths.ask_again_at = BRAID_NEVER;
     if (subflow_live_count(c) == 0 && c->established && !connection_over(c)) {
         braid_time wait = c->config.user_timeout_ns > 0 ? c->config.user_timeout_ns : NS_OF_MS(NO_PATH_TIMEOUT_MS);
         if (c->paths.no_path_deadline == BRAID_NEVER) c->paths.no_path_deadline = now + wait;
     }
     if (!joins_allowed(c)) return;
-    size_t count = c->config.host_ops->paths(c->config.host, paths, LOCAL_PATHS_MAX);
-    for (size_t i = 0; i < count; i++) {
-        for (unsigned j = 0; j < c->addresses.remote_count; j++)
-            join_if_missing(c, &paths[i], &c->addresses.remote[j], now);
-    }
+    if (c->config.path_manager->plan) plan_carry_out(c, now);
+    excluded_close(c, now);
 }
+
+/* A manager that watches is asked while there is output anyway, but not with every packet. */
+bool path_manager_wants(const struct braid_connection *c, braid_time now) {
+    if (c->paths.due) return true;
+    return c->config.path_manager->watches && joins_allowed(c) && now >= c->paths.asked_at + NS_OF_MS(PATH_WATCH_MS);
+}
+
+bool path_manager_acts(const struct braid_connection *c) { return c->client && c->config.path_manager->plan != NULL; }
 
 braid_time path_manager_deadline(const struct braid_connection *c) {
     braid_time earliest = c->paths.no_path_deadline;
-    if (!joins_allowed(c)) return earliest;
+    if (!joins_allowed(c) || !path_manager_acts(c)) return earliest;
+    if (c->paths.ask_again_at < earliest) earliest = c->paths.ask_again_at;
     for (unsigned i = 0; i < c->paths.target_count; i++) {
         braid_time due = c->paths.targets[i].not_before;
         if (due > 0 && due < earliest) earliest = due;
@@ -158,54 +250,10 @@ void path_manager_expire(struct braid_connection *c, braid_time now) {
         closing_fail(c, CONNECTION_TIMED_OUT, now);
         return;
     }
+    if (c->paths.ask_again_at <= now) c->paths.due = true;
     for (unsigned i = 0; i < c->paths.target_count; i++) {
         if (c->paths.targets[i].not_before == 0 || c->paths.targets[i].not_before > now) continue;
         c->paths.targets[i].not_before = 0;
         c->paths.due = true;
     }
-}
-
-/* --- the host's news --- */
-
-void connection_path_up(struct braid_connection *c, const struct local_path *path, braid_time now) {
-    c->now = now;
-    addresses_path_back(c, path, now);
-    path_manager_news(c, path->address_id);
-    connection_wake(c);
-}
-
-/* Only where another path may take over is a subflow given up: plain TCP, and a connection too young to be joined,
- * keep theirs, for the address may come back in time. */
-static bool replaceable(const struct braid_connection *c) {
-    return c->mode == CONNECTION_MODE_MPTCP && c->confirmed;
-}
-
-void connection_path_down(struct braid_connection *c, uint8_t address_id, braid_time now) {
-    bool lost = false;
-    c->now = now;
-    path_manager_news(c, address_id);
-    if (!replaceable(c)) return;
-    LIST_EACH(&c->subflows, node, following) {
-        struct subflow *sf = SUBFLOW_OF(node);
-        if (sf->path_id != address_id) continue;
-        if (!sf->closed) {
-            TRACE(c->env, now, subflow_closed, .connection = c->config.number, .subflow = sf->number,
-                  .reason = "path down");
-            reinject_gone(sf, "path down", now, now);
-        }
-        subflow_destroy(sf);
-        lost = true;
-    }
-    addresses_path_gone(c, address_id, now);
-    if (lost) window_subflows_changed(c, false);
-    connection_raise(c, CONNECTION_PATHS);
-}
-
-void connection_path_mtu(struct braid_connection *c, uint8_t address_id, uint32_t mtu_bytes, braid_time now) {
-    c->now = now;
-    LIST_EACH(&c->subflows, node, following) {
-        struct subflow *sf = SUBFLOW_OF(node);
-        if (sf->path_id == address_id && !sf->closed) tcp_set_mtu(sf->t, mtu_bytes);
-    }
-    connection_wake(c);
 }

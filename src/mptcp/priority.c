@@ -19,15 +19,19 @@ void priority_signal(struct subflow *sf) {
     connection_wake(sf->c);
 }
 
+void priority_set(struct subflow *sf, bool backup, braid_time now) {
+    struct braid_connection *c = sf->c;
+    if (sf->backup_here == backup || sf->closed) return;
+    sf->backup_here = backup;
+    trace_priority(sf, backup, "us", now);
+    if (c->mode == CONNECTION_MODE_MPTCP) priority_signal(sf);
+    connection_raise(c, CONNECTION_PATHS);
+}
+
 void connection_path_backup(struct braid_connection *c, uint8_t address_id, bool backup, braid_time now) {
     c->now = now;
     if (c->config.path.address_id == address_id) c->config.path.backup = backup;
-    LIST_EACH(&c->subflows, node, following) {
-        struct subflow *sf = SUBFLOW_OF(node);
-        if (sf->path_id != address_id || sf->backup_here == backup || sf->closed) continue;
-        sf->backup_here = backup;
-        trace_priority(sf, backup, "us", now);
-        if (c->mode == CONNECTION_MODE_MPTCP) priority_signal(sf);
-        connection_raise(c, CONNECTION_PATHS);
-    }
+    LIST_EACH(&c->subflows, node, following)
+        if (SUBFLOW_OF(node)->path_id == address_id) priority_set(SUBFLOW_OF(node), backup, now);
+    if (c->config.path_manager->prioritises) c->paths.due = true;
 }

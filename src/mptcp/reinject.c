@@ -177,6 +177,7 @@ static void expect_answer(struct subflow *sf, braid_time now) {
     struct tcp_info info;
     tcp_info(sf->t, &info);
     sf->probed_at = now;
+    sf->unanswered = false;
     sf->answer_due = now + info.srtt_ns + 4 * info.rttvar_ns + NS_OF_MS(PROBE_ANSWER_EXTRA_MS);
 }
 
@@ -201,9 +202,32 @@ void reinject_expire(struct subflow *sf, braid_time now) {
     if (sf->answer_due > now) return;
     sf->answer_due = BRAID_NEVER;
     tcp_info(sf->t, &info);
-    if (info.last_received_at > sf->probed_at || sf->status != SUBFLOW_ACTIVE || !others_work(sf)) return;
+    if (info.last_received_at > sf->probed_at || sf->status != SUBFLOW_ACTIVE) return;
+    if (!others_work(sf)) {
+        sf->unanswered = true;
+        sf->c->paths.due |= sf->c->config.path_manager->watches;
+        connection_wake(sf->c);
+        return;
+    }
     subflow_set_status(sf, SUBFLOW_SUSPECTED, now);
     reinject_subflow(sf, "no answer to a probe", now);
+}
+
+bool reinject_unanswered(const struct subflow *sf) {
+    struct tcp_info info;
+    if (!sf->unanswered) return false;
+    tcp_info(sf->t, &info);
+    return info.last_received_at <= sf->probed_at;
+}
+
+void reinject_joined(struct subflow *joined, braid_time now) {
+    LIST_EACH(&joined->c->subflows, node, following) {
+        struct subflow *sf = SUBFLOW_OF(node);
+        if (sf == joined || sf->closed || !reinject_unanswered(sf)) continue;
+        sf->unanswered = false;
+        sf->answer_due = now;
+        reinject_expire(sf, now);
+    }
 }
 
 void reinject_recovered(void *owner, struct tcp *t, braid_time now) {

@@ -33,7 +33,7 @@ static braid_time answer_time(const struct tcp_info *info) {
 
 static bool watched(const struct braid_connection *c) {
     return c->client && c->mode == CONNECTION_MODE_MPTCP && c->confirmed && !connection_over(c) &&
-           c->config.path_policy == PATH_POLICY_FULLMESH && c->subflow_count > 1;
+           path_manager_acts(c) && c->subflow_count > 1;
 }
 
 /* Was another one heard after this one fell silent? */
@@ -83,6 +83,12 @@ braid_time silence_deadline(const struct braid_connection *c) {
     return earliest;
 }
 
+static bool path_in_use(const struct braid_connection *c, uint8_t path_id) {
+    LIST_EACH(&c->subflows, node, following)
+        if (!SUBFLOW_OF(node)->closed && SUBFLOW_OF(node)->path_id == path_id) return true;
+    return false;
+}
+
 static void give_up(struct subflow *sf, braid_time now) {
     struct braid_connection *c = sf->c;
     uint8_t path_id = sf->path_id;
@@ -90,7 +96,7 @@ static void give_up(struct subflow *sf, braid_time now) {
     reinject_gone(sf, "silent", BRAID_NEVER, now);
     path_manager_silent(sf, now);
     subflow_destroy(sf);
-    addresses_path_gone(c, path_id, now);
+    if (!path_in_use(c, path_id)) addresses_path_gone(c, path_id, now);
     window_subflows_changed(c, false);
     connection_raise(c, CONNECTION_PATHS);
 }

@@ -150,6 +150,7 @@ void subflow_set_status(struct subflow *sf, enum subflow_status to, braid_time n
           .from = status_name(sf->status), .to = status_name(to));
     sf->status = to;
     if (to == SUBFLOW_SUSPECTED) sf->suspected_at = now;
+    if (path_manager_acts(c)) c->paths.due = true;
     window_subflows_changed(c, to == SUBFLOW_ACTIVE);
     connection_raise(c, CONNECTION_PATHS);
 }
@@ -166,6 +167,12 @@ void subflow_retire(struct subflow *sf, braid_time now) {
     if (sf->closed) return;
     subflow_set_status(sf, SUBFLOW_CLOSING, now);
     tcp_shutdown(sf->t, now);
+}
+
+void subflow_dismiss(struct subflow *sf, braid_time now) {
+    sf->dismissed = true;
+    if (sf->status == SUBFLOW_CONNECTING) subflow_reset(sf, MPTCP_RESET_UNSPECIFIED, true, now);
+    else subflow_retire(sf, now);
 }
 
 /* [MUST-12] [MUST-47] How the end of the handshake's subflow, or of plain TCP's, is the end of the connection. */
@@ -195,7 +202,7 @@ static void bury_mptcp(struct subflow *sf, braid_time now) {
     /* An attempt that failed, or a subflow that one of us had no use for: not again at once. */
     bool unwanted = sf->closed_reason == TCP_CLOSED_NORMALLY || sf->closed_reason == TCP_CLOSED_ABORTED ||
                     (sf->peer_reset && !sf->first);
-    if (sf->ours && (sf->status == SUBFLOW_CONNECTING || unwanted)) path_manager_failed(sf, now);
+    if (sf->ours && !sf->dismissed && (sf->status == SUBFLOW_CONNECTING || unwanted)) path_manager_failed(sf, now);
     c->paths.due = true;
     if (subflow_live_count(c) > 0) return;
     /* A join that fails while the connection waits for a path is no end of the connection, unless the peer says that it

@@ -52,6 +52,8 @@ struct subflow {
     bool first;     /* begun by MP_CAPABLE, not MP_JOIN */
     bool ours;      /* we sent the SYN */
     bool backup_here, backup_there;
+    bool backup_by_program; /* which the path manager does not change */
+    bool dismissed; /* we have no use for it; that is no failure of its path */
     bool retiring;  /* it carries no new data: the peer closed or disowned it, or we do */
 
     /* MP_JOIN */
@@ -62,6 +64,7 @@ struct subflow {
 
     /* Sending */
     struct mapping_list sent;
+    bool unanswered;
     braid_time probed_at, answer_due; /* reinject.c */
     braid_time silence_asked_at, suspected_at; /* silence.c; 0: never */
     bool data_ack_seen;
@@ -109,6 +112,8 @@ void subflow_reset(struct subflow *sf, uint8_t reason, bool transient, braid_tim
 void subflow_bury(struct subflow *sf, braid_time now);
 /* FIN, nothing new by it from here on. */
 void subflow_retire(struct subflow *sf, braid_time now);
+/* It is not needed: ended politely, and its path is no worse for it. */
+void subflow_dismiss(struct subflow *sf, braid_time now);
 static inline bool subflow_backup(const struct subflow *sf) { return sf->backup_here || sf->backup_there; }
 /* The peer's join, whose HMAC has not come: it may be anybody's, and counts for nothing. */
 static inline bool subflow_half_open(const struct subflow *sf) {
@@ -247,6 +252,10 @@ struct mapping *reinject_mapping(struct subflow *sf, dsn64 dsn);
 const struct subflow *reinject_avoid(const struct braid_connection *c, dsn64 dsn, bool *held, dsn64 *held_until);
 void reinject_head(struct braid_connection *c, braid_time now);
 void reinject_expire(struct subflow *sf, braid_time now);
+/* A probe had no answer in time, and there was nobody else to turn to. */
+bool reinject_unanswered(const struct subflow *sf);
+/* Now there is. */
+void reinject_joined(struct subflow *joined, braid_time now);
 void reinject_suspected(void *owner, struct tcp *t, unsigned timeouts, braid_time now);
 void reinject_recovered(void *owner, struct tcp *t, braid_time now);
 
@@ -272,12 +281,15 @@ void addresses_announcement_written(struct braid_connection *c, const struct add
 /* path_manager.c */
 void path_manager_joined(struct subflow *sf);
 void path_manager_failed(struct subflow *sf, braid_time now);
+/* The program closed it: not again by this pair of addresses, unless there is news of one of them. */
+void path_target_forbid(const struct subflow *sf);
 /* Its path does not answer; it is tried again soon, and often at first. */
 void path_manager_silent(struct subflow *sf, braid_time now);
 
 /* priority.c */
 void priority_arrived(struct subflow *sf, const struct mp_prio *option, braid_time now);
 void priority_signal(struct subflow *sf);
+void priority_set(struct subflow *sf, bool backup, braid_time now);
 
 /* fallback.c */
 void fallback_handshake(struct braid_connection *c, const char *reason, braid_time now);

@@ -60,10 +60,17 @@ static void path_appear(struct braid_stack *stack, struct stack_path *path, brai
     }
 }
 
-bool braid_stack_address_add(struct braid_stack *stack, int link, const struct braid_address *address, bool backup,
-                             bool announce, braid_time now) {
+enum {
+    ENDPOINT_FLAGS =
+        BRAID_ENDPOINT_SIGNAL | BRAID_ENDPOINT_SUBFLOW | BRAID_ENDPOINT_BACKUP | BRAID_ENDPOINT_FULLMESH
+};
+
+bool braid_stack_endpoint_add(struct braid_stack *stack, int link, const struct braid_address *address,
+                              unsigned flags, braid_time now) {
     struct ip_address ip = stack_address_in(address);
-    if (link < 0 || link >= stack->link_count || ip.family == IP_NONE) return false;
+    bool backup = flags & BRAID_ENDPOINT_BACKUP;
+    if (link < 0 || link >= stack->link_count || ip.family == IP_NONE || (flags & ~(unsigned)ENDPOINT_FLAGS)) return false;
+    if ((flags & BRAID_ENDPOINT_FULLMESH) && !(flags & BRAID_ENDPOINT_SUBFLOW)) return false;
     struct stack_path *path = path_find(stack, link, &ip);
     if (!path) {
         path = path_place(stack);
@@ -74,7 +81,9 @@ bool braid_stack_address_add(struct braid_stack *stack, int link, const struct b
         path->path.address_id = (uint8_t)(path - stack->paths + 1);
     }
     path_fill(stack, &path->path, (uint16_t)link);
-    path->path.announce = announce;
+    path->path.announce = flags & BRAID_ENDPOINT_SIGNAL;
+    path->path.no_subflow = !(flags & BRAID_ENDPOINT_SUBFLOW);
+    path->path.no_fullmesh = !(flags & BRAID_ENDPOINT_FULLMESH);
     if (path->present) {
         path_set_backup(stack, path, backup, now);
     } else {
@@ -82,6 +91,20 @@ bool braid_stack_address_add(struct braid_stack *stack, int link, const struct b
         path_appear(stack, path, now);
     }
     return true;
+}
+
+bool braid_stack_address_add(struct braid_stack *stack, int link, const struct braid_address *address, bool backup,
+                             bool announce, braid_time now) {
+    unsigned flags = BRAID_ENDPOINT_SUBFLOW | BRAID_ENDPOINT_FULLMESH;
+    if (backup) flags |= BRAID_ENDPOINT_BACKUP;
+    if (announce) flags |= BRAID_ENDPOINT_SIGNAL;
+    return braid_stack_endpoint_add(stack, link, address, flags, now);
+}
+
+const struct local_path *stack_path_of(const struct braid_stack *stack, int link, const struct braid_address *address) {
+    struct ip_address ip = stack_address_in(address);
+    const struct stack_path *path = path_find(stack, link, &ip);
+    return path && path->present ? &path->path : NULL;
 }
 
 void braid_stack_address_remove(struct braid_stack *stack, int link, const struct braid_address *address,

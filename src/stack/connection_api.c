@@ -12,8 +12,12 @@ struct braid_connection *braid_stack_connect(struct braid_stack *stack, const st
     const struct local_path *path = stack_path_choose(stack, &remote, &local); /* [MUST-43] [MUST-44] */
     const struct congestion_ops *congestion = config->congestion ? congestion_find(config->congestion) : stack->congestion;
     const struct scheduler_ops *scheduler = config->scheduler ? scheduler_find(config->scheduler) : stack->scheduler;
+    const struct path_manager_ops *manager = config->path_manager ? path_manager_find(config->path_manager) : stack->path_manager;
+    struct path_limits limits = stack->limits;
     *error = congestion ? BRAID_CONNECT_UNKNOWN_SCHEDULER : BRAID_CONNECT_UNKNOWN_CONGESTION;
     if (!congestion || !scheduler) return NULL;
+    *error = manager ? BRAID_CONNECT_BAD_LIMITS : BRAID_CONNECT_UNKNOWN_PATH_MANAGER;
+    if (!manager || (config->path_limits && !stack_limits_in(config->path_limits, &limits))) return NULL;
     *error = BRAID_CONNECT_NO_PATH;
     if (!path || ip_address_is_multicast(&remote) || ip_address_is_unspecified(&remote)) return NULL; /* [MUST-46] */
     *error = BRAID_CONNECT_NO_MEMORY;
@@ -26,7 +30,8 @@ struct braid_connection *braid_stack_connect(struct braid_stack *stack, const st
                         .remote_port = config->remote.port};
     struct connection_config details = stack_connection_config(stack, path, &flow);
     details.multipath = config->multipath;
-    details.path_policy = config->single_path ? PATH_POLICY_NONE : PATH_POLICY_FULLMESH;
+    details.path_manager = config->single_path ? &path_manager_none : manager;
+    details.limits = limits;
     details.no_delay = config->no_delay;
     details.congestion = congestion;
     details.scheduler = scheduler;

@@ -96,6 +96,8 @@ struct connection_config stack_connection_config(struct braid_stack *stack, cons
         .congestion = stack->congestion,
         .ecn = stack->config.ecn,
         .scheduler = stack->scheduler,
+        .path_manager = stack->path_manager,
+        .limits = stack->limits,
         .send_buffer_bytes = stack->config.send_buffer_bytes,
         .receive_buffer_max_bytes = stack->config.receive_buffer_max_bytes,
         .receive_buffer_initial_bytes = stack->config.receive_buffer_initial_bytes,

@@ -154,7 +154,6 @@ static bool entry_accept(struct entry *entry, struct braid_listener *listener, u
     config.multipath = listener->config.multipath;
     config.congestion = listener->congestion;
     config.scheduler = listener->scheduler;
-    config.path_policy = PATH_POLICY_NONE;
     config.no_delay = !config.multipath;
     struct braid_connection *c = connection_accept(stack->env, &config, syn, now);
     if (!c) return false;

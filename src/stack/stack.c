@@ -23,9 +23,14 @@ struct braid_stack *braid_stack_create(const struct braid_env *env, const struct
     config_defaults(&filled);
     const struct congestion_ops *congestion = congestion_find(filled.congestion);
     const struct scheduler_ops *scheduler = scheduler_find(filled.scheduler);
-    if (!congestion || !scheduler) return NULL;
+    const struct path_manager_ops *path_manager =
+        path_manager_find(filled.path_manager ? filled.path_manager : path_manager_name(0));
+    struct path_limits limits;
+    if (!congestion || !scheduler || !path_manager || !stack_limits_in(filled.path_limits, &limits)) return NULL;
     filled.congestion = congestion->name; /* ours to keep */
     filled.scheduler = scheduler->name;
+    filled.path_manager = path_manager->name;
+    filled.path_limits = NULL;
     struct braid_stack *stack = env->allocate(env->context, sizeof(*stack));
     if (!stack) return NULL;
     memset(stack, 0, sizeof(*stack));
@@ -33,6 +38,8 @@ struct braid_stack *braid_stack_create(const struct braid_env *env, const struct
     stack->config = filled;
     stack->congestion = congestion;
     stack->scheduler = scheduler;
+    stack->path_manager = path_manager;
+    stack->limits = limits;
     list_init(&stack->connections);
     list_init(&stack->ready);
     list_init(&stack->eventful);
@@ -65,6 +72,7 @@ void braid_stack_destroy(struct braid_stack *stack) {
 
 const char *braid_congestion_name(unsigned index) { return congestion_name(index); }
 const char *braid_scheduler_name(unsigned index) { return scheduler_name(index); }
+const char *braid_path_manager_name(unsigned index) { return path_manager_name(index); }
 
 const struct braid_stack_config *braid_stack_config(const struct braid_stack *stack) { return &stack->config; }
 

@@ -88,6 +88,8 @@ struct braid_stack {
     struct braid_stack_config config;
     const struct congestion_ops *congestion;
     const struct scheduler_ops *scheduler;
+    const struct path_manager_ops *path_manager;
+    struct path_limits limits;
     uint64_t hash_key[2];
     uint64_t ports_chosen; /* counts the places looked at */
     struct prng prng;
@@ -112,9 +114,15 @@ struct ip_address stack_address_in(const struct braid_address *address);
 struct braid_address stack_address_out(const struct ip_address *address);
 /* The local path for packets that arrive by `link` for `address`: a known one, or one made up for this packet. */
 struct local_path stack_path_for(const struct braid_stack *stack, uint16_t link, const struct ip_address *address);
+/* One of ours that is there now; NULL. */
+const struct local_path *stack_path_of(const struct braid_stack *stack, int link, const struct braid_address *address);
 /* The best path to start a connection from, NULL if there is none. */
 const struct local_path *stack_path_choose(const struct braid_stack *stack, const struct ip_address *remote,
                                            const struct ip_address *local);
+
+/* connection_paths.c */
+/* False: out of range. */
+bool stack_limits_in(const struct braid_path_limits *limits, struct path_limits *out) MUST_USE;
 
 /* demux.c */
 extern const struct connection_host_ops stack_host_ops;

@@ -44,6 +44,21 @@ static void handover_is_the_default(void **state) {
     assert_false(options.live || options.checksum || options.help);
 }
 
+static void paths_are_managed_as_said(void **state) {
+    struct run_options options;
+    (void)state;
+    assert_null(parse("true", &options));
+    assert_null(options.path_manager);
+    assert_false(options.limited);
+    assert_null(parse("--path-manager ndiffports --limit ndiffports=4,subflows=3 --limit add_addr_accepted=0 true",
+                      &options));
+    assert_string_equal(options.path_manager, "ndiffports");
+    assert_true(options.limited);
+    assert_int_equal(options.limits.ndiffports, 4);
+    assert_int_equal(options.limits.subflows, 3);
+    assert_int_equal(options.limits.add_addr_accepted, 0);
+}
+
 static void options_after_the_command_are_the_commands(void **state) {
     struct run_options options;
     (void)state;
@@ -62,6 +77,13 @@ static void each_mistake_is_one_line_that_names_it(void **state) {
     } mistakes[] = {
         {"--policy bonded -- true", "bonded"},   {"--congestion vegas -- true", "vegas"},
         {"--scheduler fastest -- true", "lowest-rtt"},
+        {"--path-manager mesh -- true", "fullmesh, backup, ndiffports, interactive, none"},
+        {"--limit subflows=32 -- true", "from 0 to 31"},
+        {"--limit subflows= -- true", "from 0 to 31"},
+        {"--limit ndiffports=0 -- true", "from 1 to 32"},
+        {"--limit add_addr_accepted=99999999999999999999 -- true", "from 0 to 15"},
+        {"--limit subflows=1,paths=2 -- true", "add_addr_accepted=N"},
+        {"--limit subflows -- true", "subflows=N"},
         {"-u wlan0 -u wlan0 -- true", "wlan0"},  {"--wifi -- true", "--wifi"},
         {"-x -- true", "-x"},                    {"--uplink :backup -- true", "backup"},
         {"--uplink", "--uplink"},                {"", "command"},
@@ -82,6 +104,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(uplinks_keep_their_order_and_backups_are_marked),
         cmocka_unit_test(handover_is_the_default),
+        cmocka_unit_test(paths_are_managed_as_said),
         cmocka_unit_test(options_after_the_command_are_the_commands),
         cmocka_unit_test(each_mistake_is_one_line_that_names_it),
     };

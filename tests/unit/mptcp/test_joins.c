@@ -53,7 +53,7 @@ static void no_policy_no_joins(void **state) {
     (void)state;
     struct net n;
     net_init(&n, 4, 2);
-    n.config[CLIENT].path_policy = PATH_POLICY_NONE;
+    n.config[CLIENT].path_manager = &path_manager_none;
     n.host[CLIENT].app.to_send = n.host[SERVER].app.to_send = 1000;
     net_connect(&n);
     net_run(&n, 5 * S);

@@ -263,7 +263,6 @@ static inline void net_init(struct net *n, uint64_t seed, unsigned wires) {
         n->config[side] = (struct connection_config){
             .number = (uint64_t)side,
             .multipath = true,
-            .path_policy = side == CLIENT ? PATH_POLICY_FULLMESH : PATH_POLICY_NONE,
             .counters = &h->counters,
             .host_ops = &host_ops,
             .host = h,

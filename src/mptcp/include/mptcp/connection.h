@@ -9,6 +9,7 @@
 
 #include <braid/env.h>
 #include <braid/packet.h>
+#include <mptcp/path_manager.h>
 #include <mptcp/scheduler.h>
 #include <tcp/tcp.h>
 #include <wire/mptcp_option.h>
@@ -26,6 +27,8 @@ struct local_path {
     uint8_t address_id;
     bool backup;
     bool announce; /* tell peers of it by ADD_ADDR (servers) */
+    bool no_subflow;  /* path managers do not join by it ... */
+    bool no_fullmesh; /* ... or to the peer's first address only */
     struct ip_address address;
     uint32_t mtu_bytes;
     uint32_t super_segment_bytes;
@@ -53,19 +56,15 @@ struct connection_host_ops {
     void (*wake)(void *host, struct braid_connection *c);
 };
 
-enum path_policy {
-    PATH_POLICY_FULLMESH, /* the client joins from every local path, to the first address and those announced */
-    PATH_POLICY_NONE,     /* nothing on its own */
-};
-
 struct connection_config {
     uint64_t number; /* for traces, unique in the stack */
     struct local_path path; /* of the first subflow */
     struct flow flow;       /* local_port 0: choose one (client) */
     bool multipath;         /* ask for, or accept, MPTCP */
     bool checksum;          /* ask for the DSS checksum (the A bit); the peer's A binds us too */
-    enum path_policy path_policy;
-    uint8_t subflows_max;   /* at one time, the first included; 0: 8 */
+    const struct path_manager_ops *path_manager; /* NULL: fullmesh. It joins at the client only */
+    struct path_limits limits;
+    uint8_t subflows_max;   /* at one time, the first included; 0: as the limits say, or 8 */
     const struct congestion_ops *congestion;
     const struct scheduler_ops *scheduler; /* NULL: lowest-rtt */
     uint32_t send_buffer_bytes;         /* bound of unacknowledged and unsent data; 0: 4 MiB */
@@ -90,7 +89,7 @@ struct connection_config {
     X(join_half_open_full) X(join_rejected_by_peer)                                                              \
     X(dss_bad_mapping) X(dss_mapping_contradicts) X(dss_unmapped_data) X(dss_checksum_failed)                     \
     X(dss_unmapped_bytes_skipped) X(dss_checksum_presence) X(data_ack_outside) X(data_outside_window) X(data_duplicate) \
-    X(add_addr_received) X(add_addr_bad_hmac) X(add_addr_echo_sent) X(add_addr_sent) X(add_addr_echo_received)   \
+    X(add_addr_received) X(add_addr_bad_hmac) X(add_addr_over_limit) X(add_addr_echo_sent) X(add_addr_sent) X(add_addr_echo_received)   \
     X(remove_addr_received) X(remove_addr_unknown) X(remove_addr_sent)                                           \
     X(mp_prio_received) X(mp_prio_sent) X(mp_fail_received) X(mp_fail_sent)                                      \
     X(fastclose_received) X(fastclose_bad_key) X(fastclose_sent) X(tcprst_received) X(tcprst_sent)               \
@@ -140,6 +139,25 @@ void connection_path_up(struct braid_connection *c, const struct local_path *pat
 void connection_path_down(struct braid_connection *c, uint8_t address_id, braid_time now);
 /* Backup changed: MP_PRIO on each subflow by that path. */
 void connection_path_backup(struct braid_connection *c, uint8_t address_id, bool backup, braid_time now);
+/* A program that drives the paths of a connection itself; path_calls.c. Each holds whatever the path manager. */
+enum connection_path_result {
+    CONNECTION_PATH_OK,
+    CONNECTION_PATH_NOT_NOW,  /* plain TCP, accepted by us, not confirmed by the peer yet, or over */
+    CONNECTION_PATH_UNUSABLE, /* of different families, or the peer takes no joins to its first address */
+    CONNECTION_PATH_LIMIT,    /* as many subflows as may be */
+    CONNECTION_PATH_NO_MEMORY,/* or no port */
+};
+/* Joins by `path`, to `remote` and `remote_port`; NULL: the first subflow's. *number is the new subflow's. */
+enum connection_path_result connection_subflow_open(struct braid_connection *c, const struct local_path *path,
+                                                    const struct ip_address *remote, uint16_t remote_port,
+                                                    uint64_t *number, braid_time now) MUST_USE;
+/* Ends a subflow politely; what it has under way is still delivered. The path manager does not open it again by itself.
+ * False: there is none of that number, or it is the last in service. */
+bool connection_subflow_close(struct braid_connection *c, uint64_t number, braid_time now) MUST_USE;
+/* MP_PRIO. False: there is none of that number. */
+bool connection_subflow_backup(struct braid_connection *c, uint64_t number, bool backup, braid_time now) MUST_USE;
+/* RFC 6897 §5.3.1: this connection is to use a path, as from the beginning, or not: then others are opened first. */
+void connection_path_use(struct braid_connection *c, uint8_t address_id, bool use, braid_time now);
 void connection_path_mtu(struct braid_connection *c, uint8_t address_id, uint32_t mtu_bytes, braid_time now);
 
 /* Of each subflow, there and to come. Under MPTCP no_delay is always on. */

@@ -1,0 +1,46 @@
+/* The host's news of its paths. A path that goes takes its subflows along, and what they had unacknowledged goes out on
+ * the others at once. If none is left the connection waits for one to come (RFC 8684 §3.9, break before make). */
+#include "subflow.h"
+
+void connection_path_up(struct braid_connection *c, const struct local_path *path, braid_time now) {
+    c->now = now;
+    addresses_path_back(c, path, now);
+    path_manager_news(c, path->address_id);
+    connection_wake(c);
+}
+
+/* Only where another path may take over is a subflow given up: plain TCP, and a connection too young to be joined,
+ * keep theirs, for the address may come back in time. */
+static bool replaceable(const struct braid_connection *c) {
+    return c->mode == CONNECTION_MODE_MPTCP && c->confirmed;
+}
+
+void connection_path_down(struct braid_connection *c, uint8_t address_id, braid_time now) {
+    bool lost = false;
+    c->now = now;
+    path_manager_news(c, address_id);
+    if (!replaceable(c)) return;
+    LIST_EACH(&c->subflows, node, following) {
+        struct subflow *sf = SUBFLOW_OF(node);
+        if (sf->path_id != address_id) continue;
+        if (!sf->closed) {
+            TRACE(c->env, now, subflow_closed, .connection = c->config.number, .subflow = sf->number,
+                  .reason = "path down");
+            reinject_gone(sf, "path down", now, now);
+        }
+        subflow_destroy(sf);
+        lost = true;
+    }
+    addresses_path_gone(c, address_id, now);
+    if (lost) window_subflows_changed(c, false);
+    connection_raise(c, CONNECTION_PATHS);
+}
+
+void connection_path_mtu(struct braid_connection *c, uint8_t address_id, uint32_t mtu_bytes, braid_time now) {
+    c->now = now;
+    LIST_EACH(&c->subflows, node, following) {
+        struct subflow *sf = SUBFLOW_OF(node);
+        if (sf->path_id == address_id && !sf->closed) tcp_set_mtu(sf->t, mtu_bytes);
+    }
+    connection_wake(c);
+}

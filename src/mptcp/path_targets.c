@@ -1,0 +1,90 @@
+/* What became of the attempts to join. One that fails is tried again after 1, 2, 4 ... 60 s while the path stays; one that
+ * the peer refuses for good (MP_TCPRST without T) only when there is news of the path or of the address. A path that fell
+ * silent (silence.c) is tried every other second for a minute: it may be back at any moment, and nobody else will say
+ * so. */
+#include "subflow.h"
+
+struct join_target *path_target_find(struct braid_connection *c, uint8_t path_id, const struct ip_address *address,
+                                     uint16_t port) {
+    for (unsigned i = 0; i < c->paths.target_count; i++) {
+        struct join_target *t = &c->paths.targets[i];
+        if (t->path_id == path_id && t->port == port && ip_address_equal(&t->address, address)) return t;
+    }
+    return NULL;
+}
+
+static struct join_target *target_remember(struct braid_connection *c, uint8_t path_id,
+                                           const struct ip_address *address, uint16_t port) {
+    struct path_manager *p = &c->paths;
+    struct join_target *t = path_target_find(c, path_id, address, port);
+    if (t) return t;
+    /* Too many: the one that was added first is forgotten. */
+    if (p->target_count == JOIN_TARGETS_MAX)
+        memmove(p->targets, p->targets + 1, --p->target_count * sizeof(p->targets[0]));
+    t = &p->targets[p->target_count++];
+    *t = (struct join_target){.path_id = path_id, .address = *address, .port = port};
+    return t;
+}
+
+void path_manager_news(struct braid_connection *c, uint8_t path_id) {
+    struct path_manager *p = &c->paths;
+    for (unsigned i = 0; i < p->target_count; i++) {
+        if (p->targets[i].path_id == path_id) p->targets[i--] = p->targets[--p->target_count];
+    }
+    p->due = true;
+}
+
+void path_manager_address_news(struct braid_connection *c, const struct ip_address *address, uint16_t port) {
+    struct path_manager *p = &c->paths;
+    for (unsigned i = 0; i < p->target_count; i++) {
+        if (p->targets[i].port == port && ip_address_equal(&p->targets[i].address, address))
+            p->targets[i--] = p->targets[--p->target_count];
+    }
+    p->due = true;
+    connection_wake(c);
+}
+
+void path_target_failed(struct braid_connection *c, uint8_t path_id, const struct ip_address *address, uint16_t port,
+                        bool for_good, braid_time now) {
+    struct join_target *t = target_remember(c, path_id, address, port);
+    if (t->failures >= JOIN_SILENT_TRIES) t->silent = false;
+    braid_time wait = NS_OF_MS(JOIN_RETRY_FIRST_MS) << (t->failures < 6 ? t->failures : 6);
+    if (t->silent) wait = NS_OF_MS(JOIN_SILENT_RETRY_MS);
+    if (wait > NS_OF_MS(JOIN_RETRY_MAX_MS)) wait = NS_OF_MS(JOIN_RETRY_MAX_MS);
+    t->failures++;
+    t->not_before = for_good ? BRAID_NEVER : now + wait;
+}
+
+/* [R-3.6-1] [R-3.6-2] */
+void path_manager_failed(struct subflow *sf, braid_time now) {
+    bool refused = sf->peer_reset && !sf->peer_reset_transient;
+    bool prohibited = sf->peer_reset && sf->peer_reset_reason == MPTCP_RESET_PROHIBITED;
+    /* A RST without a reason is a closed port, or a middlebox: it may pass. */
+    bool for_good = prohibited || (refused && sf->peer_reset_reason != MPTCP_RESET_UNSPECIFIED);
+    if (sf->closed_reason == TCP_CLOSED_NORMALLY) for_good = true; /* the peer did without it */
+    if (sf->closed_reason == TCP_CLOSED_ABORTED && sf->reset_reason == MPTCP_RESET_MIDDLEBOX) for_good = true;
+    if (refused && sf->status == SUBFLOW_CONNECTING) COUNT(sf->c, join_rejected_by_peer);
+    path_target_failed(sf->c, sf->path_id, &sf->flow.remote, sf->flow.remote_port, for_good, now);
+}
+
+void path_manager_silent(struct subflow *sf, braid_time now) {
+    struct join_target *t = target_remember(sf->c, sf->path_id, &sf->flow.remote, sf->flow.remote_port);
+    t->silent = true;
+    t->not_before = now + NS_OF_MS(JOIN_SILENT_RETRY_MS);
+}
+
+bool path_manager_is_silent(const struct braid_connection *c, uint8_t path_id) {
+    for (unsigned i = 0; i < c->paths.target_count; i++)
+        if (c->paths.targets[i].path_id == path_id && c->paths.targets[i].silent) return true;
+    return false;
+}
+
+void path_manager_joined(struct subflow *sf) {
+    addresses_joined(sf);
+    struct join_target *t = path_target_find(sf->c, sf->path_id, &sf->flow.remote, sf->flow.remote_port);
+    if (t) *t = sf->c->paths.targets[--sf->c->paths.target_count];
+}
+
+void path_target_forbid(const struct subflow *sf) {
+    target_remember(sf->c, sf->path_id, &sf->flow.remote, sf->flow.remote_port)->not_before = BRAID_NEVER;
+}

@@ -1,0 +1,199 @@
+/* The calls by which a program chooses a path manager, or drives the paths of a connection itself (RFC 6897). */
+#include "two_stacks.h"
+
+static struct braid_connection *connect_by(struct world *w, const char *manager, const struct braid_path_limits *limits,
+                                           struct braid_connection **accepted) {
+    struct braid_connect_config config = {
+        .remote = {server_address(), 80}, .multipath = true, .path_manager = manager, .path_limits = limits};
+    enum braid_connect_error error;
+    struct braid_event event;
+    if (w->now == BRAID_NS_PER_S) assert_non_null(world_listen(w, 80, true, false));
+    struct braid_connection *c = braid_stack_connect(w->stack[0], &config, w->now, &error);
+    assert_non_null(c);
+    assert_true(world_wait(w, 1, BRAID_EVENT_ACCEPTED, &event, BRAID_NS_PER_S));
+    if (accepted) *accepted = event.connection;
+    assert_int_equal(braid_connection_write(c, "hello", 5, w->now), 5);
+    world_run(w, 2 * BRAID_NS_PER_S);
+    return c;
+}
+
+static unsigned active(const struct braid_connection *c, int link) {
+    struct braid_path_info info;
+    unsigned count = 0;
+    for (unsigned i = 0; braid_connection_path(c, i, &info); i++)
+        count += info.status == BRAID_PATH_ACTIVE && (link < 0 || info.link == link);
+    return count;
+}
+
+static void a_connection_has_the_path_manager_it_asked_for(void **state) {
+    static const struct {
+        const char *name;
+        unsigned subflows;
+    } managers[] = {{NULL, 3}, {"fullmesh", 3}, {"backup", 3}, {"ndiffports", 2}, {"interactive", 1}, {"none", 1}};
+    (void)state;
+    for (size_t i = 0; i < sizeof(managers) / sizeof(managers[0]); i++) {
+        struct world w;
+        world_init(&w, 1, 3, NULL);
+        assert_int_equal(active(connect_by(&w, managers[i].name, NULL, NULL), -1), managers[i].subflows);
+        world_deinit(&w);
+    }
+}
+
+static void a_stack_has_a_path_manager_and_limits_of_its_own(void **state) {
+    const struct braid_path_limits limits = {.subflows = 4, .ndiffports = 4};
+    const struct braid_stack_config config = {.path_manager = "ndiffports", .path_limits = &limits};
+    struct world w;
+    (void)state;
+    world_init(&w, 2, 2, &config);
+    assert_string_equal(braid_stack_config(w.stack[0])->path_manager, "ndiffports");
+    assert_int_equal(active(connect_by(&w, NULL, NULL, NULL), 0), 4);
+    const struct braid_path_limits other = {.subflows = 2, .ndiffports = 4};
+    assert_int_equal(active(connect_by(&w, NULL, &other, NULL), 0), 3);
+    world_deinit(&w);
+}
+
+static void what_does_not_exist_is_refused_by_name(void **state) {
+    static const struct braid_path_limits bad[] = {{.subflows = BRAID_SUBFLOWS_MAX + 1},
+                                                   {.add_addr_accepted = BRAID_ADD_ADDR_ACCEPTED_MAX + 1},
+                                                   {.ndiffports = BRAID_NDIFFPORTS_MAX + 1}};
+    struct world w;
+    (void)state;
+    world_init(&w, 3, 1, NULL);
+    struct braid_connect_config connect = {.remote = {server_address(), 80}, .multipath = true, .path_manager = "mesh"};
+    enum braid_connect_error error;
+    assert_null(braid_stack_connect(w.stack[0], &connect, w.now, &error));
+    assert_int_equal(error, BRAID_CONNECT_UNKNOWN_PATH_MANAGER);
+    assert_null(braid_stack_create(&w.env[0], &(struct braid_stack_config){.path_manager = "mesh"}));
+    connect.path_manager = NULL;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        connect.path_limits = &bad[i];
+        assert_null(braid_stack_connect(w.stack[0], &connect, w.now, &error));
+        assert_int_equal(error, BRAID_CONNECT_BAD_LIMITS);
+        assert_null(braid_stack_create(&w.env[0], &(struct braid_stack_config){.path_limits = &bad[i]}));
+    }
+    assert_string_equal(braid_path_manager_name(0), "fullmesh");
+    world_deinit(&w);
+}
+
+static void endpoints_have_the_flags_of_ip_mptcp(void **state) {
+    struct world w;
+    struct braid_address first = client_address(0), second = client_address(1), third = client_address(2);
+    (void)state;
+    world_init(&w, 4, 3, NULL);
+    assert_true(braid_stack_endpoint_add(w.stack[0], 1, &second, 0, w.now));
+    assert_true(braid_stack_endpoint_add(w.stack[0], 2, &third, BRAID_ENDPOINT_SUBFLOW | BRAID_ENDPOINT_BACKUP, w.now));
+    assert_false(braid_stack_endpoint_add(w.stack[0], 0, &first, BRAID_ENDPOINT_FULLMESH, w.now));
+    assert_false(braid_stack_endpoint_add(w.stack[0], 0, &first, 16, w.now));
+    assert_false(braid_stack_endpoint_add(w.stack[0], 9, &first, BRAID_ENDPOINT_SUBFLOW, w.now));
+    struct braid_connection *c = connect_by(&w, NULL, NULL, NULL);
+    struct braid_path_info info;
+    assert_int_equal(active(c, 1), 0);
+    assert_int_equal(active(c, 2), 1);
+    assert_true(braid_connection_path(c, 1, &info));
+    assert_true(info.backup);
+    world_deinit(&w);
+}
+
+static void a_program_drives_the_paths_itself(void **state) {
+    struct world w;
+    struct braid_address second = client_address(1), unknown = client_address(3);
+    struct braid_connection *accepted;
+    struct braid_endpoint local, remote, local_then, remote_then;
+    struct braid_path_info info;
+    uint64_t number;
+    (void)state;
+    world_init(&w, 5, 2, NULL);
+    struct braid_connection *c = connect_by(&w, "none", NULL, &accepted);
+    braid_connection_endpoints(c, &local, &remote);
+    assert_int_equal(braid_connection_path_add(c, 1, &unknown, NULL, false, &number, w.now), BRAID_PATH_NO_ADDRESS);
+    assert_int_equal(braid_connection_path_add(accepted, 0, &remote.address, NULL, false, &number, w.now),
+                     BRAID_PATH_NOT_NOW);
+    assert_int_equal(braid_connection_path_add(c, 1, &second, &remote, true, &number, w.now), BRAID_PATH_OK);
+    world_run(&w, BRAID_NS_PER_S);
+    assert_int_equal(active(c, 1), 1);
+    assert_true(braid_connection_path(accepted, 1, &info));
+    assert_true(info.backup); /* the join said so */
+    assert_true(braid_connection_path_set_backup(c, number, false, w.now));
+    world_run(&w, BRAID_NS_PER_S);
+    assert_true(braid_connection_path(accepted, 1, &info));
+    assert_false(info.backup);
+    assert_true(braid_connection_path_remove(c, 0, w.now));
+    world_run(&w, BRAID_NS_PER_S);
+    assert_int_equal(active(c, 0), 0);
+    assert_int_equal(braid_connection_write(c, "again", 5, w.now), 5);
+    world_run(&w, BRAID_NS_PER_S);
+    assert_int_equal(braid_connection_readable(accepted), 10);
+    /* RFC 6897 §4: whatever became of it, the first subflow's addresses are the connection's. */
+    braid_connection_endpoints(c, &local_then, &remote_then);
+    assert_memory_equal(&local, &local_then, sizeof(local));
+    assert_memory_equal(&remote, &remote_then, sizeof(remote));
+    world_deinit(&w);
+}
+
+static void an_address_is_taken_out_of_one_connection_only(void **state) {
+    struct world w;
+    struct braid_address first = client_address(0), unknown = client_address(3);
+    (void)state;
+    world_init(&w, 6, 2, NULL);
+    struct braid_connection *one = connect_by(&w, NULL, NULL, NULL), *other = connect_by(&w, NULL, NULL, NULL);
+    assert_false(braid_connection_address_use(one, 0, &unknown, false, w.now));
+    assert_true(braid_connection_address_use(one, 0, &first, false, w.now));
+    world_run(&w, BRAID_NS_PER_S);
+    assert_int_equal(active(one, 0), 0);
+    assert_int_equal(active(other, 0), 1);
+    assert_true(braid_connection_address_use(one, 0, &first, true, w.now));
+    world_run(&w, BRAID_NS_PER_S);
+    assert_int_equal(active(one, 0), 1);
+    world_deinit(&w);
+}
+
+/* RFC 6897 §5.2: an application binds to an address, and the first subflow goes from there. */
+static void the_first_subflow_goes_from_where_it_is_bound(void **state) {
+    struct world w;
+    struct braid_endpoint local, remote;
+    enum braid_connect_error error;
+    (void)state;
+    world_init(&w, 7, 2, NULL);
+    assert_non_null(world_listen(&w, 80, true, false));
+    struct braid_connect_config config = {
+        .remote = {server_address(), 80}, .local = client_address(1), .local_port = 40001, .multipath = true};
+    struct braid_connection *c = braid_stack_connect(w.stack[0], &config, w.now, &error);
+    world_run(&w, BRAID_NS_PER_S);
+    braid_connection_endpoints(c, &local, &remote);
+    assert_memory_equal(&local.address, &config.local, sizeof(config.local));
+    assert_int_equal(local.port, 40001);
+    world_deinit(&w);
+}
+
+/* RFC 6897 §5.1: Multipath TCP is switched on and off by connection, and by listener. */
+static void multipath_is_switched_for_each_connection(void **state) {
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        struct world w;
+        struct braid_connection_info info;
+        bool client = i & 1, server = i & 2;
+        world_init(&w, 8, 2, NULL);
+        assert_non_null(world_listen(&w, 80, server, false));
+        struct braid_connection *c = world_connect(&w, 80, client);
+        world_run(&w, BRAID_NS_PER_S);
+        braid_connection_info(c, &info);
+        assert_true(info.established);
+        assert_int_equal(info.multipath, client && server);
+        assert_int_equal(info.fallback, client && !server);
+        world_deinit(&w);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_connection_has_the_path_manager_it_asked_for),
+        cmocka_unit_test(a_stack_has_a_path_manager_and_limits_of_its_own),
+        cmocka_unit_test(what_does_not_exist_is_refused_by_name),
+        cmocka_unit_test(endpoints_have_the_flags_of_ip_mptcp),
+        cmocka_unit_test(a_program_drives_the_paths_itself),
+        cmocka_unit_test(an_address_is_taken_out_of_one_connection_only),
+        cmocka_unit_test(the_first_subflow_goes_from_where_it_is_bound),
+        cmocka_unit_test(multipath_is_switched_for_each_connection),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
