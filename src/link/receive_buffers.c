@@ -12,8 +12,12 @@ void receive_buffers_deinit(struct receive_buffers *buffers) {
 }
 
 size_t receive_buffers_prepare(struct receive_buffers *buffers, size_t count) {
+    return receive_buffers_prepare_from(buffers, 0, count);
+}
+
+size_t receive_buffers_prepare_from(struct receive_buffers *buffers, size_t from, size_t count) {
     if (count > LINK_BATCH_MAX) count = LINK_BATCH_MAX;
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = from; i < count; i++) {
         struct braid_buf **buf = &buffers->bufs[i];
         if (*buf != NULL && (*buf)->references == 1) continue;
         buf_release(*buf);

@@ -19,6 +19,8 @@ void receive_buffers_init(struct receive_buffers *buffers, const struct braid_en
 void receive_buffers_deinit(struct receive_buffers *buffers);
 /* Makes the first `count` buffers ours alone. Returns how many are: fewer when memory is short. */
 size_t receive_buffers_prepare(struct receive_buffers *buffers, size_t count) MUST_USE;
+/* The same, but for the first `from`, which are in use. */
+size_t receive_buffers_prepare_from(struct receive_buffers *buffers, size_t from, size_t count) MUST_USE;
 /* Describes the packet of `length` bytes at the start of buffer `index`. */
 struct braid_packet_in receive_buffers_packet(const struct receive_buffers *buffers, size_t index,
                                               uint32_t length);

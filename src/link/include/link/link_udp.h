@@ -1,0 +1,26 @@
+/* TCP in UDP (wire/tcp_in_udp.h) by ordinary UDP sockets: needs no privilege, and middleboxes see UDP. It looks like a link
+ * for IP packets from one address; a connection's ports are the ports of the UDP datagrams, so there is a socket for each
+ * local port. Super-segments pass both ways (UDP_SEGMENT, UDP_GRO). A packet is as long as in plain TCP, and so the MSS is
+ * the same.
+ *
+ * What it does not have: ICMP errors (the kernel keeps them), so the MTU must hold for the way, or be found out by probes. */
+#ifndef LINK_LINK_UDP_H
+#define LINK_LINK_UDP_H
+
+#include <link/link.h>
+#include <wire/address.h>
+
+#define LINK_UDP_PORTS_MAX 256
+
+struct link_udp_options {
+    struct ip_address local;        /* an address of this host */
+    uint16_t port_first, port_last; /* ours, both included; as many connections to one port of one host */
+    uint32_t mtu_bytes;             /* of the way; 0: 1500 */
+    uint32_t buffer_bytes;          /* of each socket, each way; 0: a default */
+};
+
+/* Opens the sockets in the network namespace of the calling thread. 0, or -errno: -EADDRINUSE, -EADDRNOTAVAIL, -EACCES as
+ * bind(2) has them; -EINVAL too many ports or none, or an MTU no link has; -ENOMEM. */
+int link_udp_open(const struct braid_env *env, const struct link_udp_options *options, struct link **out) MUST_USE;
+
+#endif
