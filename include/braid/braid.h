@@ -17,7 +17,7 @@
  * -ECONNREFUSED, -ECONNRESET, -ETIMEDOUT, -EHOSTUNREACH, -ENETUNREACH as the network said; -ECONNABORTED the
  * peer broke the protocol; -ENOMEM. A host belongs to one thread.
  *
- * Needs CAP_NET_ADMIN and CAP_NET_RAW. Nothing that is set up outlives the process. */
+ * Needs CAP_NET_ADMIN and CAP_NET_RAW, unless it goes by UDP (struct braid_udp_link). Nothing that is set up outlives the process. */
 #ifndef BRAID_BRAID_H
 #define BRAID_BRAID_H
 
@@ -36,9 +36,19 @@ struct braid_uplink {
     bool backup; /* only when nothing else works */
 };
 
+/* TCP in UDP (draft-cheshire-tcp-over-udp), by ordinary UDP sockets on an address of this host: passes where TCP options do
+ * not, and needs no privilege. The peer must do the same. Such an address counts as there for as long as the host lives. */
+struct braid_udp_link {
+    const char *address; /* in text, IPv4 or IPv6 */
+    uint32_t mtu_bytes;  /* of the way; 0: 1500 */
+    bool backup;
+};
+
 struct braid_host_config {
     const struct braid_uplink *uplinks; /* in order of preference */
     unsigned uplink_count;           /* 0: every interface that has a default route, now and as they come */
+    const struct braid_udp_link *udp; /* instead of uplinks, which there are none of then */
+    unsigned udp_count;
     bool handover;                   /* the first uplink carries everything, the others are backup */
     bool announce;                   /* tell peers of accepted connections of every address (servers) */
     uint16_t port_first, port_count; /* the ports to use, for connecting and listening; 0: any free range */

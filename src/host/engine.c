@@ -192,7 +192,7 @@ static bool parts_create(struct engine *engine, const struct engine_options *opt
     if (engine->stack == NULL) return say(text, "out of memory, or an unknown congestion control or scheduler", NULL, 0);
     engine->now = host_now(); /* not before the trace began */
     engine->starting = true;
-    if (!uplinks_start(engine, options, text)) return false;
+    if (!(options->udp_count > 0 ? udp_start(engine, options, text) : uplinks_start(engine, options, text))) return false;
     engine->starting = false;
     return true;
 }
@@ -204,7 +204,7 @@ bool engine_create(const struct engine_options *options, char text[ENGINE_TEXT_M
     engine->application = options->application;
     engine->policy = options->policy;
     engine->announce = options->announce;
-    engine->every_default_route = options->uplink_count == 0;
+    engine->every_default_route = options->uplink_count == 0 && options->udp_count == 0;
     engine->timer_fd = -1;
     engine->timer_set_for = engine->wake_at = BRAID_NEVER;
     engine->now = host_now();
@@ -216,8 +216,8 @@ bool engine_create(const struct engine_options *options, char text[ENGINE_TEXT_M
     return true;
 }
 
-/* Every port that is no uplink's. */
-static void tuns_close(struct engine *engine) {
+/* Every port that is no uplink's: TUN, UDP. */
+static void others_close(struct engine *engine) {
     for (int i = 0; i < engine->port_count; i++) {
         struct engine_port *port = engine->ports[i];
         if (port == NULL) continue;
@@ -232,7 +232,7 @@ int engine_destroy(struct engine *engine) {
     if (engine == NULL) return 0;
     braid_stack_destroy(engine->stack);
     uplinks_end(engine);
-    tuns_close(engine);
+    others_close(engine);
     loop_end(engine);
     netlink_watch_destroy(engine->networks);
     int capture_error = pcapng_file_close(engine->capture);
@@ -267,8 +267,9 @@ void engine_trace(struct engine *engine, const char *event, const struct braid_t
 }
 
 void engine_ports(const struct engine *engine, uint16_t *first, uint16_t *last) {
-    *first = uplinks_port_first(engine->shared);
-    *last = uplinks_port_last(engine->shared);
+    bool udp = engine->udp_port_first > 0;
+    *first = udp ? engine->udp_port_first : uplinks_port_first(engine->shared);
+    *last = udp ? engine->udp_port_last : uplinks_port_last(engine->shared);
 }
 
 void engine_run(struct engine *engine) {

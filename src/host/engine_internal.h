@@ -68,6 +68,7 @@ struct engine {
     bool every_default_route, announce, starting;
     enum engine_policy policy;
     struct pcapng_file *capture;
+    uint16_t udp_port_first, udp_port_last; /* where TCP goes in UDP; 0: it does not */
 };
 
 /* engine_port.c */
@@ -80,6 +81,9 @@ void port_close(struct engine_port *port);
 /* Takes one batch of packets. True: there may be more. */
 bool port_receive(struct engine_port *port);
 void port_flush(struct engine_port *port);
+
+/* engine_udp.c */
+bool udp_start(struct engine *engine, const struct engine_options *options, char text[ENGINE_TEXT_MAX]) MUST_USE;
 
 /* engine_uplinks.c */
 bool uplinks_start(struct engine *engine, const struct engine_options *options,

@@ -25,6 +25,13 @@ struct engine_uplink_choice {
     bool backup;
 };
 
+/* TCP in UDP from an address of this host, instead of uplinks. */
+struct engine_udp_choice {
+    const char *address; /* in text */
+    uint32_t mtu_bytes;  /* of the way; 0: 1500 */
+    bool backup;
+};
+
 struct engine_application {
     void *context;
     /* May call the stack, but must not destroy the engine. */
@@ -36,6 +43,8 @@ struct engine_application {
 struct engine_options {
     const struct engine_uplink_choice *uplinks; /* in order of preference */
     size_t uplink_count; /* 0: every interface with a default route, now and as they come, by metric */
+    const struct engine_udp_choice *udp; /* if there are any, there are no uplinks, and no privilege is needed */
+    size_t udp_count;
     enum engine_policy policy;
     bool announce;                   /* tell peers of the uplinks' addresses (servers) */
     uint16_t port_first, port_count; /* ports of our own; 0: any range that is free, of the usual size */
