@@ -59,7 +59,7 @@ bool coalesce_add(struct coalesced *c, const uint8_t *tcp, uint32_t tcp_length, 
     uint32_t total = c->packet->length + length;
     if (load32(tcp + TCP_SEQ) != c->next_seq || !says_the_same(head, tcp, tcp_length)) return false;
     if (total > LINK_PACKET_MAX || total > c->room_bytes) return false;
-    memmove(c->bytes + c->packet->length, payload, length);
+    if (payload != c->bytes + c->packet->length) memmove(c->bytes + c->packet->length, payload, length);
     c->packet->length = total;
     c->packet->segment_bytes = (uint16_t)c->segment_bytes;
     c->packet->checksum_verified = true;

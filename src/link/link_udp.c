@@ -12,6 +12,7 @@
 #include "coalesce.h"
 #include "receive_buffers.h"
 #include "udp_message.h"
+#include "udp_scatter.h"
 
 #ifndef UDP_GRO
 #define UDP_GRO 104
@@ -38,6 +39,7 @@ struct arrival {
     uint32_t piece_bytes; /* of each datagram */
     uint16_t local_port;
     uint8_t ecn_and_class;
+    bool scattered; /* the pieces from `at` on lie as udp_scatter.h has it */
     union socket_address from;
 };
 
@@ -56,6 +58,7 @@ struct link_udp {
     uint8_t *singles; /* datagrams that could not stay where they came, one for each packet of a batch */
     uint32_t single_bytes;
     struct udp_message message;
+    struct udp_scatter scatter;
 };
 
 static struct link_udp *udp_of(struct link *link) { return CONTAINER_OF(link, struct link_udp, link); }
@@ -170,6 +173,22 @@ static void arrival_read_control(struct arrival *a, struct msghdr *header) {
     }
 }
 
+/* Was it as expected? */
+static void arrival_judge(struct link_udp *udp, uint32_t length) {
+    struct arrival *a = &udp->arrival;
+    struct udp_scatter *s = &udp->scatter;
+    if (a->piece_bytes >= length) { /* a single one */
+        udp_scatter_undo(s, 1, length);
+        return;
+    }
+    size_t tcp_length = tcp_in_udp_header_length(udp->buffers.bufs[a->buffer]->bytes + a->at, a->piece_bytes);
+    uint32_t header_bytes = tcp_length > 0 ? (uint32_t)tcp_length - UDP_HEADER_BYTES : 0;
+    a->scattered = s->pieces > 0 && length <= s->pieces * s->piece_bytes && a->piece_bytes == s->piece_bytes &&
+                   header_bytes == s->header_bytes;
+    if (!a->scattered) udp_scatter_undo(s, 1, length);
+    if (header_bytes > 0 && header_bytes < a->piece_bytes) udp_scatter_expect(s, a->piece_bytes, header_bytes);
+}
+
 /* False: nothing waits on this socket. */
 static bool arrival_read(struct link_udp *udp, uint16_t socket, size_t buffer) {
     struct arrival *a = &udp->arrival;
@@ -177,12 +196,14 @@ static bool arrival_read(struct link_udp *udp, uint16_t socket, size_t buffer) {
         struct cmsghdr aligned;
         uint8_t bytes[2 * CMSG_SPACE(sizeof(int))];
     } control;
-    struct iovec run = {udp->buffers.bufs[buffer]->bytes + udp->headroom_bytes, LINK_PACKET_MAX - udp->headroom_bytes};
+    struct iovec runs[UDP_SCATTER_RUNS_MAX];
+    size_t runs_count = udp_scatter_runs(&udp->scatter, udp->buffers.bufs[buffer]->bytes + udp->headroom_bytes,
+                                         LINK_PACKET_MAX - udp->headroom_bytes, runs);
     *a = (struct arrival){.buffer = buffer, .local_port = (uint16_t)(udp->port_first + socket)};
     struct msghdr header = {.msg_name = &a->from,
                             .msg_namelen = sizeof(a->from),
-                            .msg_iov = &run,
-                            .msg_iovlen = 1,
+                            .msg_iov = runs,
+                            .msg_iovlen = runs_count,
                             .msg_control = control.bytes,
                             .msg_controllen = sizeof(control)};
     ssize_t length;
@@ -194,6 +215,7 @@ static bool arrival_read(struct link_udp *udp, uint16_t socket, size_t buffer) {
     a->end = a->at + (uint32_t)length;
     a->piece_bytes = (uint32_t)length;
     arrival_read_control(a, &header);
+    arrival_judge(udp, (uint32_t)length);
     udp->arrived = length > 0;
     return true;
 }
@@ -247,27 +269,45 @@ static bool piece_unpack(struct link_udp *udp, size_t index, struct braid_packet
     return true;
 }
 
+struct piece {
+    const uint8_t *header, *payload;
+    uint32_t tcp_length, payload_bytes; /* tcp_length 0: it is none */
+    uint32_t bytes;
+};
+
+static struct piece piece_next(const struct link_udp *udp) {
+    const struct arrival *a = &udp->arrival;
+    uint32_t left = a->end - a->at, index = (a->at - udp->headroom_bytes) / a->piece_bytes;
+    struct piece p = {.bytes = a->piece_bytes < left ? a->piece_bytes : left};
+    p.header = a->scattered ? udp_scatter_header(&udp->scatter, index) : udp->buffers.bufs[a->buffer]->bytes + a->at;
+    p.tcp_length = (uint32_t)tcp_in_udp_header_length(p.header, p.bytes);
+    uint32_t header_bytes = p.tcp_length > 0 ? p.tcp_length - UDP_HEADER_BYTES : 0;
+    p.payload = a->scattered ? udp_scatter_payload(&udp->scatter, index) : p.header + header_bytes;
+    p.payload_bytes = p.bytes - header_bytes;
+    return p;
+}
+
 /* Adds the datagrams that continue the packet, as far as they do. */
 static void pieces_coalesce(struct link_udp *udp, struct braid_packet_in *packet, uint8_t *bytes) {
     struct arrival *a = &udp->arrival;
-    const uint8_t *buffer = udp->buffers.bufs[a->buffer]->bytes;
     struct coalesced coalesced;
     uint32_t ip_length = udp->headroom_bytes - UDP_HEADER_BYTES;
-    uint32_t room = bytes == buffer ? LINK_PACKET_MAX : udp->single_bytes;
+    uint32_t room = bytes == udp->buffers.bufs[a->buffer]->bytes ? LINK_PACKET_MAX : udp->single_bytes;
     coalesce_begin(&coalesced, packet, bytes, room, ip_length);
     while (udp->arrived && coalesced.packet != NULL) {
         uint8_t tcp[60];
-        const uint8_t *from = buffer + a->at;
-        uint32_t left = a->end - a->at, piece = a->piece_bytes < left ? a->piece_bytes : left;
-        uint32_t tcp_length = (uint32_t)tcp_in_udp_header_length(from, piece);
-        if (tcp_length != coalesced.tcp_length) return;
-        uint32_t header_bytes = tcp_length - UDP_HEADER_BYTES;
-        tcp_in_udp_decode(from, tcp_length, 0, 0, tcp);
+        struct piece p = piece_next(udp);
+        if (p.tcp_length != coalesced.tcp_length) break;
+        tcp_in_udp_decode(p.header, p.tcp_length, 0, 0, tcp);
         memcpy(tcp, bytes + ip_length, 4); /* one arrival, one flow */
-        if (!coalesce_add(&coalesced, tcp, tcp_length, from + header_bytes, piece - header_bytes)) return;
-        a->at += piece;
+        if (!coalesce_add(&coalesced, tcp, p.tcp_length, p.payload, p.payload_bytes)) break;
+        a->at += p.bytes;
         udp->arrived = a->at < a->end;
     }
+    if (!a->scattered) return;
+    a->scattered = false; /* what is left is looked at one by one */
+    if (udp->arrived)
+        udp_scatter_undo(&udp->scatter, (a->at - udp->headroom_bytes) / a->piece_bytes, a->end - udp->headroom_bytes);
 }
 
 static void packet_finish(struct link_udp *udp, struct braid_packet_in *packet, const uint8_t *bytes) {

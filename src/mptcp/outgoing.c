@@ -59,6 +59,12 @@ bool connection_write_slice(struct braid_connection *c, struct braid_slice slice
 
 /* --- giving ranges to subflows --- */
 
+/* What a super-segment carries, where there are any, or the rest of each mapping would be a packet of its own. */
+static uint32_t mapping_most(const struct subflow *sf) {
+    uint32_t most = sf->super_segment_bytes;
+    return most > 0 && most < MAPPING_BYTES_MAX ? most : MAPPING_BYTES_MAX;
+}
+
 /* [R-3.3.1-1] The last mapping may still grow while none of it has left. Not by a part of what is given: what is left
  * over would travel as a crumb between super-segments. */
 static struct mapping *growing(struct subflow *sf, dsn64 dsn, uint32_t length) {
@@ -66,7 +72,7 @@ static struct mapping *growing(struct subflow *sf, dsn64 dsn, uint32_t length) {
     struct mapping *last = mapping_at(&sf->sent, sf->sent.count - 1);
     bool untold = seq32_ge(last->seq, tcp_snd_nxt(sf->t));
     bool continues = dsn64_eq(mapping_data_end(last), dsn) && seq32_eq(mapping_end(last), tcp_send_queue_end(sf->t));
-    return untold && continues && last->length + length <= MAPPING_BYTES_MAX ? last : NULL;
+    return untold && continues && last->length + length <= mapping_most(sf) ? last : NULL;
 }
 
 /* Hands references to [dsn, dsn + length) to TCP. Returns how many bytes it took; *sum gets theirs. */
@@ -135,9 +141,10 @@ static uint32_t segment_bytes(const struct subflow *sf) {
 }
 
 /* As much of `waiting` as goes now, in whole segments unless it is the rest. */
-static uint32_t portion(uint64_t waiting, uint32_t room, uint32_t segment) {
-    if (waiting <= room && waiting <= MAPPING_BYTES_MAX) return (uint32_t)waiting;
-    if (room > MAPPING_BYTES_MAX) room = MAPPING_BYTES_MAX;
+static uint32_t portion(const struct subflow *sf, uint64_t waiting, uint32_t room, uint32_t segment) {
+    uint32_t most = mapping_most(sf) > segment ? mapping_most(sf) : segment;
+    if (waiting <= room && waiting <= most) return (uint32_t)waiting;
+    if (room > most) room = most;
     return room > segment ? room - room % segment : room;
 }
 
@@ -159,7 +166,7 @@ static bool schedule_again(struct braid_connection *c, struct scheduler_choice *
         if (!sf) return false;
         uint32_t room = choice->room_bytes, segment = segment_of(choice);
         if (now < s->cut_doubts_until && room > segment) room = segment;
-        uint32_t length = portion((uint64_t)dsn64_diff(range.end, range.start), room, segment);
+        uint32_t length = portion(sf, (uint64_t)dsn64_diff(range.end, range.start), room, segment);
         uint32_t given = outgoing_give(sf, range.start, length, now);
         if (given == 0) return false;
         scheduler_decided(c, choice, given);
@@ -198,7 +205,7 @@ static uint32_t give_all_new(struct subflow *sf, uint64_t waiting, const struct 
     uint32_t room = choice->room_bytes, segment = segment_of(choice), total = 0, given;
     if (now < s->cut_doubts_until && room > segment) room = segment;
     do {
-        given = give_new(sf, portion(waiting, room, segment), now);
+        given = give_new(sf, portion(sf, waiting, room, segment), now);
         total += given;
         room -= given;
         waiting -= given;
@@ -280,7 +287,7 @@ bool outgoing_waits(const struct braid_connection *c) { return sendable(c) > 0; 
 void outgoing_repeat_head(struct subflow *sf, braid_time now) {
     struct braid_connection *c = sf->c;
     uint64_t under_way = (uint64_t)dsn64_diff(c->send.nxt, c->send.una);
-    uint32_t given = under_way > 0 ? outgoing_give(sf, c->send.una, portion(under_way, segment_bytes(sf), segment_bytes(sf)), now) : 0;
+    uint32_t given = under_way > 0 ? outgoing_give(sf, c->send.una, portion(sf, under_way, segment_bytes(sf), segment_bytes(sf)), now) : 0;
     if (given == 0) return;
     c->contiguous = false;
     c->send.bytes_reinjected += given;

@@ -2,6 +2,7 @@
 /* TCP in UDP against sockets that know nothing of it, and against itself. */
 #include "test_packets.h"
 
+#include <base/prng.h>
 #include <link/link_udp.h>
 #include <netinet/in.h>
 #include <netinet/ip.h>
@@ -197,6 +198,78 @@ static void datagrams_that_do_not_follow_each_other_stay_packets(void **state) {
     link_close(link);
 }
 
+/* ---- what is coalesced is what was sent ---- */
+
+/* Datagrams of one message, made by hand: of a length and with options that change from message to message, some of them
+ * with a hole before them. What comes out, put together, is the same, as super-segments or not. */
+struct script {
+    struct prng prng;
+    uint32_t seq;
+    uint8_t bytes[65000];
+    uint32_t length, piece, header;
+};
+
+static uint8_t byte_at(uint32_t seq) { return (uint8_t)(seq * 31 + (seq >> 8)); }
+
+static uint32_t message_make(struct script *s, bool new_kind) {
+    if (new_kind) {
+        s->header = prng_below(&s->prng, 2) ? HEADER_BYTES : HEADER_BYTES + 12;
+        s->piece = s->header + 1 + (uint32_t)prng_below(&s->prng, 1400);
+    }
+    uint32_t most = sizeof(s->bytes) / s->piece < 64 ? sizeof(s->bytes) / s->piece : 64, payload = 0;
+    uint32_t count = 1 + (uint32_t)prng_below(&s->prng, most);
+    s->length = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        uint8_t *at = s->bytes + s->length;
+        uint32_t bytes = i + 1 < count ? s->piece : s->header + 1 + (uint32_t)prng_below(&s->prng, s->piece - s->header);
+        if (prng_below(&s->prng, 60) == 0) s->seq += 1000;
+        memcpy(at, by_hand, HEADER_BYTES);
+        memset(at + HEADER_BYTES, 1, s->header - HEADER_BYTES); /* NOPs */
+        at[0] = (uint8_t)((s->header + 8) / 4 << 4);
+        for (int b = 0; b < 4; b++) at[4 + b] = (uint8_t)(s->seq >> (24 - 8 * b));
+        for (uint32_t b = s->header; b < bytes; b++) at[b] = byte_at(s->seq++);
+        payload += bytes - s->header;
+        s->length += bytes;
+    }
+    return payload;
+}
+
+static void what_is_coalesced_is_what_was_sent(void **state) {
+    (void)state;
+    struct link *link = open_link(LOCAL_V4, OUR_PORT, OUR_PORT);
+    int fd = open_socket();
+    static struct script script;
+    struct braid_packet_in packets[5];
+    struct ip_header ip;
+    uint32_t seen = 0;
+    prng_seed(&script.prng, 11);
+    for (int i = 0; i < 400; i++) {
+        uint32_t expected = message_make(&script, i % 4 == 0), got_bytes = 0;
+        int piece = (int)script.piece;
+        assert_int_equal(setsockopt(fd, IPPROTO_UDP, 103 /* UDP_SEGMENT */, &piece, sizeof(piece)), 0);
+        send_raw(fd, OUR_PORT, script.bytes, script.length);
+        while (got_bytes < expected) {
+            int got = link_receive(link, packets, 5);
+            if (got == 0) assert_true(test_readable(link_fd(link), WAIT_MS));
+            for (int p = 0; p < got; p++) {
+                bool super = packets[p].segment_bytes != 0;
+                struct tcp_segment segment = test_decode_tcp(packets[p].bytes, packets[p].length, super, true, &ip);
+                assert_true(seq32_ge(segment.seq, seq32_of(seen))); /* in order */
+                seen = segment.seq.value + segment.payload_length;
+                got_bytes += segment.payload_length;
+                if (super) assert_int_equal(packets[p].segment_bytes, script.piece - script.header);
+                for (uint32_t b = 0; b < segment.payload_length; b++)
+                    if (segment.payload[b] != byte_at(segment.seq.value + b)) fail_msg("message %d, byte %u is wrong", i, b);
+            }
+        }
+        assert_int_equal(got_bytes, expected);
+        assert_int_equal(seen, script.seq);
+    }
+    assert_in_range(link->statistics->super_segments_in, 300, 2000); /* one a message and more, where a hole parts them */
+    close(fd);
+    link_close(link);
+}
+
 static void what_is_no_tcp_is_dropped_and_counted(void **state) {
     (void)state;
     struct link *link = open_link(LOCAL_V4, OUR_PORT, OUR_PORT);
@@ -270,6 +343,7 @@ int main(void) {
         TEST(super_segments_pass_whole_v4),
         TEST(super_segments_pass_whole_v6),
         TEST(datagrams_that_do_not_follow_each_other_stay_packets),
+        TEST(what_is_coalesced_is_what_was_sent),
         TEST(what_is_no_tcp_is_dropped_and_counted),
         TEST(marks_of_congestion_pass_both_ways),
         TEST(each_local_port_is_a_socket),
