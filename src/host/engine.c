@@ -282,7 +282,8 @@ void engine_stop(struct engine *engine) {
 
 void engine_run_once(struct engine *engine, braid_time timeout_ns) {
     braid_time now = host_now();
-    engine->wake_at = timeout_ns < BRAID_NEVER - now ? now + timeout_ns : BRAID_NEVER;
+    bool waits = timeout_ns > 0 && timeout_ns < BRAID_NEVER - now; /* else no timer need be set for its end */
+    engine->wake_at = waits ? now + timeout_ns : BRAID_NEVER;
     uv_run(&engine->loop, timeout_ns == 0 ? UV_RUN_NOWAIT : UV_RUN_ONCE);
     engine->wake_at = BRAID_NEVER;
 }
