@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "checksum_wide.h"
+
 /* Ones' complement addition of 64-bit words: a carry out of the top comes back in at the bottom. */
 static uint64_t add_carry(uint64_t a, uint64_t b) {
     uint64_t sum;
@@ -20,9 +22,9 @@ static uint16_t to_big_endian(uint16_t folded) {
     return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? __builtin_bswap16(folded) : folded;
 }
 
-uint64_t checksum_sum(const void *bytes, size_t length) {
-    const uint8_t *at = bytes;
-    uint64_t a = 0, b = 0;
+/* `a` and the words of the rest. */
+static uint64_t sum_rest(const uint8_t *at, size_t length, uint64_t a) {
+    uint64_t b = 0;
     for (; length >= 32; length -= 32, at += 32) {
         a = add_carry(a, load_word(at));
         b = add_carry(b, load_word(at + 8));
@@ -36,6 +38,18 @@ uint64_t checksum_sum(const void *bytes, size_t length) {
         b = add_carry(b, load_word(last));
     }
     return to_big_endian(checksum_fold(add_carry(a, b)));
+}
+
+uint64_t checksum_sum_by(const struct checksum_variant *variant, const void *bytes, size_t length) {
+    size_t done = 0;
+    uint64_t sum = variant != NULL ? variant->sum_words(bytes, length, &done) : 0;
+    return sum_rest((const uint8_t *)bytes + done, length - done, sum);
+}
+
+uint64_t checksum_sum(const void *bytes, size_t length) {
+    size_t done = 0;
+    uint64_t sum = length >= CHECKSUM_WIDE_BYTES ? checksum_words_wide(bytes, length, &done) : 0;
+    return sum_rest((const uint8_t *)bytes + done, length - done, sum);
 }
 
 uint64_t checksum_shift(uint64_t sum, size_t preceding) {

@@ -31,6 +31,35 @@ static void every_length_and_alignment_gives_the_naive_sum(void **state) {
     }
 }
 
+/* Whatever this machine can do, and what it took by itself. */
+static void every_way_to_sum_gives_the_naive_sum(void **state) {
+    (void)state;
+    struct prng prng;
+    static uint8_t bytes[70000];
+    unsigned usable = 0;
+    prng_seed(&prng, 4);
+    for (int fill = 0; fill < 3; fill++) {
+        if (fill == 0) random_bytes(&prng, bytes, sizeof(bytes));
+        else memset(bytes, fill == 1 ? 0xff : 0, sizeof(bytes));
+        for (unsigned i = 0; checksum_variant(i) != NULL; i++) {
+            const struct checksum_variant *variant = checksum_variant(i);
+            if (!variant->usable()) continue;
+            usable++;
+            for (size_t start = 0; start < 70; start += start < 17 ? 1 : 13)
+                for (size_t length = 0; length < 700; length++)
+                    assert_int_equal(checksum_fold(checksum_sum_by(variant, bytes + start, length)),
+                                     naive_fold(bytes + start, length));
+            for (size_t length = 65000; length < 69900; length += 97)
+                assert_int_equal(checksum_fold(checksum_sum_by(variant, bytes + length % 64, length)),
+                                 naive_fold(bytes + length % 64, length));
+        }
+        for (size_t length = 200; length < 1500; length += 7)
+            assert_int_equal(checksum_fold(checksum_sum(bytes + length % 64, length)), naive_fold(bytes + length % 64, length));
+        assert_int_equal(checksum_fold(checksum_sum_by(NULL, bytes, 1500)), naive_fold(bytes, 1500));
+    }
+    assert_true(usable >= 3); /* one at least, with each filling */
+}
+
 static void super_segments_are_summed_right(void **state) {
     (void)state;
     struct prng prng;
@@ -97,6 +126,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_example_of_rfc_1071_comes_out),
         cmocka_unit_test(every_length_and_alignment_gives_the_naive_sum),
+        cmocka_unit_test(every_way_to_sum_gives_the_naive_sum),
         cmocka_unit_test(super_segments_are_summed_right),
         cmocka_unit_test(pieces_add_up_to_the_whole),
         cmocka_unit_test(only_zeros_fold_to_zero),
