@@ -17,7 +17,7 @@ costs_at_most() {
 tcp_super() { costs_at_most 6840 0 1 0; }
 mptcp_super() { costs_at_most 9570 1 1 0; }
 mptcp_four() { costs_at_most 14180 4 1 0; }
-mptcp_checksum() { costs_at_most 57900 1 1 1; }
+mptcp_checksum() { costs_at_most 39200 1 1 1; }
 tcp_single() { costs_at_most 5040 0 0 0; }
 mptcp_single() { costs_at_most 7160 1 0 0; }
 
