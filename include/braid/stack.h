@@ -42,6 +42,10 @@ struct braid_stack_config {
     uint32_t receive_buffer_max_bytes;     /* per connection; 0: 8 MiB */
     uint32_t receive_buffer_initial_bytes; /* 0: 256 KiB */
     bool checksum;                         /* ask for the DSS checksum, RFC 8684 §3.1 */
+    bool checksum_forbidden;               /* fall back to TCP where a peer asks for it; not with `checksum` */
+    bool fastclose_by_ack;                 /* abort by MP_FASTCLOSE in an ACK, repeated until the peer's RST answers or
+                                              three times, and not by RSTs that carry it (RFC 8684 §3.5, option A): it
+                                              arrives for certain, and what is left of the connection waits for it */
     bool ecn;                              /* ask for ECN, RFC 3168; peers that ask get it anyway */
     braid_time time_wait_ns;               /* 0: 60 s */
     braid_time connect_timeout_ns;         /* 0: 127 s */
@@ -51,7 +55,8 @@ struct braid_stack_config {
     const struct braid_path_limits *path_limits; /* NULL: as said there; copied */
 };
 
-/* NULL: no memory, no randomness, limits out of range, or an unknown congestion control, scheduler or path manager. `env` must outlive the stack. */
+/* NULL: no memory, no randomness, limits out of range, checksums asked for and forbidden, or an unknown congestion control,
+ * scheduler or path manager. `env` must outlive the stack. */
 struct braid_stack *braid_stack_create(const struct braid_env *env, const struct braid_stack_config *config);
 /* Ends everything without sending anything. */
 void braid_stack_destroy(struct braid_stack *stack);

@@ -59,7 +59,7 @@ static void reset_reason_take(struct subflow *sf, const struct mp_tcprst *option
 
 static enum tcp_verdict option_arrived(struct subflow *sf, const struct tcp_segment *segment,
                                        const struct mptcp_option *option, braid_time now) {
-    struct braid_connection *c = sf->c;
+    if (sf->fastclosing && option->subtype != MPTCP_MP_FASTCLOSE) return TCP_VERDICT_ACCEPT; /* we listen no more */
     switch (option->subtype) {
     case MPTCP_DSS: return incoming_dss(sf, segment, &option->as.dss, now);
     case MPTCP_MP_CAPABLE: return incoming_capable(sf, segment, &option->as.mp_capable, now);
@@ -70,7 +70,7 @@ static enum tcp_verdict option_arrived(struct subflow *sf, const struct tcp_segm
     case MPTCP_REMOVE_ADDR: addresses_remove_arrived(sf, &option->as.remove_addr, now); break;
     case MPTCP_MP_PRIO: priority_arrived(sf, &option->as.mp_prio, now); break;
     case MPTCP_MP_FAIL: return fallback_fail_arrived(sf, now);
-    case MPTCP_MP_FASTCLOSE: closing_fastclose_arrived(c, option->as.mp_fastclose.receiver_key, now); break;
+    case MPTCP_MP_FASTCLOSE: fastclose_arrived(sf, option->as.mp_fastclose.receiver_key, now); break;
     case MPTCP_MP_TCPRST: reset_reason_take(sf, &option->as.mp_tcprst); break;
     }
     return TCP_VERDICT_ACCEPT;
@@ -125,7 +125,8 @@ enum tcp_verdict arrival_segment(void *owner, struct tcp *t, const struct tcp_se
 
     third_ack_confirmed(sf, segment, now);
     verdict = options_arrived(sf, segment, now);
-    if (verdict != TCP_VERDICT_ACCEPT || c->mode != CONNECTION_MODE_MPTCP || sf->closed) return verdict;
+    if (verdict != TCP_VERDICT_ACCEPT || c->mode != CONNECTION_MODE_MPTCP || sf->closed || sf->fastclosing)
+        return verdict;
     /* [R-3.7-2] Of a segment that we sent: a DATA_ACK before that only shows that the peer's options pass. */
     bool acknowledges = acknowledges_data(sf, segment);
     if (sf->ack_arrived && acknowledges) sf->data_ack_seen = true;

@@ -1,4 +1,5 @@
-/* The end: DATA_FIN both ways and then the subflows' FINs (RFC 8684 §3.3.3), or MP_FASTCLOSE (§3.5); without MPTCP,
+/* The end: DATA_FIN both ways and then the subflows' FINs (RFC 8684 §3.3.3), or MP_FASTCLOSE (§3.5, fastclose.c);
+ * without MPTCP,
  * FIN or RST. */
 #include "subflow.h"
 
@@ -12,6 +13,7 @@ static const char *state_name(enum connection_state state) {
     case STATE_CLOSE_WAIT: return "close_wait";
     case STATE_LAST_ACK: return "last_ack";
     case STATE_TIME_WAIT: return "time_wait";
+    case STATE_FASTCLOSE_WAIT: return "fastclose_wait";
     case STATE_CLOSED: return "closed";
     }
     return "?";
@@ -155,12 +157,13 @@ void connection_close(struct braid_connection *c, braid_time now) {
 
 /* --- by force --- */
 
-/* [R-3.5-4] §3.5, option R: every subflow is reset, and each RST says that the whole connection goes. */
-static void reset_all(struct braid_connection *c, bool fastclose, braid_time now) {
+/* [R-3.5-4] §3.5, option R: every subflow is reset, and each RST says that the whole connection goes. In option A the one
+ * that says so in ACKs stays, and the others' RSTs are those of subflows. */
+static void reset_all(struct braid_connection *c, const struct subflow *except, bool fastclose, braid_time now) {
     bool sent = false;
     LIST_EACH(&c->subflows, node, following) {
         struct subflow *sf = SUBFLOW_OF(node);
-        if (sf->closed || sf->peer_reset) continue; /* a RST is not answered */
+        if (sf == except || sf->closed || sf->peer_reset) continue; /* a RST is not answered */
         sf->reset_fastclose = fastclose && c->mode == CONNECTION_MODE_MPTCP;
         sent |= sf->reset_fastclose;
         tcp_abort(sf->t, now);
@@ -170,9 +173,10 @@ static void reset_all(struct braid_connection *c, bool fastclose, braid_time now
 
 static void end(struct braid_connection *c, enum connection_close_reason reason, bool fastclose, braid_time now) {
     if (connection_over(c)) return;
-    set_state(c, STATE_CLOSED, now);
+    struct subflow *asking = fastclose && c->config.fastclose_by_ack ? fastclose_begin(c, now) : NULL;
+    set_state(c, asking ? STATE_FASTCLOSE_WAIT : STATE_CLOSED, now);
     report(c, reason, now);
-    reset_all(c, fastclose, now);
+    reset_all(c, asking, fastclose && !asking, now);
 }
 
 void closing_fail(struct braid_connection *c, enum connection_close_reason reason, braid_time now) {
@@ -188,20 +192,17 @@ void connection_abort(struct braid_connection *c, braid_time now) {
     closing_abort(c, CONNECTION_ABORTED, now);
 }
 
-void closing_fastclose_arrived(struct braid_connection *c, uint64_t receiver_key, braid_time now) {
-    if (receiver_key != c->keys.local) { /* [R-3.5-6] */
-        COUNT(c, fastclose_bad_key);
-        return;
-    }
-    COUNT(c, fastclose_received); /* [R-3.5-5] */
-    end(c, CONNECTION_RESET, false, now);
-}
+void closing_fastclosed(struct braid_connection *c, braid_time now) { end(c, CONNECTION_RESET, false, now); }
 
 void closing_expire(struct braid_connection *c, braid_time now) {
     if (c->linger_deadline > now) return;
     c->linger_deadline = BRAID_NEVER;
     if (!connection_over(c)) {
         closing_abort(c, CONNECTION_TIMED_OUT, now); /* nobody waits for the peer's end any more */
+        return;
+    }
+    if (c->state == STATE_FASTCLOSE_WAIT) {
+        fastclose_expire(c, now);
         return;
     }
     LIST_EACH(&c->subflows, node, following) {

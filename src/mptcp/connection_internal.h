@@ -27,6 +27,7 @@ enum connection_state {
     STATE_CLOSE_WAIT,
     STATE_LAST_ACK,
     STATE_TIME_WAIT, /* both ends said and acknowledged; subflows are on their way out */
+    STATE_FASTCLOSE_WAIT, /* MP_FASTCLOSE was said in an ACK, and no RST has come (fastclose.c) */
     STATE_CLOSED,    /* by failure or abort */
 };
 
@@ -162,6 +163,7 @@ struct braid_connection {
     struct addresses addresses;
     struct path_manager paths;
     braid_time linger_deadline; /* BRAID_NEVER until closing needs one */
+    unsigned fastcloses;        /* ACKs with MP_FASTCLOSE asked for */
 };
 
 #define COUNT(c, counter)                                                                                       \
@@ -177,7 +179,19 @@ static inline bool connection_linear(const struct braid_connection *c) {
     return c->mode == CONNECTION_MODE_TCP || c->mode == CONNECTION_MODE_FALLBACK;
 }
 static inline bool connection_over(const struct braid_connection *c) {
-    return c->state == STATE_TIME_WAIT || c->state == STATE_CLOSED;
+    switch (c->state) {
+    case STATE_TIME_WAIT:
+    case STATE_FASTCLOSE_WAIT:
+    case STATE_CLOSED: return true;
+    case STATE_OPENING:
+    case STATE_ESTABLISHED:
+    case STATE_FIN_WAIT_1:
+    case STATE_FIN_WAIT_2:
+    case STATE_CLOSING:
+    case STATE_CLOSE_WAIT:
+    case STATE_LAST_ACK: return false;
+    }
+    return false;
 }
 
 /* connection.c */
@@ -194,8 +208,15 @@ void handshake_keys_close(struct braid_connection *c);
 void closing_fail(struct braid_connection *c, enum connection_close_reason reason, braid_time now);
 void closing_progress(struct braid_connection *c, braid_time now);
 void closing_abort(struct braid_connection *c, enum connection_close_reason reason, braid_time now);
-void closing_fastclose_arrived(struct braid_connection *c, uint64_t receiver_key, braid_time now);
+/* The peer's MP_FASTCLOSE. */
+void closing_fastclosed(struct braid_connection *c, braid_time now);
 void closing_expire(struct braid_connection *c, braid_time now);
+
+/* fastclose.c */
+/* Begins FASTCLOSE_WAIT on the best subflow there is, and returns it; NULL if there is none. */
+struct subflow *fastclose_begin(struct braid_connection *c, braid_time now);
+void fastclose_expire(struct braid_connection *c, braid_time now);
+void fastclose_arrived(struct subflow *sf, uint64_t receiver_key, braid_time now);
 
 /* outgoing.c */
 bool outgoing_init(struct braid_connection *c);

@@ -61,6 +61,13 @@ size_t handshake_write_syn(struct subflow *sf, const struct tcp_outgoing *segmen
 /* [R-3.1-13] [R-3.1-17] [R-3.1-25] §3.1 on flags: B set, or no algorithm we know, and the option counts as absent. */
 static bool acceptable(const struct mp_capable *m) { return !m->extensibility && m->hmac_sha256; }
 
+/* [R-3.1-24] §3.1: checksums are asked for, and not to be had here. */
+static bool checksum_refused(struct braid_connection *c, const struct mp_capable *m) {
+    if (!m->checksum_required || !c->config.checksum_forbidden) return false;
+    COUNT(c, fallback_checksum_refused);
+    return true;
+}
+
 /* Server: what the client's SYN asks for. */
 enum tcp_verdict handshake_syn_arrived(struct subflow *sf, const struct tcp_segment *syn) {
     struct braid_connection *c = sf->c;
@@ -80,6 +87,8 @@ enum tcp_verdict handshake_syn_arrived(struct subflow *sf, const struct tcp_segm
     } else if (!acceptable(m) || (m->version == MPTCP_VERSION && m->has_sender_key)) {
         COUNT(c, fallback_syn_no_option);
         fallback_handshake(c, "unusable MP_CAPABLE", c->now);
+    } else if (checksum_refused(c, m)) {
+        fallback_handshake(c, "checksums refused", c->now);
     } else if (!handshake_keys_draw(c)) {
         fallback_handshake(c, "no free token", c->now); /* [R-3.1-7] */
     } else {
@@ -106,6 +115,7 @@ static const char *syn_ack_fault(struct subflow *sf, const struct tcp_segment *s
         COUNT(c, fallback_key_mirrored);
         return "MP_CAPABLE mirrored";
     }
+    if (acceptable(m) && checksum_refused(c, m)) return "checksums refused";
     if (acceptable(m) && !m->has_receiver_key) return NULL;
     COUNT(c, fallback_syn_no_option);
     return "unusable MP_CAPABLE";
@@ -135,7 +145,7 @@ enum tcp_verdict handshake_third_ack_arrived(struct subflow *sf, const struct tc
     const struct mp_capable *m = &option.as.mp_capable;
     if (c->mode != CONNECTION_MODE_UNDECIDED) return TCP_VERDICT_ACCEPT;
     bool good = arrival_find(sf, segment, MPTCP_MP_CAPABLE, &option) && m->version == MPTCP_VERSION &&
-                m->has_receiver_key && m->receiver_key == c->keys.local && acceptable(m);
+                m->has_receiver_key && m->receiver_key == c->keys.local && acceptable(m) && !checksum_refused(c, m);
     /* A DSS: options pass, and the peer speaks MPTCP. It is not the third packet, but one that overtook it, or outlived
      * it. The keys come again with our next SYN/ACK's answer, or before. */
     if (!good && arrival_find(sf, segment, MPTCP_DSS, &option)) return TCP_VERDICT_DROP;

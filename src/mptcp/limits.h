@@ -79,6 +79,8 @@ enum mptcp_limit {
 
     MEMORY_RETRY_MS = 10,
     NO_PATH_TIMEOUT_MS = 60000,    /* connection without any subflow */
+    FASTCLOSE_TIMES = 4,           /* [R-3.5-2] [R-3.5-3] the first and three repetitions, a timeout apart, that doubles */
+    FASTCLOSE_RETRY_MAX_MS = 10000,
     SUBFLOW_LINGER_MS = 10000,     /* for a subflow's FIN once the connection is closed */
     ORPHAN_TIMEOUT_MS = 60000,     /* for the peer's DATA_FIN once the application let go */
 };

@@ -7,7 +7,8 @@
  *                       SACK block only the mapping, for without that the data is nothing
  *   pure ACK, FIN       DSS with DATA_ACK, and a DATA_FIN not acknowledged yet; beside it as much as fits of MP_FAIL,
  *                       REMOVE_ADDR, MP_PRIO, ADD_ADDR (an IPv6 one even without the DSS)
- *   RST                 MP_FASTCLOSE, or MP_FAIL, and MP_TCPRST */
+ *   RST                 MP_FASTCLOSE, or MP_FAIL, and MP_TCPRST
+ *   ACKs of an abort    MP_FASTCLOSE and nothing else, if it is to be said so (fastclose.c) */
 #include "subflow.h"
 
 struct pen {
@@ -142,9 +143,18 @@ static bool capable_due(const struct subflow *sf) {
     return c->client && sf->first && !c->confirmed;
 }
 
+static void put_fastclose(struct pen *pen, const struct braid_connection *c) {
+    struct mptcp_option option = {.subtype = MPTCP_MP_FASTCLOSE, .as.mp_fastclose.receiver_key = c->keys.remote};
+    put(pen, &option);
+}
+
 static void write_ack(struct pen *pen, struct subflow *sf) {
     struct braid_connection *c = sf->c;
     struct mptcp_option option = {.subtype = MPTCP_DSS};
+    if (sf->fastclosing) {
+        put_fastclose(pen, c);
+        return;
+    }
     if (sf->third_ack_pending) {
         pen->length += join_write_ack(sf, pen->out, pen->room);
         return;
@@ -180,9 +190,7 @@ static void write_reset(struct pen *pen, struct subflow *sf) {
     struct braid_connection *c = sf->c;
     struct mptcp_option option = {.subtype = MPTCP_MP_TCPRST};
     if (sf->reset_fastclose && c->keys.remote_known) {
-        struct mptcp_option fastclose = {.subtype = MPTCP_MP_FASTCLOSE};
-        fastclose.as.mp_fastclose.receiver_key = c->keys.remote;
-        put(pen, &fastclose);
+        put_fastclose(pen, c);
         return;
     }
     if (sf->reset_fail) {
@@ -229,7 +237,7 @@ size_t options_write(void *owner, struct tcp *t, const struct tcp_outgoing *segm
 
 bool signals_pending(const struct subflow *sf) {
     const struct signals *s = &sf->signals;
-    if (sf->closed || sf->third_ack_pending || sf->status == SUBFLOW_CONNECTING) return false;
+    if (sf->closed || sf->fastclosing || sf->third_ack_pending || sf->status == SUBFLOW_CONNECTING) return false;
     if (s->acks_in_a_row >= SIGNAL_ACKS_IN_A_ROW) return false;
     if (s->fail) return true;
     if (sf->c->mode != CONNECTION_MODE_MPTCP) return false;

@@ -92,6 +92,7 @@ struct subflow {
     bool buried;   /* the connection has drawn its conclusions */
     uint8_t reset_reason; /* of ours: goes out in MP_TCPRST */
     bool reset_transient, reset_fail, reset_fastclose;
+    bool fastclosing; /* every ACK says MP_FASTCLOSE, and nothing else */
     bool peer_reset, peer_reset_transient;
     bool failed; /* MP_FAIL came: the peer threw away what it had acknowledged */
     uint8_t peer_reset_reason;

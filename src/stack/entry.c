@@ -93,6 +93,8 @@ struct connection_config stack_connection_config(struct braid_stack *stack, cons
         .path = *path,
         .flow = *flow,
         .checksum = stack->config.checksum,
+        .checksum_forbidden = stack->config.checksum_forbidden,
+        .fastclose_by_ack = stack->config.fastclose_by_ack,
         .congestion = stack->congestion,
         .ecn = stack->config.ecn,
         .scheduler = stack->scheduler,

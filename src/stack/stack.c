@@ -27,6 +27,7 @@ struct braid_stack *braid_stack_create(const struct braid_env *env, const struct
         path_manager_find(filled.path_manager ? filled.path_manager : path_manager_name(0));
     struct path_limits limits;
     if (!congestion || !scheduler || !path_manager || !stack_limits_in(filled.path_limits, &limits)) return NULL;
+    if (filled.checksum && filled.checksum_forbidden) return NULL;
     filled.congestion = congestion->name; /* ours to keep */
     filled.scheduler = scheduler->name;
     filled.path_manager = path_manager->name;

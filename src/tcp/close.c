@@ -10,6 +10,12 @@ void tcp_shutdown(struct tcp *t, braid_time now) {
     t->rearm_due = true;
 }
 
+void tcp_silence(struct tcp *t) {
+    t->silenced = true;
+    t->tuning.keepalive_idle_ns = 0;
+    t->rearm_due = true;
+}
+
 void close_fin_sent(struct tcp *t, braid_time now) {
     t->fin_sent = true;
     t->fin_seq = seq32_add(t->queue_start, (uint32_t)t->queue.length);

@@ -94,7 +94,7 @@ braid_time output_pace_release(const struct tcp *t) {
 /* --- deciding --- */
 
 static struct step data_step(const struct tcp *t, braid_time now) {
-    if (now < t->starved_until) return (struct step){STEP_NONE, 0};
+    if (now < t->starved_until || t->silenced) return (struct step){STEP_NONE, 0};
     if (t->probe.due) return (struct step){STEP_TAIL_PROBE, t->piece_bytes};
     /* Recovery begins at once, whatever the pace. */
     bool held = pacing_holds(t, now), first = t->recovery.phase != RECOVERY_NONE && t->recovery.out_bytes == 0;

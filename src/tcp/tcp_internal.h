@@ -168,6 +168,7 @@ struct tcp {
     struct tcp_config config;
     struct tcp_drop_counters *drops;
     struct tcp_tuning tuning;
+    bool silenced;             /* no data, no FIN, and no timers for them */
     bool cork_expired;         /* what waits may go, until nothing waits */
     unsigned keepalive_sent;   /* unanswered */
     braid_time keepalive_sent_at;

@@ -83,6 +83,13 @@ void timers_rearm(struct tcp *t, braid_time now) {
     timer_clear(t, TIMER_RETRANSMIT);
     timer_clear(t, TIMER_PROBE);
     timer_clear(t, TIMER_REORDER);
+    if (t->silenced) {
+        timer_clear(t, TIMER_PERSIST);
+        timer_clear(t, TIMER_PACE);
+        timer_clear(t, TIMER_CORK);
+        timer_clear(t, TIMER_KEEPALIVE);
+        return;
+    }
     if (scoreboard_empty(&t->board)) {
         arm_persist(t, now);
     } else {

@@ -16,6 +16,8 @@ static bool run_stack(struct script *s, struct words *w) {
     if (s->stack != NULL) return script_fail(s, "the stack is there already");
     while (w->next < w->count) {
         if (words_take(w, "checksum")) s->config.checksum = true;
+        else if (words_take(w, "checksum_forbidden")) s->config.checksum_forbidden = true;
+        else if (words_take(w, "fastclose_by_ack")) s->config.fastclose_by_ack = true;
         else if (words_take(w, "random_stuck")) s->random_stuck = true;
         else if (words_take(w, "receive_buffer") && number(s, w, &value))
             s->config.receive_buffer_initial_bytes = s->config.receive_buffer_max_bytes = (uint32_t)value;

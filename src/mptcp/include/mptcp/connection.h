@@ -62,6 +62,8 @@ struct connection_config {
     struct flow flow;       /* local_port 0: choose one (client) */
     bool multipath;         /* ask for, or accept, MPTCP */
     bool checksum;          /* ask for the DSS checksum (the A bit); the peer's A binds us too */
+    bool checksum_forbidden; /* fall back to TCP rather than compute it (§3.1); `checksum` is false */
+    bool fastclose_by_ack;  /* abort by MP_FASTCLOSE in ACKs until a RST answers, instead of in RSTs (§3.5) */
     const struct path_manager_ops *path_manager; /* NULL: fullmesh. It joins at the client only */
     struct path_limits limits;
     uint8_t subflows_max;   /* at one time, the first included; 0: as the limits say, or 8 */
@@ -83,7 +85,7 @@ struct connection_config {
 #define MPTCP_COUNTERS(X)                                                                                        \
     X(capable_syn_sent) X(capable_syn_received) X(capable_established_active) X(capable_established_passive)     \
     X(fallback_syn_no_option) X(fallback_syn_version) X(fallback_third_ack) X(fallback_first_data)               \
-    X(fallback_key_mirrored) X(fallback_no_dss) X(fallback_checksum) X(fallback_mp_fail_received)                \
+    X(fallback_key_mirrored) X(fallback_checksum_refused) X(fallback_no_dss) X(fallback_checksum) X(fallback_mp_fail_received)                \
     X(infinite_mapping_sent) X(infinite_mapping_received)                                                        \
     X(join_sent) X(join_established) X(join_received) X(join_no_token) X(join_bad_hmac) X(join_refused_limit)         \
     X(join_half_open_full) X(join_rejected_by_peer)                                                              \

@@ -170,6 +170,8 @@ void tcp_shutdown(struct tcp *t, braid_time now);
 /* RST on the next tcp_output() (unless reset_silently, or none is due in this state), state CLOSED at once, closed()
  * is called with TCP_CLOSED_ABORTED. Options for the RST are asked for when it is built. */
 void tcp_abort(struct tcp *t, braid_time now);
+/* Of what is queued nothing is sent any more, nor again; ACKs are, and what comes is acknowledged. For good. */
+void tcp_silence(struct tcp *t);
 /* An ACK goes out with the next tcp_output(), or later with the delayed ACK timer. */
 void tcp_ack_now(struct tcp *t);
 void tcp_ack_soon(struct tcp *t, braid_time now);
