@@ -170,7 +170,8 @@ int braid_sockets_readable(struct braid_sockets *net, int fd);
 int braid_sockets_unacknowledged(struct braid_sockets *net, int fd);
 
 /* revents of each: POLLIN (data, end, failure, or a connection to accept), POLLOUT (connected, and there is
- * room; or failed), POLLRDHUP (the peer has ended its direction and all was read), POLLHUP (both directions
+ * room; or failed), POLLPRI (what the peer called urgent is not read yet; it stays in its place in the stream),
+ * POLLRDHUP (the peer has ended its direction and all was read), POLLHUP (both directions
  * have ended, or never connected), POLLERR (a failure that SO_ERROR has), POLLNVAL (not open; a descriptor
  * below 0 is passed over). Returns how many are not 0, waiting for the first of them at most `timeout_ms`
  * (below 0: as long as it takes), and 0 after it, or when the `wait` hook gave up. */
@@ -185,6 +186,9 @@ int braid_sockets_poll(struct braid_sockets *net, struct pollfd *fds, nfds_t cou
  * - IPPROTO_TCP: TCP_NODELAY, TCP_CORK, TCP_USER_TIMEOUT (ms), TCP_KEEPIDLE and TCP_KEEPINTVL (1..32767 s),
  *   TCP_KEEPCNT (1..127); TCP_CONGESTION (a name; -ENOENT: unknown) before connect or listen (-EISCONN
  *   afterwards); TCP_MAXSEG and TCP_INFO (struct tcp_info of <linux/tcp.h>) of the first subflow (get).
+ * - IPPROTO_IP: IP_TOS (0..255, of which the lower two bits stay TCP's), IP_TTL (1..255; -1: 64); IPPROTO_IPV6:
+ *   IPV6_TCLASS and IPV6_UNICAST_HOPS, the same two by other names. Before connect they hold from the SYN on, before
+ *   listen from the SYN/ACK on.
  * - SOL_MPTCP (284): MPTCP_INFO (struct mptcp_info of <linux/mptcp.h>; -EOPNOTSUPP: the connection is, or
  *   became, plain TCP), MPTCP_TCPINFO and MPTCP_SUBFLOW_ADDRS (struct mptcp_subflow_data and as many as there
  *   is room for) (get).

@@ -129,6 +129,7 @@ enum braid_event_bits {
     BRAID_EVENT_PATHS = 1 << 3,      /* subflows came, went, or changed state */
     BRAID_EVENT_CLOSED = 1 << 4,     /* it is over: see braid_connection_close_reason(); release it */
     BRAID_EVENT_SENT = 1 << 5,       /* all that was written, end of stream included, is acknowledged */
+    BRAID_EVENT_URGENT = 1 << 6,     /* the peer called (more) data urgent: see braid_connection_urgent() */
 };
 struct braid_event {
     struct braid_connection *connection;
@@ -170,6 +171,7 @@ struct braid_listen_config {
     struct braid_endpoint local;   /* family 0: any address; port 0: any port */
     bool multipath;                /* answer MP_CAPABLE */
     bool deferred;                 /* hold the SYN/ACK until braid_connection_accept() */
+    uint8_t dscp, hop_limit;       /* of what is accepted, as in struct braid_tuning */
     const char *congestion;        /* of each subflow of what is accepted; NULL: the stack's */
     const char *scheduler;         /* of what is accepted; NULL: the stack's */
 };
@@ -195,6 +197,9 @@ uint32_t braid_connection_read(struct braid_connection *connection, void *bytes,
 /* The next run of bytes by reference (yours to release); an empty one when there is nothing now. */
 struct braid_slice braid_connection_read_slice(struct braid_connection *connection, braid_time now);
 uint64_t braid_connection_readable(const struct braid_connection *connection);
+/* Bytes from the next one to be read up to the end of what the peer called urgent, of which some may still be under way;
+ * 0: none. Urgent data stays in its place in the stream (RFC 6093); under MPTCP none is reported (RFC 8684 §3.3.1). */
+uint64_t braid_connection_urgent(const struct braid_connection *connection);
 bool braid_connection_at_end(const struct braid_connection *connection); /* end of stream, all read */
 void braid_connection_shutdown(struct braid_connection *connection, braid_time now); /* our direction ends */
 void braid_connection_abort(struct braid_connection *connection, braid_time now);    /* both, at once: reset */
@@ -212,7 +217,10 @@ struct braid_tuning {
     braid_time keepalive_idle_ns;     /* probe a peer that was silent for so long; 0: never */
     braid_time keepalive_interval_ns; /* between probes; 0: 75 s */
     unsigned keepalive_probes;        /* unanswered ones before it is taken for gone; 0: 9 */
+    uint8_t dscp;                     /* differentiated services code point of what is sent, 0..63 (the lower six bits) */
+    uint8_t hop_limit;                /* TTL, or hop limit, of what is sent; 0: 64 */
 };
+/* Between braid_stack_connect() and the next braid_stack_output() it holds for the SYN, too. */
 void braid_connection_tune(struct braid_connection *connection, const struct braid_tuning *tuning, braid_time now);
 void braid_connection_tuning(const struct braid_connection *connection, struct braid_tuning *out);
 

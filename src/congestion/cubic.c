@@ -15,6 +15,7 @@
 #define CONVERGENCE_NUMERATOR 17
 #define CONVERGENCE_DENOMINATOR 20
 /* ms^3 that make 1/1024 segment: 10^9 / 0.4 / 1024. */
+/* [R-9438-5-1] */
 #define MS_CUBED_PER_UNIT UINT64_C(2441406)
 #define UNITS_PER_SEGMENT 1024
 /* |t - K| is cut off here: 2^20 ms are 17 minutes, 2^60 ms^3 fit 64 bits. */
@@ -64,6 +65,7 @@ static void epoch_begin(struct congestion *c, braid_time now) {
     struct cubic *q = cubic_of(c);
     q->epoch_open = true;
     q->epoch_start = now;
+    /* [R-9438-4.8-1] */
     q->w_est_bytes = c->cwnd_bytes;
     q->w_est_fraction = 0;
     q->growth_fraction = 0;
@@ -90,6 +92,7 @@ static uint64_t w_cubic_bytes(const struct congestion *c, const struct cubic *q,
 }
 
 /* RFC 9438 §4.2: between cwnd and 1.5 cwnd. */
+/* [R-9438-4.4-1] */
 static uint64_t target_bytes(const struct congestion *c, const struct cubic *q, const struct congestion_ack *ack) {
     uint64_t t_ms = (ack->now - q->epoch_start + ack->srtt_ns) / BRAID_NS_PER_MS;
     uint64_t target = w_cubic_bytes(c, q, t_ms);
@@ -99,6 +102,7 @@ static uint64_t target_bytes(const struct congestion *c, const struct cubic *q, 
 }
 
 /* RFC 9438 §4.3: W_est += alpha * acked / cwnd, in segments; alpha = 9/17 until W_est reaches cwnd_prior, then 1. */
+/* [R-9438-4.3-2] */
 static void update_w_est(const struct congestion *c, struct cubic *q, uint32_t acked_bytes) {
     uint64_t alpha_17ths = q->w_est_bytes < q->cwnd_prior_bytes ? 9 : 17;
     /* 2^30 * 2^17 * 17 < 2^52, and the fraction kept is below 17 cwnd < 2^35. */
@@ -113,6 +117,7 @@ static void congestion_avoidance(struct congestion *c, const struct congestion_a
     if (!q->epoch_open) epoch_begin(c, ack->now);
     update_w_est(c, q, acked_bytes);
     uint64_t t_ms = (ack->now - q->epoch_start) / BRAID_NS_PER_MS;
+    /* [R-9438-4.3-1] */
     if (w_cubic_bytes(c, q, t_ms) < q->w_est_bytes) {
         if (c->cwnd_bytes < q->w_est_bytes) c->cwnd_bytes = q->w_est_bytes;
         return;
@@ -125,6 +130,7 @@ static void congestion_avoidance(struct congestion *c, const struct congestion_a
 }
 
 /* Grows in slow start; returns the acknowledged bytes that are left for congestion avoidance. */
+/* [R-9438-4.10-1] [R-9438-4.10-2] */
 static uint32_t slow_start(struct congestion *c, const struct congestion_ack *ack, uint32_t acked_bytes) {
     struct cubic *q = cubic_of(c);
     uint32_t growth = acked_bytes;
@@ -147,6 +153,7 @@ static void cubic_on_ack(struct congestion *c, const struct congestion_ack *ack)
         return;
     }
     if (!ack->cwnd_limited) {
+        /* [R-9438-4.2-1] [R-9438-4.6-3] */
         /* RFC 9438 §5.8: time in which the window did not limit does not count. */
         if (q->epoch_open && ack->now > q->last_ack_at) q->epoch_start += ack->now - q->last_ack_at;
         if (q->epoch_start > ack->now) q->epoch_start = ack->now;
@@ -175,6 +182,7 @@ static void reduce(struct congestion *c) {
     struct cubic *q = cubic_of(c);
     remember_for_undo(c, q);
     /* Fast convergence (RFC 9438 §4.7): leave room for a newcomer when the saturation point went down. */
+    /* [R-9438-4.7-1] */
     bool lower = c->cwnd_bytes < q->w_max_bytes;
     q->w_max_bytes = lower ? c->cwnd_bytes / CONVERGENCE_DENOMINATOR * CONVERGENCE_NUMERATOR : c->cwnd_bytes;
     q->cwnd_prior_bytes = c->cwnd_bytes;
@@ -184,6 +192,7 @@ static void reduce(struct congestion *c) {
     c->ssthresh_bytes = window_at_least(reduced, 2 * c->mss_bytes);
 }
 
+/* [R-9438-4.6-1] [R-9438-4.6-2] */
 static void cubic_on_loss(struct congestion *c, uint32_t in_flight_bytes, braid_time now) {
     (void)in_flight_bytes, (void)now;
     reduce(c);
@@ -195,6 +204,7 @@ static void cubic_on_recovered(struct congestion *c, braid_time now) {
     cubic_of(c)->last_ack_at = now;
 }
 
+/* [R-5681-3.1-8] */
 static void cubic_on_timeout(struct congestion *c, uint32_t in_flight_bytes, braid_time now) {
     (void)in_flight_bytes, (void)now;
     reduce(c);
@@ -207,6 +217,7 @@ static void cubic_on_undo(struct congestion *c, braid_time now) {
     if (!q->undo.possible) return;
     q->undo.possible = false;
     /* RFC 9438 §4.9.2: only while the window is still lower than it was. */
+    /* [R-9438-4.9-1] */
     if (c->cwnd_bytes >= q->cwnd_prior_bytes) return;
     c->cwnd_bytes = q->undo.cwnd_bytes;
     c->ssthresh_bytes = q->undo.ssthresh_bytes;

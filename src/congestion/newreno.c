@@ -16,6 +16,7 @@ static void newreno_init(struct congestion *c, braid_time now) {
     *newreno_of(c) = (struct newreno){0};
 }
 
+/* [R-5681-3.1-1] */
 static void newreno_on_ack(struct congestion *c, const struct congestion_ack *ack) {
     if (ack->in_recovery || !ack->cwnd_limited) return;
     uint64_t acked = ack->acked_bytes;

@@ -8,6 +8,7 @@
 #define WINDOW_MAX_BYTES (UINT32_C(1) << 30)
 
 /* RFC 6928 §2: min(10 MSS, max(2 MSS, 14600)). */
+/* [R-6928-2-1] */
 static inline uint32_t window_initial(uint32_t mss_bytes) {
     uint32_t bound = 2 * mss_bytes > 14600 ? 2 * mss_bytes : 14600;
     return 10 * mss_bytes < bound ? 10 * mss_bytes : bound;

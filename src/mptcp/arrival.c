@@ -115,11 +115,13 @@ enum tcp_verdict arrival_segment(void *owner, struct tcp *t, const struct tcp_se
     if (segment->flags & TCP_RST) sf->peer_reset = true;
     else if (segment->flags & TCP_SYN) sf->held_seq = seq32_add(segment->seq, 1);
     if (c->mode == CONNECTION_MODE_TCP) {
+        urgent_arrived(sf, segment);
         window_arrived(sf, segment->payload_length, now);
         return verdict;
     }
     if (is_handshake(sf, segment)) verdict = handshake_segment(sf, segment, now);
     if (verdict != TCP_VERDICT_ACCEPT) return verdict;
+    urgent_arrived(sf, segment);
     window_arrived(sf, segment->payload_length, now);
     if (c->mode != CONNECTION_MODE_MPTCP || (segment->flags & TCP_SYN)) return verdict;
 

@@ -34,7 +34,10 @@ static struct braid_connection *create(const struct braid_env *env, const struct
     c->env = env;
     c->config = *config;
     config_fill(&c->config);
-    c->tuning = (struct tcp_tuning){.no_delay = config->no_delay, .user_timeout_ns = config->user_timeout_ns};
+    c->tuning = (struct tcp_tuning){.no_delay = config->no_delay,
+                                    .user_timeout_ns = config->user_timeout_ns,
+                                    .dscp = config->dscp,
+                                    .hop_limit = config->hop_limit};
     c->now = now;
     c->client = client;
     c->mode = config->multipath ? CONNECTION_MODE_UNDECIDED : CONNECTION_MODE_TCP;

@@ -75,6 +75,8 @@ struct receiving {
     struct ahead ahead;
     bool fin_known, fin_reached;
     dsn64 fin;
+    bool urgent_known;
+    dsn64 urgent_end; /* urgent.c */
     bool discard; /* the application let go: what still comes resets the connection */
     uint64_t bytes_received, bytes_read;
 };

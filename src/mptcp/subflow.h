@@ -304,6 +304,9 @@ void fallback_checksum_failed(struct subflow *sf, dsn64 dsn, braid_time now);
 enum tcp_verdict fallback_fail_arrived(struct subflow *sf, braid_time now);
 enum tcp_verdict fallback_infinite_arrived(struct subflow *sf, braid_time now);
 
+/* urgent.c */
+void urgent_arrived(struct subflow *sf, const struct tcp_segment *segment);
+
 /* closing.c */
 void closing_fin_arrived(void *owner, struct tcp *t, braid_time now);
 /* Those whose peer said FIN while they were the last may go now. */

@@ -77,6 +77,8 @@ int braid_sockets_listen(struct braid_sockets *net, int fd, int backlog) {
     struct braid_listen_config config = {.link = -1,
                                          .local = socket->local,
                                          .multipath = socket->multipath,
+                                         .dscp = socket->options.tuning.dscp,
+                                         .hop_limit = socket->options.tuning.hop_limit,
                                          .congestion = socket->options.congestion};
     socket->listener = braid_stack_listen(net->stack, &config);
     return socket->listener ? 0 : port_free(socket, &socket->local) ? -ENOMEM : -EADDRINUSE;

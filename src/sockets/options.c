@@ -11,7 +11,7 @@
 #define SOL_MPTCP 284
 #endif
 #define LINGER_MAX_S 65535
-#define KEEPALIVE_IDLE_NS (7200 * BRAID_NS_PER_S) /* RFC 9293 §3.8.4 */
+#define KEEPALIVE_IDLE_NS (7200 * BRAID_NS_PER_S) /* [MUST-28] RFC 9293 §3.8.4 */
 
 /* --- values --- */
 
@@ -128,6 +128,19 @@ static int set_tcp_level(struct socket *socket, int option, const void *value, s
     }
 }
 
+/* Of TOS and traffic class the upper six bits; the lower two are ECN's, and TCP's own. */
+static int set_ip_level(struct socket *socket, int level, int option, const void *value, socklen_t length) {
+    struct braid_tuning *tuning = &socket->options.tuning;
+    bool service = level == IPPROTO_IP ? option == IP_TOS : option == IPV6_TCLASS;
+    bool hops = level == IPPROTO_IP ? option == IP_TTL : option == IPV6_UNICAST_HOPS;
+    int number, error = service || hops ? take_number(value, length, hops ? -1 : 0, 255, &number) : -ENOPROTOOPT;
+    if (error < 0) return error;
+    if (hops && number == 0) return -EINVAL;
+    if (hops) tuning->hop_limit = number < 0 ? 0 : (uint8_t)number;
+    else tuning->dscp = (uint8_t)(number >> 2);
+    return 0;
+}
+
 int braid_sockets_setsockopt(struct braid_sockets *net, int fd, int level, int option, const void *value,
                              socklen_t length) {
     struct socket *socket = socket_find(net, fd);
@@ -135,6 +148,7 @@ int braid_sockets_setsockopt(struct braid_sockets *net, int fd, int level, int o
     if (!socket) return -EBADF;
     if (level == SOL_SOCKET) error = set_socket_level(socket, option, value, length);
     if (level == IPPROTO_TCP) error = set_tcp_level(socket, option, value, length);
+    if (level == IPPROTO_IP || level == IPPROTO_IPV6) error = set_ip_level(socket, level, option, value, length);
     if (error < 0) return error;
     socket_tune(socket);
     sockets_settle(net);
@@ -212,12 +226,21 @@ static int get_tcp_level(const struct socket *socket, int option, void *value, s
     }
 }
 
+static int get_ip_level(const struct socket *socket, int level, int option, void *value, socklen_t *length) {
+    const struct braid_tuning *tuning = &socket->options.tuning;
+    if (option == (level == IPPROTO_IP ? IP_TOS : IPV6_TCLASS)) return give_int(tuning->dscp << 2, value, length);
+    if (option == (level == IPPROTO_IP ? IP_TTL : IPV6_UNICAST_HOPS))
+        return give_int(tuning->hop_limit > 0 ? tuning->hop_limit : 64, value, length);
+    return -ENOPROTOOPT;
+}
+
 int braid_sockets_getsockopt(struct braid_sockets *net, int fd, int level, int option, void *value,
                              socklen_t *length) {
     struct socket *socket = socket_find(net, fd);
     if (!socket) return -EBADF;
     if (level == SOL_SOCKET) return get_socket_level(socket, option, value, length);
     if (level == IPPROTO_TCP) return get_tcp_level(socket, option, value, length);
+    if (level == IPPROTO_IP || level == IPPROTO_IPV6) return get_ip_level(socket, level, option, value, length);
     if (level == SOL_MPTCP) return info_mptcp(socket, option, value, length);
     return -ENOPROTOOPT;
 }

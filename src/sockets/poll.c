@@ -13,6 +13,7 @@ static short connection_ready(const struct socket *socket) {
         ready |= POLLIN | POLLRDNORM;
     if (ended || socket->over) ready |= POLLRDHUP;
     if (socket->over || (ended && socket->shut_write)) ready |= POLLHUP;
+    if (braid_connection_urgent(socket->connection) > 0) ready |= POLLPRI;
     if (socket->error) ready |= POLLERR;
     bool room =
         socket->established && !socket->shut_write && braid_connection_write_room(socket->connection) > 0;

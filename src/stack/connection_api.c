@@ -55,6 +55,8 @@ void braid_connection_tune(struct braid_connection *c, const struct braid_tuning
         .keepalive_idle_ns = tuning->keepalive_idle_ns,
         .keepalive_interval_ns = tuning->keepalive_interval_ns,
         .keepalive_probes = tuning->keepalive_probes,
+        .dscp = tuning->dscp,
+        .hop_limit = tuning->hop_limit,
     };
     connection_tune(c, &inner, now);
     entry_touch(entry_of(c));
@@ -70,6 +72,8 @@ void braid_connection_tuning(const struct braid_connection *c, struct braid_tuni
         .keepalive_idle_ns = inner.keepalive_idle_ns,
         .keepalive_interval_ns = inner.keepalive_interval_ns,
         .keepalive_probes = inner.keepalive_probes,
+        .dscp = inner.dscp,
+        .hop_limit = inner.hop_limit,
     };
 }
 
@@ -96,6 +100,7 @@ struct braid_slice braid_connection_read_slice(struct braid_connection *c, braid
 }
 
 uint64_t braid_connection_readable(const struct braid_connection *c) { return connection_readable(c); }
+uint64_t braid_connection_urgent(const struct braid_connection *c) { return connection_urgent(c); }
 bool braid_connection_at_end(const struct braid_connection *c) { return connection_at_end(c); }
 
 void braid_connection_shutdown(struct braid_connection *c, braid_time now) {
@@ -122,6 +127,7 @@ _Static_assert((int)BRAID_CLOSED_PROTOCOL_ERROR == (int)CONNECTION_PROTOCOL_ERRO
 _Static_assert((int)BRAID_CLOSED_UNREACHABLE == (int)CONNECTION_UNREACHABLE, "close reasons have diverged");
 _Static_assert((int)BRAID_EVENT_CONNECTED == (int)CONNECTION_ESTABLISHED, "events have diverged");
 _Static_assert((int)BRAID_EVENT_SENT == (int)CONNECTION_SENT, "events have diverged");
+_Static_assert((int)BRAID_EVENT_URGENT == (int)CONNECTION_URGENT, "events have diverged");
 _Static_assert((int)BRAID_PATH_CLOSING == (int)SUBFLOW_CLOSING, "path states have diverged");
 
 enum braid_close_reason braid_connection_close_reason(const struct braid_connection *c) {

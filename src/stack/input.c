@@ -7,6 +7,7 @@ static void drop(struct braid_stack *stack, uint64_t *counter, int link, const c
 }
 
 /* [MUST-57] [MUST-63] RFC 1122 §4.2.3.10: nothing to or from an address that cannot be one host's. */
+/* [R-1122-3.2.1-4] */
 static bool addresses_sane(const struct ip_header *ip) {
     return !ip_address_is_multicast(&ip->source) && !ip_address_is_unspecified(&ip->source) &&
            !ip_address_is_multicast(&ip->destination) && !ip_address_is_unspecified(&ip->destination);
@@ -54,6 +55,7 @@ static void icmp_arrived(struct braid_stack *stack, uint16_t link, const struct 
                          const struct ip_header *ip, braid_time now) {
     struct icmp_error error;
     struct flow_entry *found = NULL;
+    /* [R-1122-3.2.2-1] */
     if (icmp_error_decode(ip, packet->bytes + ip->header_length, ip->payload_length, &error) &&
         error.protocol == IP_PROTOCOL_TCP)
         found = stack_flow_find(stack, link, &error.flow);

@@ -155,6 +155,8 @@ static bool entry_accept(struct entry *entry, struct braid_listener *listener, u
     config.congestion = listener->congestion;
     config.scheduler = listener->scheduler;
     config.no_delay = !config.multipath;
+    config.dscp = listener->config.dscp;
+    config.hop_limit = listener->config.hop_limit;
     struct braid_connection *c = connection_accept(stack->env, &config, syn, now);
     if (!c) return false;
     entry->listener = listener;
@@ -227,6 +229,7 @@ void braid_connection_refuse(struct braid_connection *connection, enum braid_ref
             enum icmp_error_kind kind = how == BRAID_REFUSE_HOST_UNREACHABLE  ? ICMP_HOST_UNREACHABLE
                                         : how == BRAID_REFUSE_NET_UNREACHABLE ? ICMP_NET_UNREACHABLE
                                                                               : ICMP_PROHIBITED;
+            /* [R-1122-3.2.2-2] */
             stack_send_icmp(entry->stack, link, kind, &flow, entry->syn_packet, entry->syn_length);
             break;
         }

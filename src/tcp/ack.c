@@ -64,6 +64,7 @@ static struct send_record *cut_out(struct tcp *t, struct send_record *record, se
 }
 
 /* Marks [start, end), which lies within what is outstanding. */
+/* [R-2018-5-1] [R-6675-3-1] */
 static void take_sack_block(struct tcp *t, seq32 start, seq32 end, struct acknowledgement *a) {
     struct send_record *record = scoreboard_find(&t->board, start);
     while (record != NULL && seq32_lt(record->start, end)) {
@@ -78,6 +79,7 @@ static void take_sack_block(struct tcp *t, seq32 start, seq32 end, struct acknow
 }
 
 /* RFC 2883 §4: the first block reports a duplicate if it lies below the ACK or within the second block. */
+/* [R-2883-5-1] */
 static bool first_block_is_dsack(const struct tcp_segment *s) {
     const struct sack_block *block = s->options.sack;
     if (seq32_lt(block[0].start, s->ack)) return seq32_le(block[0].end, s->ack);
@@ -128,6 +130,7 @@ static void take_sack(struct tcp *t, struct acknowledgement *a) {
 /* No sample with a DSACK: that ACK answers a duplicate, and the time since the data was first sent is mostly that of
  * the timeout behind which an earlier ACK got lost. Otherwise the echoed timestamp says which transmission is answered
  * after a retransmission; an echo of the first one is a sample too, of a path that became slow. */
+/* [R-6298-3-1] [R-6298-3-2] [R-6298-3-3] */
 static void take_rtt(struct tcp *t, struct acknowledgement *a) {
     if (!a->rate_valid || a->dsack) return;
     bool ambiguous = a->rate_retransmitted || (!t->sack_permitted && a->retransmitted_acked);
@@ -172,7 +175,8 @@ static void inform_congestion(struct tcp *t, const struct acknowledgement *a) {
         .min_rtt_ns = rtt_min(t),
         .delivery_bytes_per_s = t->rate.newest_bytes_per_s,
         .application_limited = a->rate_limited,
-        .cwnd_limited = window_was_limit(t),
+        /* [R-3042-2-2] Without SACK a duplicate ACK lets a segment go, and does not make the window grow. */
+        .cwnd_limited = window_was_limit(t) && (t->sack_permitted || a->acked_bytes > 0),
         .round_start = a->round_start,
         .rate_valid = a->rate_valid,
         .sample_bytes_per_s = a->rate_bytes_per_s,
@@ -198,6 +202,7 @@ static void progress(struct tcp *t, braid_time now) {
     if (t->small_outstanding && seq32_ge(t->snd_una, t->small_end)) t->small_outstanding = false;
 }
 
+/* [R-2018-8-3] */
 static void release_acknowledged(struct tcp *t, const struct acknowledgement *a) {
     bool fin_acknowledged = t->fin_sent && seq32_gt(t->snd_una, t->fin_seq);
     uint32_t bytes = a->acked_bytes;

@@ -16,12 +16,14 @@ void ack_policy_received(struct tcp *t, const struct tcp_segment *s, bool in_ord
     struct ack_policy *p = &t->acks;
     learn_segment_size(t, s);
     p->unacked_bytes += s->payload_length;
+    /* [R-2018-4-4] [R-5681-3.2-1] [R-5681-3.2-2] */
     if (!in_order) {
         p->now = true;
         if (!t->sack_permitted && p->duplicates < DUPLICATES_MAX) p->duplicates++;
     } else if (p->quick_left > 0) {
         p->quick_left--;
         p->now = true;
+    /* [R-5681-4.2-3] */
     } else if (p->unacked_bytes + 2 * TCP_OPTIONS_MAX >= 2 * p->segment_bytes) { /* [SHLD-19] */
         p->now = true;
     } else {
@@ -30,6 +32,7 @@ void ack_policy_received(struct tcp *t, const struct tcp_segment *s, bool in_ord
 }
 
 /* RFC 2883 §4: reported once, in the next ACK. */
+/* [R-2883-4-1] */
 void ack_policy_duplicate(struct tcp *t, seq32 start, seq32 end) {
     struct ack_policy *p = &t->acks;
     if (!t->sack_permitted) return;
@@ -38,6 +41,7 @@ void ack_policy_duplicate(struct tcp *t, seq32 start, seq32 end) {
     p->now = true;
 }
 
+/* [R-5681-4.2-4] */
 void ack_policy_sent(struct tcp *t) {
     struct ack_policy *p = &t->acks;
     if (p->duplicates > 0) p->duplicates--;
@@ -51,6 +55,7 @@ void tcp_ack_now(struct tcp *t) {
     if (state_is_synchronized(t->state)) t->acks.now = true;
 }
 
+/* [R-5681-4.2-1] [R-5681-4.2-2] */
 void tcp_ack_soon(struct tcp *t, braid_time now) {
     saw_time(t, now);
     if (!state_is_synchronized(t->state) || t->timers[TIMER_DELAYED_ACK] != BRAID_NEVER) return;

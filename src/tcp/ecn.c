@@ -6,6 +6,7 @@
  * loss without anything to send again, once in a window (§6.1.2). */
 #include "tcp_internal.h"
 
+/* [R-3168-5-1] */
 #define ECT0 2
 #define CE 3
 
@@ -13,6 +14,7 @@
 uint8_t ecn_flags(const struct tcp *t, uint8_t flags) {
     if (flags & TCP_RST) return 0;
     if (flags & TCP_SYN) {
+        /* [R-3168-6.1-1] [R-3168-6.1-7] */
         if (flags & TCP_ACK) return t->ecn.agreed ? TCP_ECE : 0;
         return t->config.ecn && t->handshake.retransmissions == 0 ? TCP_ECE | TCP_CWR : 0;
     }
@@ -20,6 +22,7 @@ uint8_t ecn_flags(const struct tcp *t, uint8_t flags) {
 }
 
 /* The peer's SYN or SYN/ACK. One that answers with both flags only mirrors what it does not know. */
+/* [R-3168-6.1-2] [R-3168-6.1-3] [R-3168-6.1-4] */
 void ecn_handshake(struct tcp *t, const struct tcp_segment *syn) {
     uint8_t said = syn->flags & (TCP_ECE | TCP_CWR);
     bool answer = (syn->flags & TCP_ACK) != 0, opened_by_both = !answer && t->state == TCP_STATE_SYN_SENT;
@@ -30,6 +33,7 @@ void ecn_handshake(struct tcp *t, const struct tcp_segment *syn) {
 /* What new data of ours says in the IP header, and whether it tells that we have slowed down. */
 uint8_t ecn_of_data(const struct tcp *t) { return t->ecn.agreed ? ECT0 : 0; }
 
+/* [R-3168-6.1-6] [R-3168-6.1.3-1] [R-3168-6.1.5-2] */
 void ecn_received(struct tcp *t, const struct tcp_segment *s, uint8_t ecn) {
     if (!t->ecn.agreed || s->payload_length == 0) return;
     if (s->flags & TCP_CWR) t->ecn.echo = false;
@@ -39,12 +43,14 @@ void ecn_received(struct tcp *t, const struct tcp_segment *s, uint8_t ecn) {
     t->acks.now = true;
 }
 
+/* [R-3168-6.1-5] */
 void ecn_reduced(struct tcp *t) {
     if (!t->ecn.agreed) return;
     t->ecn.cwr_due = true;
     t->ecn.point = t->snd_nxt;
 }
 
+/* [R-3168-5-2] [R-3168-6.1.2-1] [R-3168-6.1.2-2] */
 void ecn_acknowledged(struct tcp *t, const struct tcp_segment *s, braid_time now) {
     struct congestion *c = &t->congestion;
     if (!t->ecn.agreed || !(s->flags & TCP_ECE)) return;

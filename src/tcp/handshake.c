@@ -2,6 +2,7 @@
 #include "tcp_internal.h"
 
 #define SYN_RTO_NS BRAID_NS_PER_S
+#define RTO_AFTER_SYN_TIMEOUT_NS (3 * BRAID_NS_PER_S)
 #define SYN_RTO_MAX_NS (60 * BRAID_NS_PER_S)
 #define CONNECT_TIMEOUT_NS (127 * BRAID_NS_PER_S)
 #define PEER_MSS_DEFAULT_V4 536 /* RFC 9293 §3.7.1 */
@@ -55,10 +56,12 @@ void handshake_take_options(struct tcp *t, const struct tcp_segment *syn) {
     if (t->peer_mss_bytes < TCP_MSS_MIN_BYTES) t->peer_mss_bytes = TCP_MSS_MIN_BYTES;
     t->sack_permitted &= o->sack_permitted;
     t->timestamps.enabled &= o->has_timestamps;
+    /* [R-7323-2.2-2] [R-7323-2.2-3] */
     t->scaling &= o->has_window_scale;
     t->timestamps.recent = o->has_timestamps ? o->timestamp_value : 0;
     t->timestamps.recent_at = t->seen_at;
     if (t->scaling) {
+        /* [R-7323-2.3-3] */
         t->send_scale = o->window_scale < TCP_WINDOW_SCALE_MAX ? o->window_scale : TCP_WINDOW_SCALE_MAX;
     } else {
         t->send_scale = 0;
@@ -72,6 +75,7 @@ static void take_syn(struct tcp *t, const struct tcp_segment *syn) {
     t->rcv_nxt = t->rcv_adv = t->acks.last_sent = seq32_add(syn->seq, 1);
     handshake_take_options(t, syn);
     ecn_handshake(t, syn);
+    /* [R-7323-2.2-4] */
     t->snd_wnd = t->snd_wnd_max = syn->window; /* never scaled in a SYN */
     t->snd_wl1 = syn->seq;
     t->snd_wl2 = syn->ack;
@@ -109,6 +113,7 @@ static void take_rtt(struct tcp *t, const struct tcp_segment *s, braid_time now)
     } else {
         braid_time rtt = timestamps_echo_rtt(t, s, now);
         if (rtt > 0) rtt_sample(t, rtt, now);
+        else t->rtt.rto_ns = RTO_AFTER_SYN_TIMEOUT_NS; /* [R-6298-5-4] */
     }
 }
 
@@ -118,9 +123,11 @@ void handshake_completed(struct tcp *t, const struct tcp_segment *s, braid_time 
     timer_clear(t, TIMER_RETRANSMIT);
     t->snd_una = seq32_add(t->iss, 1);
     take_rtt(t, s, now);
+    /* [R-5681-3.1-3] [R-5681-3.1-6] */
     congestion_start(&t->congestion, t->config.congestion, t->mss_bytes, now);
     if (t->config.coupled != NULL) congestion_couple(&t->congestion, t->config.coupled);
     /* RFC 5681 §3.1: a lost SYN is a sign of congestion; one may have been a spurious timeout. */
+    /* [R-5681-3.1-4] */
     if (t->handshake.retransmissions > 1) t->congestion.cwnd_bytes = t->mss_bytes;
     rack_init(t);
     t->recovery.point = t->iss;
@@ -136,6 +143,7 @@ static bool acknowledges_syn(const struct tcp *t, const struct tcp_segment *s) {
     return seq32_eq(s->ack, seq32_add(t->iss, 1));
 }
 
+/* [R-5961-3.2-5] */
 static void refused(struct tcp *t, const struct tcp_segment *s, braid_time now) {
     bool acceptable = (s->flags & TCP_ACK) && acknowledges_syn(t, s);
     if (!acceptable) {

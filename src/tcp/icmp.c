@@ -5,6 +5,7 @@
 #define MTU_MIN_V4 552 /* smaller claims are attacks or mistakes: what fits goes out as it is */
 #define MTU_MIN_V6 1280
 
+/* [R-8201-4-4] [R-5927-4.1-1] */
 static bool in_flight(const struct tcp *t, seq32 seq) {
     if (t->state == TCP_STATE_SYN_SENT || t->state == TCP_STATE_SYN_RECEIVED) return seq32_eq(seq, t->iss);
     return seq32_ge(seq, t->snd_una) && seq32_lt(seq, t->snd_nxt);
@@ -12,6 +13,7 @@ static bool in_flight(const struct tcp *t, seq32 seq) {
 
 static void take_mtu(struct tcp *t, uint32_t mtu, braid_time now) {
     uint32_t least = t->config.flow.local.family == IP_V6 ? MTU_MIN_V6 : MTU_MIN_V4;
+    /* [R-8201-4-2] */
     if (mtu < least) mtu = least;
     if (mtu >= t->mtu_bytes) return;
     if (state_is_synchronized(t->state)) {
@@ -38,6 +40,7 @@ static bool ends_attempt(enum icmp_error_kind kind) {
 }
 
 /* [MUST-54] [MUST-55] */
+/* [R-5927-6.2-1] */
 void tcp_icmp(struct tcp *t, const struct icmp_error *error, braid_time now) {
     saw_time(t, now);
     if (t->state == TCP_STATE_CLOSED || t->state == TCP_STATE_TIME_WAIT) return;
@@ -52,5 +55,6 @@ void tcp_icmp(struct tcp *t, const struct icmp_error *error, braid_time now) {
     t->icmp_seen = true;
     t->last_icmp = error->kind;
     /* [MUST-56] [SHLD-25] */
+    /* [R-5927-5.2-1] */
     if (ends_attempt(error->kind) && !state_is_synchronized(t->state)) state_close(t, TCP_CLOSED_UNREACHABLE, now);
 }

@@ -33,6 +33,7 @@ static bool repeated_syn(struct tcp *t, const struct tcp_segment *s) {
 
 /* False if the segment is refused by where it stands in time or sequence. */
 static bool in_place(struct tcp *t, const struct tcp_segment *s, braid_time now) {
+    /* [R-7323-5.3-2] */
     if (timestamps_too_old(t, s, now)) {
         COUNT_DROP(t, now, paws);
         if (s->payload_length > 0) {
@@ -66,6 +67,7 @@ static bool ack_is_valid(struct tcp *t, const struct tcp_segment *s, braid_time 
         reset_reply(t, s, now);
         return false;
     }
+    /* [R-5961-5.2-1] */
     bool too_new = seq32_gt(s->ack, t->snd_nxt);
     bool too_old = seq32_lt(s->ack, seq32_back(t->snd_una, t->snd_wnd_max));
     if (!too_new && !too_old) return true;
@@ -116,6 +118,7 @@ static void input_after_syn(struct tcp *t, const struct tcp_segment *s, struct b
     }
     if (repeated_syn(t, s) || !in_place(t, s, now)) return;
     if (s->flags & TCP_SYN) {
+        /* [R-5961-4.2-1] [R-5961-4.2-2] */
         COUNT_DROP(t, now, syn_in_window); /* RFC 5961 §4: whatever its sequence number */
         reset_challenge(t, now);
         return;

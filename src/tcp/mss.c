@@ -6,6 +6,7 @@ static uint32_t header_bytes(const struct tcp *t) {
 }
 
 /* [MUST-14] [MUST-67] */
+/* [R-6691-2-1] */
 uint32_t mss_to_announce(const struct tcp *t) {
     uint32_t mss = t->mtu_bytes > header_bytes(t) ? t->mtu_bytes - header_bytes(t) : 0;
     if (mss < TCP_MSS_MIN_BYTES) return TCP_MSS_MIN_BYTES;
@@ -22,12 +23,14 @@ void mss_update(struct tcp *t) {
 }
 
 /* Everything in flight that went out in larger segments is lost, but not to congestion (RFC 1191 §6.5). */
+/* [R-8201-5.4-1] */
 static void resend_too_large(struct tcp *t) {
     for (struct send_record *r = scoreboard_first(&t->board); r != NULL; r = scoreboard_next(&t->board, r)) {
         if (r->state == RECORD_IN_FLIGHT && r->piece_bytes > t->mss_bytes) scoreboard_lose(&t->board, r);
     }
 }
 
+/* [R-7323-5.7-1] [R-8201-4-1] [R-8201-4-3] */
 void tcp_set_mtu(struct tcp *t, uint32_t mtu_bytes) {
     bool smaller = mtu_bytes < t->mtu_bytes;
     t->mtu_bytes = mtu_bytes;

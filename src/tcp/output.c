@@ -53,6 +53,7 @@ static uint32_t allowed_by_peer(const struct tcp *t, uint32_t unsent) {
 }
 
 /* How much by everyone's but the pace's. */
+/* [R-5681-2-1] */
 static uint32_t allowed_unpaced(const struct tcp *t) {
     uint32_t unsent = tcp_unsent(t);
     if (unsent == 0 || !state_may_send_data(t->state) || nagle_holds(t, unsent)) return 0;
@@ -74,6 +75,7 @@ bool output_window_blocks(const struct tcp *t) {
 }
 
 /* The first lost record may go again, so much of it, by everyone's word but the pace's; 0: not now. */
+/* [R-8985-9.3-1] */
 static uint32_t allowed_again(const struct tcp *t) {
     const struct send_record *lost = scoreboard_first_lost(&t->board);
     if (lost == NULL) return 0;
@@ -159,19 +161,14 @@ static bool send_bare(struct tcp *t, seq32 seq, uint8_t flags, struct braid_pack
 }
 
 static bool send_reply_reset(struct tcp *t, struct braid_packet_out *out) {
-    const struct tcp_segment segment = {
-        .source_port = t->config.flow.local_port,
-        .destination_port = t->config.flow.remote_port,
-        .seq = t->reply_reset.seq,
-        .ack = t->reply_reset.ack,
-        .flags = t->reply_reset.flags,
-    };
+    const struct flow *flow = &t->config.flow;
+    const struct tcp_segment segment = reset_segment(&t->reply_reset, flow->local_port, flow->remote_port);
     t->reply_reset_due = false;
     out->link = t->config.link;
     out->slice_count = 0;
     out->payload_length = 0;
     out->segment_bytes = 0;
-    return packet_headers(&t->config.flow, t->config.checksum_offload, 0, &segment, out);
+    return packet_headers(flow, t->config.checksum_offload, packet_service(t, 0), &segment, out);
 }
 
 static bool send_reset(struct tcp *t, struct braid_packet_out *out, braid_time now) {
@@ -200,6 +197,7 @@ static void begin_flight(struct tcp *t, braid_time now) {
     if (t->congestion.ops->on_flight) t->congestion.ops->on_flight(&t->congestion, now);
     braid_time idle = now - t->data_sent_at;
     if (t->data_sent_at > 0 && idle > t->rtt.rto_ns) {
+        /* [R-5681-4.1-1] */
         t->congestion.ops->on_restart(&t->congestion, idle, now);
         pacing_update(t);
     }
@@ -294,6 +292,7 @@ static bool send_again(struct tcp *t, struct send_record *record, uint32_t allow
 }
 
 /* RFC 8985 §7.3: new data if there is some and the peer has room, else the last segment again. */
+/* [R-8985-7.3-3] [R-8985-7.3-4] */
 static bool send_tail_probe(struct tcp *t, struct braid_packet_out *out, braid_time now) {
     struct probe *p = &t->probe;
     uint32_t unsent = state_may_send_data(t->state) ? tcp_unsent(t) : 0;

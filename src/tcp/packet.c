@@ -4,34 +4,46 @@
 
 #include "tcp_internal.h"
 
-#define TTL 64
+#define HOP_LIMIT 64
 #define TCP_CHECKSUM_OFFSET 16
 
 /* --- options --- */
 
+/* A duplicate within a stretch is told beside that stretch (RFC 2883 §4), which is then not told again. */
+/* [R-2018-4-1] [R-2018-4-2] [R-2018-4-3] [R-2018-4-6] [R-2018-4-7] [R-2018-8-2] [R-2883-4-2] */
 static void fill_sack(const struct tcp *t, struct tcp_options *o) {
-    if (!t->sack_permitted) return;
+    struct sack_block around, blocks[TCP_SACK_BLOCKS_MAX];
+    bool within = false;
     uint8_t count = 0;
-    if (t->acks.dsack_count > 0) o->sack[count++] = t->acks.dsacks[0];
-    /* A duplicate within a stretch is told beside that stretch (RFC 2883 §4). */
-    struct sack_block around;
-    if (count > 0 && seq32_ge(o->sack[0].start, t->rcv_nxt) &&
-        reassembly_block_of(&t->reassembly, o->sack[0].start, &around)) {
-        o->sack[count++] = around;
+    if (!t->sack_permitted) return;
+    if (t->acks.dsack_count > 0) {
+        o->sack[count++] = t->acks.dsacks[0];
+        within = seq32_ge(o->sack[0].start, t->rcv_nxt) && reassembly_block_of(&t->reassembly, o->sack[0].start, &around);
     }
-    uint32_t room = TCP_SACK_BLOCKS_MAX - count;
-    o->sack_count = (uint8_t)(count + reassembly_blocks(&t->reassembly, o->sack + count, room));
+    if (within) o->sack[count++] = around;
+    uint32_t stretches = reassembly_blocks(&t->reassembly, blocks, TCP_SACK_BLOCKS_MAX);
+    for (uint32_t i = 0; i < stretches && count < TCP_SACK_BLOCKS_MAX; i++) {
+        if (!within || !seq32_eq(blocks[i].start, around.start)) o->sack[count++] = blocks[i];
+    }
+    o->sack_count = count;
 }
 
 static void fill_own_options(const struct tcp *t, uint8_t flags, struct tcp_options *o, braid_time now) {
-    if (flags & TCP_RST) return;
+    /* [R-7323-3.2-4] [R-7323-3.2-5] [R-7323-5.2-4] */
     o->has_timestamps = t->timestamps.enabled;
     o->timestamp_value = timestamps_value(t, now);
+    /* [R-7323-3.2-1] [R-7323-3.2-2] */
     o->timestamp_echo = (flags & TCP_ACK) ? t->timestamps.recent : 0;
+    if (flags & TCP_RST) {
+        o->has_timestamps &= t->timestamps.recent_at > 0; /* not when our SYN has only offered them */
+        return;
+    }
     if (flags & TCP_SYN) { /* [MUST-65] [SHLD-5] */
         o->has_mss = true;
         o->mss = (uint16_t)mss_to_announce(t);
+        /* [R-2018-2-1] */
         o->sack_permitted = t->sack_permitted;
+        /* [R-7323-2.2-1] [R-7323-2.3-1] */
         o->has_window_scale = t->scaling;
         o->window_scale = t->receive_scale;
     } else {
@@ -121,6 +133,7 @@ bool packet_build(struct tcp *t, struct outgoing *o, struct braid_packet_out *ou
     split_owner_options(owner_bytes, owner_write_options(t, &asked, owner_bytes, room), &segment.options);
 
     uint32_t own = t->timestamps.enabled ? 12 : 0; /* not part of mss_bytes any more */
+    /* [R-6691-2-2] */
     o->piece_bytes = t->mss_bytes + own - tcp_options_length(&segment.options);
     out->link = t->config.link;
     out->slice_count = 0;
@@ -131,12 +144,14 @@ bool packet_build(struct tcp *t, struct outgoing *o, struct braid_packet_out *ou
         fill_payload(t, o, out);
         o->flags |= flags_at_end(t, o);
     }
+    /* [R-3168-5.2-1] [R-3168-6.1-8] [R-3168-6.1.4-1] [R-3168-6.1.5-1] [R-3168-6.1.6-1] */
     bool fresh = o->payload_bytes > 0 && !o->retransmission;
     segment.flags = o->flags | ecn_flags(t, o->flags); /* [R-3.3.1-5] */
+    /* [R-3168-6.1.2-3] [R-3168-6.1.2-4] */
     if (fresh && t->ecn.cwr_due) segment.flags |= TCP_CWR;
     if (!(o->flags & TCP_RST)) segment.window = window_field(t, (o->flags & TCP_SYN) != 0);
     uint8_t ecn = fresh ? ecn_of_data(t) : 0;
-    if (!packet_headers(&t->config.flow, t->config.checksum_offload, ecn, &segment, out)) {
+    if (!packet_headers(&t->config.flow, t->config.checksum_offload, packet_service(t, ecn), &segment, out)) {
         braid_packet_out_release(out);
         return false;
     }
@@ -161,8 +176,13 @@ static uint16_t full_checksum(uint64_t pseudo, const uint8_t *header, uint32_t h
     return checksum_finish(sum);
 }
 
-bool packet_headers(const struct flow *flow, bool checksum_offload, uint8_t ecn, const struct tcp_segment *segment,
-                    struct braid_packet_out *out) {
+/* [MUST-48] [MUST-49] */
+struct service packet_service(const struct tcp *t, uint8_t ecn) {
+    return (struct service){.ecn = ecn, .dscp = t->tuning.dscp & 0x3f, .hop_limit = t->tuning.hop_limit};
+}
+
+bool packet_headers(const struct flow *flow, bool checksum_offload, struct service service,
+                    const struct tcp_segment *segment, struct braid_packet_out *out) {
     uint32_t ip_length = flow->local.family == IP_V6 ? 40 : 20;
     uint8_t *tcp_header = out->header + ip_length;
     uint32_t tcp_length = tcp_segment_encode(segment, tcp_header, sizeof(out->header) - ip_length);
@@ -171,8 +191,10 @@ bool packet_headers(const struct flow *flow, bool checksum_offload, uint8_t ecn,
         .source = flow->local,
         .destination = flow->remote,
         .protocol = IP_PROTOCOL_TCP,
-        .ttl = TTL,
-        .ecn = ecn,
+        /* [R-1122-3.2.1-5] */
+        .ttl = service.hop_limit > 0 ? service.hop_limit : HOP_LIMIT,
+        .ecn = service.ecn,
+        .traffic_class = service.dscp,
         .dont_fragment = true,
         .payload_length = tcp_length + out->payload_length,
     };

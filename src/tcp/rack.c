@@ -44,6 +44,7 @@ void rack_delivered(struct tcp *t, const struct send_record *record, seq32 end, 
 }
 
 /* Step 4, first half: each round trip with a DSACK widens the window. */
+/* [R-8985-3.3.2-3] [R-8985-4-4] */
 void rack_update_window(struct tcp *t, const struct acknowledgement *a) {
     struct rack *k = &t->rack;
     if (k->dsack_round_open && seq32_ge(t->snd_una, k->dsack_round)) k->dsack_round_open = false;
@@ -61,6 +62,7 @@ void rack_recovery_ended(struct tcp *t) {
 }
 
 /* Step 4, second half: RACK.reo_wnd. */
+/* [R-8985-3.3.2-1] [R-8985-3.3.2-2] [R-8985-3.3.2-4] */
 static braid_time reordering_window(const struct tcp *t) {
     const struct rack *k = &t->rack;
     if (!k->reordering_seen && k->window_multiplier == 1) {
@@ -72,6 +74,7 @@ static braid_time reordering_window(const struct tcp *t) {
     return window < t->rtt.srtt_ns ? window : t->rtt.srtt_ns;
 }
 
+/* [R-8985-4-1] [R-8985-6.2-2] [R-8985-9.2-1] */
 uint32_t rack_detect_losses(struct tcp *t, braid_time now) {
     struct rack *k = &t->rack;
     k->deadline = BRAID_NEVER;
@@ -93,6 +96,7 @@ uint32_t rack_detect_losses(struct tcp *t, braid_time now) {
 }
 
 /* RFC 8985 §6.3. Without SACK nothing is known of what lies behind the first, and all of it counts as lost. */
+/* [R-2018-5-2] [R-2018-5-3] [R-6675-5.1-1] */
 void rack_mark_losses_on_timeout(struct tcp *t, braid_time now) {
     const struct rack *k = &t->rack;
     struct send_record *first = scoreboard_first(&t->board);
@@ -117,6 +121,7 @@ void probe_reset(struct tcp *t) {
 }
 
 /* RFC 8985 §7.2 and the two conditions of §7.3. */
+/* [R-8985-7.3-1] */
 bool probe_may_be_armed(const struct tcp *t) {
     const struct probe *p = &t->probe;
     return t->sack_permitted && t->recovery.phase == RECOVERY_NONE && t->timeouts == 0 &&
@@ -129,6 +134,7 @@ static bool dsack_matches_probe(const struct tcp *t, const struct acknowledgemen
 }
 
 /* TLP_process_ack(), RFC 8985 §7.4.2: was there a loss that the probe itself repaired? */
+/* [R-8985-7.4.2-1] */
 void probe_on_ack(struct tcp *t, const struct acknowledgement *a) {
     struct probe *p = &t->probe;
     seq32 ack = a->segment->ack;

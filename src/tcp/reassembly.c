@@ -75,6 +75,7 @@ static struct stretch *next_of(const struct reassembly *r, const struct stretch 
     return node != NULL ? STRETCH(node) : NULL;
 }
 
+/* [R-2018-4-5] */
 static void freshen(struct reassembly *r, struct stretch *stretch) {
     list_remove(&stretch->by_recency);
     list_prepend(&r->recent, &stretch->by_recency);

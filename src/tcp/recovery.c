@@ -11,6 +11,7 @@ uint32_t recovery_cwnd(const struct tcp *t) {
 }
 
 /* Each duplicate ACK says that a segment left the network, though not which. */
+/* [R-5681-3.2-4] [R-3042-2-1] [R-3042-2-3] */
 uint32_t recovery_in_flight(const struct tcp *t) {
     uint64_t left = (uint64_t)t->recovery.duplicate_acks * t->piece_bytes;
     return left < t->board.in_flight_bytes ? t->board.in_flight_bytes - (uint32_t)left : 0;
@@ -34,6 +35,7 @@ static void begin(struct tcp *t, enum recovery_phase phase) {
 
 /* RFC 6937 §3. `safe`: the ACK moved snd_una and brought no further loss, so there is room to catch up (PRR-SSRB);
  * else only what left may be replaced (PRR-CRB). */
+/* [R-8985-9.3-2] [R-6937-3-1] [R-6937-3-2] */
 static void reduce_proportionally(struct tcp *t, uint32_t delivered_bytes, bool safe) {
     struct recovery *r = &t->recovery;
     r->delivered_bytes += delivered_bytes;
@@ -52,10 +54,12 @@ static void reduce_proportionally(struct tcp *t, uint32_t delivered_bytes, bool 
         room = missing < limit ? missing : limit;
     }
     /* The first retransmission is not held up. */
+    /* [R-6937-3-3] */
     if (r->out_bytes == 0 && room < (int64_t)t->mss_bytes) room = t->mss_bytes;
     r->cwnd_bytes = (uint32_t)(pipe + (room > 0 ? (uint64_t)room : 0));
 }
 
+/* [R-2018-5-4] [R-5681-4.3-1] [R-3168-5-2] */
 void recovery_on_loss(struct tcp *t, uint32_t lost_bytes, braid_time now, const char *by) {
     TRACE(t->env, now, loss_detected, .connection = t->config.connection_number,
           .subflow = t->config.subflow_number, .bytes = lost_bytes, .by = by);
@@ -75,6 +79,7 @@ void recovery_on_timeout(struct tcp *t, braid_time now) {
     t->recovery.duplicate_acks = 0;
     TRACE(t->env, now, loss_detected, .connection = t->config.connection_number,
           .subflow = t->config.subflow_number, .bytes = t->board.lost_bytes - before, .by = "timeout");
+    /* [R-5681-3.1-9] */
     if (again) {
         t->recovery.point = t->snd_nxt;
         t->congestion.cwnd_bytes = t->congestion.mss_bytes;
@@ -85,6 +90,7 @@ void recovery_on_timeout(struct tcp *t, braid_time now) {
 }
 
 /* The probe filled the only hole: a loss all the same. */
+/* [R-8985-7.4.2-2] */
 void recovery_repaired_by_probe(struct tcp *t, braid_time now) {
     if (t->recovery.phase != RECOVERY_NONE) return;
     t->congestion.ops->on_loss(&t->congestion, flight_size(t), now);
@@ -155,6 +161,7 @@ static uint32_t lose_first_piece(struct tcp *t) {
 }
 
 /* Returns what is newly lost; estimates in a->delivered_bytes what an ACK says without naming it. */
+/* [R-5681-3.2-3] [R-6582-3.2-1] [R-6582-3.2-2] */
 static uint32_t count_duplicates(struct tcp *t, struct acknowledgement *a) {
     struct recovery *r = &t->recovery;
     if (a->duplicate) {
@@ -178,6 +185,7 @@ static uint32_t count_duplicates(struct tcp *t, struct acknowledgement *a) {
 void recovery_on_ack(struct tcp *t, struct acknowledgement *a) {
     struct recovery *r = &t->recovery;
     check_spurious(t, a);
+    /* [R-6582-3.2-3] */
     if (r->phase != RECOVERY_NONE && seq32_ge(t->snd_una, r->point)) end(t, a->now);
     a->lost_bytes = t->sack_permitted ? rack_detect_losses(t, a->now) : count_duplicates(t, a);
     if (a->lost_bytes > 0) {

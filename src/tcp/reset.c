@@ -4,6 +4,7 @@
 /* One allowance per subflow, not one for all of them: a shared one tells an attacker who else is there. When it is used
  * up, as a burst of ACKs out of order can do, one remains every TCP_CHALLENGE_LEAST_NS: a keepalive probe is answered
  * from it, and who gets no answer gives the path up. */
+/* [R-5961-7-1] */
 static bool may_challenge(struct tcp *t, braid_time now) {
     if (now - t->challenges_since >= TCP_CHALLENGE_PERIOD_NS || t->challenges_since == 0) {
         t->challenges_since = now > 0 ? now : 1;
@@ -20,6 +21,7 @@ void reset_challenge(struct tcp *t, braid_time now) {
 }
 
 /* True if the segment is dealt with, which a RST always is. */
+/* [R-5961-3.2-1] [R-5961-3.2-2] [R-5961-3.2-3] [R-5961-3.2-4] [R-5961-4.2-3] [R-7323-5.2-5] */
 bool reset_input(struct tcp *t, const struct tcp_segment *s, braid_time now) {
     if (seq32_lt(s->seq, t->rcv_nxt) || seq32_gt(s->seq, t->rcv_adv)) {
         COUNT_DROP(t, now, rst_out_of_window);
@@ -38,31 +40,44 @@ bool reset_input(struct tcp *t, const struct tcp_segment *s, braid_time now) {
     return true;
 }
 
-/* Sequence number, acknowledgement and flags of the RST that answers `s`. */
-static void answer_of(const struct tcp_segment *s, seq32 *seq, seq32 *ack, uint8_t *flags) {
+/* What the RST that answers `s` says. */
+static struct reset_answer answer_of(const struct tcp_segment *s) {
+    struct reset_answer answer = {.has_timestamps = s->options.has_timestamps,
+                                  .timestamp_echo = s->options.timestamp_value};
     if (s->flags & TCP_ACK) {
-        *seq = s->ack;
-        *ack = seq32_of(0);
-        *flags = TCP_RST;
+        answer.seq = s->ack;
+        answer.flags = TCP_RST;
     } else {
-        *seq = seq32_of(0);
-        *ack = seq32_add(s->seq, tcp_segment_length(s));
-        *flags = TCP_RST | TCP_ACK;
+        answer.ack = seq32_add(s->seq, tcp_segment_length(s));
+        answer.flags = TCP_RST | TCP_ACK;
     }
+    return answer;
+}
+
+/* [R-7323-5.2-2] [R-7323-5.2-3] Its timestamp is 0, and it echoes that of the segment. */
+struct tcp_segment reset_segment(const struct reset_answer *answer, uint16_t from_port, uint16_t to_port) {
+    return (struct tcp_segment){
+        .source_port = from_port,
+        .destination_port = to_port,
+        .seq = answer->seq,
+        .ack = answer->ack,
+        .flags = answer->flags,
+        .options = {.has_timestamps = answer->has_timestamps, .timestamp_echo = answer->timestamp_echo},
+    };
 }
 
 void reset_reply(struct tcp *t, const struct tcp_segment *s, braid_time now) {
     if (t->config.reset_silently || !may_challenge(t, now)) return;
     t->reply_reset_due = true;
-    answer_of(s, &t->reply_reset.seq, &t->reply_reset.ack, &t->reply_reset.flags);
+    t->reply_reset = answer_of(s);
 }
 
 bool tcp_reset_for(const struct tcp_segment *s, const struct ip_address *source, const struct ip_address *destination,
                    uint16_t link, bool checksum_offload, const uint8_t *mptcp_option, size_t option_length,
                    struct braid_packet_out *out) {
     if (s->flags & TCP_RST) return false;
-    struct tcp_segment reset = {.source_port = s->destination_port, .destination_port = s->source_port};
-    answer_of(s, &reset.seq, &reset.ack, &reset.flags);
+    const struct reset_answer answer = answer_of(s);
+    struct tcp_segment reset = reset_segment(&answer, s->destination_port, s->source_port);
     if (mptcp_option != NULL && option_length > 0) {
         reset.options.mptcp_count = 1;
         reset.options.mptcp[0] = (struct tcp_raw_option){mptcp_option, (uint8_t)option_length};
@@ -77,5 +92,5 @@ bool tcp_reset_for(const struct tcp_segment *s, const struct ip_address *source,
     out->slice_count = 0;
     out->payload_length = 0;
     out->segment_bytes = 0;
-    return packet_headers(&flow, checksum_offload, 0, &reset, out);
+    return packet_headers(&flow, checksum_offload, (struct service){0}, &reset, out);
 }

@@ -12,10 +12,12 @@
 /* The smallest round trip is that of the last one to two periods. */
 #define MIN_PERIOD_NS (60 * BRAID_NS_PER_S)
 
+/* [R-6298-2-1] */
 void rtt_init(struct tcp *t) {
     t->rtt = (struct rtt){.rto_ns = RTO_INITIAL_NS, .min_ns = {BRAID_NEVER, BRAID_NEVER}};
 }
 
+/* [R-8985-6.2-1] */
 static void update_min(struct rtt *r, braid_time rtt_ns, braid_time now) {
     if (now - r->min_period_start >= MIN_PERIOD_NS) {
         r->min_ns[1] = r->min_ns[0];
@@ -31,6 +33,7 @@ braid_time rtt_min(const struct tcp *t) {
     return min == BRAID_NEVER ? 0 : min;
 }
 
+/* [R-7323-4.2-1] */
 static void update_deviation(struct tcp *t, braid_time error_ns) {
     struct rtt *r = &t->rtt;
     r->deviation_ns += error_ns / 4;
@@ -50,6 +53,7 @@ void rtt_sample(struct tcp *t, braid_time rtt_ns, braid_time now) {
     /* After a pause the path may be another: if it has become that much better, what was known of it does not count. */
     bool outdated = now - r->sampled_at >= RTT_OUTDATED_NS && rtt_ns < r->srtt_ns / 2;
     r->sampled_at = now;
+    /* [R-6298-2-2] */
     if (r->srtt_ns == 0 || outdated) {
         r->deviation_max_ns = 0;
         r->srtt_ns = rtt_ns;
@@ -57,10 +61,12 @@ void rtt_sample(struct tcp *t, braid_time rtt_ns, braid_time now) {
         r->round_end = t->snd_nxt;
     } else {
         braid_time error = rtt_ns > r->srtt_ns ? rtt_ns - r->srtt_ns : r->srtt_ns - rtt_ns;
+        /* [R-6298-2-3] */
         update_deviation(t, error);
         r->srtt_ns = r->srtt_ns - r->srtt_ns / 8 + rtt_ns / 8;
         if (r->srtt_ns == 0) r->srtt_ns = 1;
     }
+    /* [R-6298-2-5] [R-6298-4-1] */
     braid_time variance = 4 * r->rttvar_ns;
     if (variance < RTO_VARIANCE_MIN_NS) variance = RTO_VARIANCE_MIN_NS;
     r->rto_ns = r->srtt_ns + variance;

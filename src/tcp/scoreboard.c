@@ -110,6 +110,7 @@ static bool joins(const struct send_record *last, seq32 start, seq32 end, uint32
            seq32_diff(end, last->start) <= (int32_t)RECORD_BYTES_MAX;
 }
 
+/* [R-8985-4-2] */
 struct send_record *scoreboard_sent(struct scoreboard *board, seq32 start, seq32 end, uint32_t piece_bytes,
                                     braid_time now) {
     struct send_record *last = scoreboard_last(board);
@@ -170,6 +171,7 @@ void scoreboard_lose(struct scoreboard *board, struct send_record *record) {
     board->lost_ever_bytes += record_length(record);
 }
 
+/* [R-8985-4-3] [R-8985-7.3-5] */
 void scoreboard_send_again(struct scoreboard *board, struct send_record *record, braid_time now) {
     ENSURE(record->state != RECORD_SACKED);
     leave_state(board, record);

@@ -14,7 +14,9 @@ static uint8_t scale_for(uint32_t window_bytes) {
 static bool draw_secrets(struct tcp *t) {
     uint32_t secrets[2];
     if (!t->env->random_secret(t->env->context, secrets, sizeof(secrets))) return false;
+    /* [R-6528-3-2] */
     t->iss = seq32_of(secrets[0]); /* [R-3-4] [MUST-8] [MUST-9] [SHLD-1] */
+    /* [R-7323-7-1] */
     t->timestamps.offset = secrets[1];
     return true;
 }

@@ -163,6 +163,14 @@ struct acknowledgement {
     braid_time rate_prior_at, rate_first_sent_at, rate_sent_at;
 };
 
+/* What a RST says that refuses one segment. */
+struct reset_answer {
+    seq32 seq, ack;
+    uint8_t flags;
+    bool has_timestamps;
+    uint32_t timestamp_echo;
+};
+
 struct tcp {
     const struct braid_env *env;
     struct tcp_config config;
@@ -232,10 +240,7 @@ struct tcp {
     /* Refusing. */
     bool reset_due;            /* ours, to end the subflow */
     bool reply_reset_due;      /* to one segment */
-    struct {
-        seq32 seq, ack;
-        uint8_t flags;
-    } reply_reset;
+    struct reset_answer reply_reset;
     unsigned challenges;
     braid_time challenges_since;
     braid_time challenged_at;
@@ -359,9 +364,14 @@ struct outgoing { /* a packet in the making */
 };
 /* Puts the packet together. False when the owner's options leave no room. */
 bool packet_build(struct tcp *t, struct outgoing *o, struct braid_packet_out *out, braid_time now) MUST_USE;
+/* What the IP header says beside addresses. */
+struct service {
+    uint8_t ecn, dscp, hop_limit; /* 0: 64 */
+};
+struct service packet_service(const struct tcp *t, uint8_t ecn);
 /* IP and TCP headers and the checksum; the payload's slices are in `out` already. */
-bool packet_headers(const struct flow *flow, bool checksum_offload, uint8_t ecn, const struct tcp_segment *segment,
-                    struct braid_packet_out *out) MUST_USE;
+bool packet_headers(const struct flow *flow, bool checksum_offload, struct service service,
+                    const struct tcp_segment *segment, struct braid_packet_out *out) MUST_USE;
 /* Is it the peer's window that keeps data or FIN from leaving? */
 bool output_window_blocks(const struct tcp *t);
 /* When new data held back by nothing but the pace may leave; BRAID_NEVER. */
@@ -389,6 +399,7 @@ void close_time_wait(struct tcp *t, braid_time now); /* enters it, or begins its
 void close_abort(struct tcp *t, bool with_reset, braid_time now);
 bool reset_input(struct tcp *t, const struct tcp_segment *s, braid_time now);
 void reset_reply(struct tcp *t, const struct tcp_segment *s, braid_time now); /* refuses one segment */
+struct tcp_segment reset_segment(const struct reset_answer *answer, uint16_t from_port, uint16_t to_port);
 void reset_challenge(struct tcp *t, braid_time now); /* an ACK, rate limited (RFC 5961 §7) */
 
 #endif

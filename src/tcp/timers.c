@@ -46,10 +46,12 @@ static braid_time backed_off(braid_time interval, unsigned times) {
     return interval < RTO_MAX_NS ? interval : RTO_MAX_NS;
 }
 
+/* [R-6298-5-3] */
 braid_time timers_rto(const struct tcp *t) { return backed_off(t->rtt.rto_ns, t->timeouts); }
 
 /* --- arming --- */
 
+/* [R-8985-7.2-3] */
 static braid_time probe_timeout(const struct tcp *t) {
     braid_time timeout = 2 * t->rtt.srtt_ns;
     if (t->board.in_flight_bytes <= t->piece_bytes) timeout += PEER_ACK_DELAY_NS;
@@ -59,7 +61,9 @@ static braid_time probe_timeout(const struct tcp *t) {
 static void arm_loss(struct tcp *t) {
     timer_clear(t, TIMER_PERSIST);
     timer_set(t, TIMER_REORDER, t->rack.deadline);
+    /* [R-6298-5-1] */
     braid_time timeout_at = t->progress_at + timers_rto(t);
+    /* [R-8985-7.2-1] [R-8985-7.2-2] [R-8985-7.3-2] [R-8985-7.3-6] [R-8985-8-1] */
     if (!probe_may_be_armed(t)) {
         timer_set(t, TIMER_RETRANSMIT, timeout_at);
         return;
@@ -101,7 +105,7 @@ void timers_rearm(struct tcp *t, braid_time now) {
 
 /* --- firing --- */
 
-/* [MUST-20] True if the peer has been silent for too long. */
+/* [MUST-20] [MUST-21] True if the peer has been silent for too long. */
 static bool user_timeout(struct tcp *t, braid_time now) {
     braid_time limit = t->tuning.user_timeout_ns > 0 ? t->tuning.user_timeout_ns : USER_TIMEOUT_NS;
     if (now - t->alive_at < limit) return false;

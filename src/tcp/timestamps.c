@@ -5,10 +5,12 @@
 /* TS.Recent is not trusted after 24 days of silence (RFC 7323 §5.5). */
 #define RECENT_VALID_NS (UINT64_C(24) * 24 * 3600 * BRAID_NS_PER_S)
 
+/* [R-7323-4.1-1] [R-7323-5.4-1] */
 uint32_t timestamps_value(const struct tcp *t, braid_time now) {
     return (uint32_t)(now / TCP_TICK_NS) + t->timestamps.offset;
 }
 
+/* [R-7323-5.3-1] [R-7323-3.2-7] [R-7323-3.2-8] */
 bool timestamps_too_old(const struct tcp *t, const struct tcp_segment *s, braid_time now) {
     /* A segment without the option is let pass, where RFC 7323 §3.2 would rather drop it: middleboxes that answer
      * keepalives themselves leave it out. */
@@ -17,6 +19,7 @@ bool timestamps_too_old(const struct tcp *t, const struct tcp_segment *s, braid_
     return now - t->timestamps.recent_at <= RECENT_VALID_NS;
 }
 
+/* [R-7323-4.3-1] [R-7323-4.3-2] [R-7323-4.3-3] [R-7323-5.2-1] */
 void timestamps_remember(struct tcp *t, const struct tcp_segment *s, braid_time now) {
     if (!t->timestamps.enabled || !s->options.has_timestamps) return;
     if (seq32_gt(s->seq, t->acks.last_sent)) return; /* RFC 7323 §4.3 (2) */
@@ -26,6 +29,7 @@ void timestamps_remember(struct tcp *t, const struct tcp_segment *s, braid_time 
     t->timestamps.recent_at = now;
 }
 
+/* [R-7323-3.2-3] */
 braid_time timestamps_echo_rtt(const struct tcp *t, const struct tcp_segment *s, braid_time now) {
     if (!t->timestamps.enabled || !s->options.has_timestamps || s->options.timestamp_echo == 0) return 0;
     uint32_t ticks = timestamps_value(t, now) - s->options.timestamp_echo;

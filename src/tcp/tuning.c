@@ -36,6 +36,7 @@ static void arm_cork(struct tcp *t, braid_time now) {
 
 void tuning_cork_fired(struct tcp *t) { t->cork_expired = true; }
 
+/* [MUST-24] [MUST-25] [MUST-26] [MUST-27] [MUST-29] */
 static braid_time keepalive_at(const struct tcp *t) {
     braid_time interval = t->tuning.keepalive_interval_ns > 0 ? t->tuning.keepalive_interval_ns : KEEPALIVE_INTERVAL_NS;
     bool waits = t->tuning.keepalive_idle_ns > 0 && t->state != TCP_STATE_TIME_WAIT && scoreboard_empty(&t->board);

@@ -18,12 +18,14 @@ static uint32_t worth_advertising(const struct tcp *t, uint32_t window) {
 
 uint16_t window_field(struct tcp *t, bool syn) {
     uint32_t window = owner_receive_window(t);
+    /* [R-7323-2.2-4] [R-7323-2.3-2] */
     uint32_t scale = syn ? 0 : t->receive_scale;
     if (!syn) window = worth_advertising(t, window);
     uint32_t field = window >> scale;
     if (field > UINT16_MAX) field = UINT16_MAX;
     /* Rounding takes the edge back by less than one unit. Rounding up instead would let it creep ahead of the
      * buffer with every small segment. */
+    /* [R-7323-2.4-1] [R-7323-2.4-2] */
     t->rcv_adv = seq32_max(t->rcv_adv, seq32_add(t->rcv_nxt, field << scale));
     return (uint16_t)field;
 }
@@ -43,6 +45,7 @@ void tcp_window_opened(struct tcp *t, braid_time now) {
 
 /* [R-3.3.5-2] */
 /* [MUST-34] */
+/* [R-7323-2.4-3] */
 uint32_t window_usable(const struct tcp *t) {
     int32_t usable = seq32_diff(seq32_add(t->snd_una, t->snd_wnd), t->snd_nxt);
     return usable > 0 ? (uint32_t)usable : 0;
@@ -53,6 +56,7 @@ void window_take(struct tcp *t, const struct tcp_segment *s, braid_time now) {
     bool newer = seq32_lt(t->snd_wl1, s->seq) || (seq32_eq(t->snd_wl1, s->seq) && seq32_le(t->snd_wl2, s->ack));
     if (!newer) return;
     uint32_t scale = (s->flags & TCP_SYN) ? 0 : t->send_scale;
+    /* [R-7323-2.3-2] */
     uint32_t window = (uint32_t)s->window << scale; /* [MUST-1] */
     if (t->snd_wnd == 0 && window > 0) t->persist_backoff = 0;
     t->snd_wnd = window;

@@ -33,6 +33,7 @@ const char *ip_decode_result_name(enum ip_decode_result result) {
 }
 
 /* [MUST-50] */
+/* [R-1122-3.2.1-2] [R-1122-3.2.1-6] [R-1122-3.2.1-7] */
 static enum ip_decode_result decode_v4(const uint8_t *bytes, uint32_t length, enum ip_form form,
                                        struct ip_header *out) {
     if (length < IPV4_HEADER_BYTES) return IP_TRUNCATED;
@@ -140,6 +141,7 @@ static enum ip_decode_result decode_v6(const uint8_t *bytes, uint32_t length, en
     return IP_OK;
 }
 
+/* [R-1122-3.2.1-1] */
 static enum ip_decode_result decode(const uint8_t *bytes, uint32_t length, enum ip_form form,
                                     struct ip_header *out) {
     if (length == 0) return IP_TRUNCATED;

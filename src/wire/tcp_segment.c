@@ -85,6 +85,7 @@ static void decode_option(const uint8_t *bytes, uint8_t length, struct tcp_optio
         if (o->mptcp_count < TCP_MPTCP_OPTIONS_MAX)
             o->mptcp[o->mptcp_count++] = (struct tcp_raw_option){.bytes = bytes, .length = length};
         return;
+    /* [R-5482-3.1-1] */
     default:
         return;
     }

@@ -29,6 +29,7 @@ struct peer_segment {
     uint32_t seq, ack;
     uint16_t window; /* 0: 65535 */
     uint16_t mss;    /* 0: no option */
+    uint16_t urgent; /* pointer */
     const struct mptcp_option *mptcp;
     const char *data;
 };
@@ -46,6 +47,7 @@ static inline size_t peer_encode(const struct peer *p, const struct peer_segment
                             .seq = seq32_of(what->seq),
                             .ack = seq32_of(what->ack),
                             .flags = what->flags,
+                            .urgent_pointer = what->urgent,
                             .window = what->window ? what->window : 65535};
     if (what->mss) {
         s.options.has_mss = true;

@@ -132,6 +132,11 @@ static void poll_tells_what_a_descriptor_is_ready_for(void **state) {
     struct pollfd one = {fd, POLLIN | POLLOUT, 0};
     assert_int_equal(so.poll(w->net, &one, 1, 0), 1);
     assert_int_equal(one.revents, POLLOUT);
+    one.events |= POLLPRI;
+    say(w, .flags = TCP_ACK | TCP_URG, .seq = 1001, .ack = seq, .urgent = 2);
+    assert_int_equal(so.poll(w->net, &one, 1, 0), 1);
+    assert_int_equal(one.revents, POLLOUT | POLLPRI);
+    one.events &= (short)~POLLPRI;
     say(w, .flags = TCP_ACK | TCP_FIN, .seq = 1001, .ack = seq, .data = "end");
     assert_int_equal(so.poll(w->net, &one, 1, 0), 1);
     assert_int_equal(one.revents, POLLIN | POLLOUT);
@@ -437,6 +442,44 @@ static void options_hold_for_the_connection_and_pass_from_a_listener(void **stat
     world_destroy(w);
 }
 
+/* [MUST-48] [MUST-49] [MUST-28] */
+static void the_ip_header_is_set_by_options(void **state) {
+    struct sockets_world *w = world_create(1);
+    int tos = 0xb9, hops = 5, bad = 256, none = 0, value;
+    socklen_t length = sizeof(value);
+    struct ip_header ip;
+    int link;
+    (void)state;
+    int server = listening(w, IPPROTO_TCP);
+    assert_int_equal(so.setsockopt(w->net, server, IPPROTO_IP, IP_TOS, &tos, sizeof(tos)), 0);
+    assert_int_equal(so.setsockopt(w->net, server, IPPROTO_IP, IP_TTL, &hops, sizeof(hops)), 0);
+    assert_int_equal(so.setsockopt(w->net, server, IPPROTO_IP, IP_TTL, &bad, sizeof(bad)), -EINVAL);
+    assert_int_equal(so.setsockopt(w->net, server, IPPROTO_IP, IP_TTL, &none, sizeof(none)), -EINVAL);
+    assert_int_equal(so.setsockopt(w->net, server, IPPROTO_IP, IP_TOS, &bad, sizeof(bad)), -EINVAL);
+    handshake(w);
+    int fd = so.accept(w->net, server, NULL, NULL, 0);
+    assert_int_equal(so.getsockopt(w->net, fd, IPPROTO_IP, IP_TOS, &value, &length), 0);
+    assert_int_equal(value, 0xb8); /* the lower two bits are ECN's */
+    assert_int_equal(so.getsockopt(w->net, fd, IPPROTO_IP, IP_TTL, &value, &length), 0);
+    assert_int_equal(value, 5);
+    assert_int_equal(so.getsockopt(w->net, fd, IPPROTO_TCP, TCP_KEEPIDLE, &value, &length), 0);
+    assert_int_equal(value, 7200);
+    while (w->left_count > 0) (void)heard(w);
+    assert_int_equal(so.write(w->net, fd, "x", 1), 1);
+    (void)heard_by(w, &link, &ip);
+    assert_int_equal(ip.traffic_class, 0xb8 >> 2);
+    assert_int_equal(ip.ttl, 5);
+
+    struct sockaddr_in there = sockaddr_of(0, 2, 5001);
+    int client = so.socket(w->net, AF_INET, SOCK_STREAM | SOCK_NONBLOCK, IPPROTO_TCP);
+    assert_int_equal(so.setsockopt(w->net, client, IPPROTO_IP, IP_TTL, &hops, sizeof(hops)), 0);
+    assert_int_equal(so.connect(w->net, client, (struct sockaddr *)&there, sizeof(there)), -EINPROGRESS);
+    struct tcp_segment syn = heard_by(w, &link, &ip);
+    assert_int_equal(syn.flags & TCP_SYN, TCP_SYN);
+    assert_int_equal(ip.ttl, 5);
+    world_destroy(w);
+}
+
 static void congestion_control_is_chosen_by_name(void **state) {
     struct sockets_world *w = world_create(1);
     char name[16];
@@ -717,6 +760,7 @@ int main(void) {
         cmocka_unit_test(connections_beyond_the_backlog_are_reset),
         cmocka_unit_test(tcp_info_has_what_tcp_measured),
         cmocka_unit_test(options_hold_for_the_connection_and_pass_from_a_listener),
+        cmocka_unit_test(the_ip_header_is_set_by_options),
         cmocka_unit_test(congestion_control_is_chosen_by_name),
         cmocka_unit_test(mptcp_connects_and_joins_by_its_second_link),
         cmocka_unit_test(mptcp_is_accepted_and_reads_mapped_data),

@@ -18,6 +18,7 @@ static bool run_stack(struct script *s, struct words *w) {
         if (words_take(w, "checksum")) s->config.checksum = true;
         else if (words_take(w, "checksum_forbidden")) s->config.checksum_forbidden = true;
         else if (words_take(w, "fastclose_by_ack")) s->config.fastclose_by_ack = true;
+        else if (words_take(w, "ecn")) s->config.ecn = true;
         else if (words_take(w, "random_stuck")) s->random_stuck = true;
         else if (words_take(w, "receive_buffer") && number(s, w, &value))
             s->config.receive_buffer_initial_bytes = s->config.receive_buffer_max_bytes = (uint32_t)value;
@@ -96,10 +97,33 @@ static bool run_icmp(struct script *s, struct words *w) {
 
 /* --- calls --- */
 
+/* Times in seconds. */
+static bool run_tune(struct script *s, struct words *w) {
+    struct braid_tuning tuning;
+    uint64_t value;
+    braid_connection_tuning(s->connection, &tuning);
+    while (w->next < w->count) {
+        const char *name = words_next(w);
+        bool dscp = strcmp(name, "dscp") == 0, hops = strcmp(name, "hops") == 0;
+        bool timeout = strcmp(name, "user_timeout") == 0, idle = strcmp(name, "keepalive") == 0;
+        bool interval = strcmp(name, "interval") == 0, probes = strcmp(name, "probes") == 0;
+        if (!dscp && !hops && !timeout && !idle && !interval && !probes) return script_fail(s, "nothing to tune '%s'", name);
+        if (!number(s, w, &value)) return false;
+        if (dscp) tuning.dscp = (uint8_t)value;
+        if (hops) tuning.hop_limit = (uint8_t)value;
+        if (timeout) tuning.user_timeout_ns = value * BRAID_NS_PER_S;
+        if (idle) tuning.keepalive_idle_ns = value * BRAID_NS_PER_S;
+        if (interval) tuning.keepalive_interval_ns = value * BRAID_NS_PER_S;
+        if (probes) tuning.keepalive_probes = (unsigned)value;
+    }
+    braid_connection_tune(s->connection, &tuning, s->now);
+    return world_flush(s);
+}
+
 static bool run_connect(struct script *s, struct words *w) {
     bool fails = words_take(w, "fails");
     const struct script_flow *f = flow_by_name(s, words_next(w));
-    if (f == NULL) return script_fail(s, "connect [fails] FLOW [plain [nagle]] [single] [any]");
+    if (f == NULL) return script_fail(s, "connect [fails] FLOW [plain [nagle]] [single] [any] [tune ...]");
     struct braid_connect_config config = {.multipath = true, .local = s->link_address[f->link].address,
                                           .remote = {f->remote.address, f->remote.port}};
     enum braid_connect_error error;
@@ -108,7 +132,9 @@ static bool run_connect(struct script *s, struct words *w) {
     if (words_take(w, "any")) config.local.family = 0;
     s->connection = braid_stack_connect(s->stack, &config, s->now, &error);
     if (fails) return s->connection == NULL || script_fail(s, "it did not fail");
-    return s->connection != NULL ? world_flush(s) : script_fail(s, "connect failed: %d", (int)error);
+    if (s->connection == NULL) return script_fail(s, "connect failed: %d", (int)error);
+    if (words_take(w, "tune") && !run_tune(s, w)) return false;
+    return world_flush(s);
 }
 
 static bool run_listen(struct script *s, struct words *w) {
@@ -117,6 +143,8 @@ static bool run_listen(struct script *s, struct words *w) {
     if (!number(s, w, &port)) return false;
     struct braid_listen_config config = {.link = -1, .local = {.port = (uint16_t)port}, .multipath = true};
     if (words_take(w, "plain")) config.multipath = false;
+    if (words_take(w, "dscp") && number(s, w, &port)) config.dscp = (uint8_t)port;
+    if (words_take(w, "hops") && number(s, w, &port)) config.hop_limit = (uint8_t)port;
     if (fails) return braid_stack_listen(s->stack, &config) == NULL || script_fail(s, "it did not fail");
     s->listener = braid_stack_listen(s->stack, &config);
     return s->listener != NULL || script_fail(s, "listen failed");
@@ -234,6 +262,7 @@ static bool expect_number(struct script *s, const char *what, uint64_t expected)
     else {
         braid_connection_info(s->connection, &i);
         if (strcmp(what, "readable") == 0) value = braid_connection_readable(s->connection);
+        else if (strcmp(what, "urgent") == 0) value = braid_connection_urgent(s->connection);
         else if (strcmp(what, "paths") == 0) value = i.paths;
         else if (strcmp(what, "acknowledged") == 0) value = i.bytes_acknowledged;
         else return script_fail(s, "nothing is known of '%s'", what);
@@ -306,6 +335,7 @@ bool command_run(struct script *s, struct words *w) {
         return s->together || world_flush(s);
     }
     if (s->connection == NULL) return script_fail(s, "'%s' without a connection", what);
+    if (strcmp(what, "tune") == 0) return run_tune(s, w);
     if (strcmp(what, "write") == 0) return run_write(s, w);
     if (strcmp(what, "read") == 0) return run_read(s, w);
     if (strcmp(what, "shutdown") == 0 || strcmp(what, "abort") == 0 || strcmp(what, "release") == 0)

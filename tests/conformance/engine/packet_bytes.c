@@ -60,6 +60,18 @@ static uint32_t ip_header(const struct flow_end *from, const struct flow_end *to
     return 40;
 }
 
+static void ip_service(uint8_t *ip, uint8_t service, uint8_t hops) {
+    ip[ip[0] >> 4 == 6 ? 7 : 8] = hops;
+    if (ip[0] >> 4 == 6) {
+        ip[0] = (uint8_t)(0x60 | service >> 4);
+        ip[1] = (uint8_t)(service << 4);
+        return;
+    }
+    ip[1] = service;
+    put(ip + 10, 0, 2);
+    put(ip + 10, (uint16_t)~sum_add(0, ip, 20), 2);
+}
+
 static bool encode_sack(struct script *s, struct words *w, const struct script_flow *flow, uint8_t *out,
                         uint32_t *length) {
     out[0] = 5;
@@ -151,6 +163,7 @@ uint32_t packet_encode(struct script *s, const struct packet_text *p, uint8_t *o
     if (p->has_window && !number_of(s, p->window_text, &window)) return 0;
     uint32_t length = 20 + options_length + p->length;
     uint8_t *tcp = out + ip_header(&flow->remote, &flow->local, length, out);
+    ip_service(out, (uint8_t)(p->dscp << 2 | p->ecn), p->has_hops ? (uint8_t)p->hops : 64);
     if (length + 40 > PACKET_MAX_BYTES) return script_fail(s, "the packet is too long") ? 1 : 0;
     memset(tcp, 0, 20);
     put(tcp, flow->remote.port, 2);
@@ -160,16 +173,20 @@ uint32_t packet_encode(struct script *s, const struct packet_text *p, uint8_t *o
     tcp[12] = (uint8_t)((20 + options_length) / 4 << 4);
     tcp[13] = flags;
     put(tcp + 14, window, 2);
+    put(tcp + 18, p->urgent, 2);
     memcpy(tcp + 20, options, options_length);
     encode_payload(s, p, tcp + 20 + options_length);
     put(tcp + 16, tcp_sum(out, tcp, length) ^ (p->bad_checksum ? 0x5a5a : 0), 2);
     return (uint32_t)(tcp - out) + length;
 }
 
+/* The MTU stands in the last two bytes of the second word for both: ICMPv6 has all four for it. */
 uint32_t icmp_encode(const struct script_flow *flow, uint8_t type, uint8_t code, uint32_t seq, uint16_t mtu,
                      uint8_t *out) {
-    uint8_t *icmp = out + 20;
-    memset(icmp, 0, 8);
+    bool v4 = flow->local.address.family == 4;
+    uint32_t header = v4 ? 20 : 40, length = 8 + header + 20;
+    uint8_t *icmp = out + header;
+    memset(icmp, 0, length);
     icmp[0] = type;
     icmp[1] = code;
     put(icmp + 6, mtu, 2);
@@ -177,12 +194,15 @@ uint32_t icmp_encode(const struct script_flow *flow, uint8_t type, uint8_t code,
     put(quoted, flow->local.port, 2);
     put(quoted + 2, flow->remote.port, 2);
     put(quoted + 4, flow->local_isn + seq, 4);
-    put(icmp + 2, (uint16_t)~sum_add(0, icmp, 36), 2);
-    ip_header(&flow->remote, &flow->local, 36, out);
-    out[9] = 1;
-    put(out + 10, 0, 2);
-    put(out + 10, (uint16_t)~sum_add(0, out, 20), 2);
-    return 56;
+    ip_header(&flow->remote, &flow->local, length, out);
+    out[v4 ? 9 : 6] = v4 ? 1 : 58;
+    if (v4) {
+        put(out + 10, 0, 2);
+        put(out + 10, (uint16_t)~sum_add(0, out, 20), 2);
+    }
+    uint32_t pseudo = v4 ? 0 : sum_add(58 + length, out + 8, 32);
+    put(icmp + 2, (uint16_t)~sum_add(pseudo, icmp, length), 2);
+    return header + length;
 }
 
 /* --- into text --- */
@@ -272,6 +292,10 @@ bool packet_decode(struct script *s, const uint8_t *bytes, uint32_t length, stru
     struct flow_end from = {.address.family = v4 ? 4 : 6}, to = from;
     memset(out, 0, sizeof(*out));
     if (length < header + 20 || bytes[v4 ? 9 : 6] != 6) return script_fail(s, "we sent what is no TCP");
+    uint8_t service = v4 ? bytes[1] : (uint8_t)(bytes[0] << 4 | bytes[1] >> 4);
+    out->ecn = service & 3;
+    out->dscp = service >> 2;
+    out->hops = bytes[v4 ? 8 : 7];
     memcpy(from.address.bytes, bytes + (v4 ? 12 : 8), size);
     memcpy(to.address.bytes, bytes + (v4 ? 16 : 24), size);
     from.port = (uint16_t)get(bytes + header, 2);

@@ -41,6 +41,25 @@ static bool parse_options(struct script *s, const char *text, struct packet_text
     }
 }
 
+/* Of the IP header, and the urgent pointer, in any order. */
+static bool parse_rest(struct script *s, struct words *line, struct packet_text *out) {
+    struct {
+        const char *name;
+        bool *has;
+        uint64_t *value;
+    } rest[] = {{"urg", &out->has_urgent, &out->urgent},
+                {"ecn", &out->has_ecn, &out->ecn},
+                {"dscp", &out->has_dscp, &out->dscp},
+                {"hops", &out->has_hops, &out->hops}};
+    for (unsigned i = 0; i < sizeof(rest) / sizeof(rest[0]); i++) {
+        if (!words_take(line, rest[i].name)) continue;
+        *rest[i].has = true;
+        if (!number_of(s, words_next(line), rest[i].value)) return false;
+        i = UINT32_MAX; /* from the first again */
+    }
+    return true;
+}
+
 bool packet_parse(struct script *s, struct words *line, const char *options, struct packet_text *out) {
     memset(out, 0, sizeof(*out));
     const char *name = words_next(line);
@@ -62,6 +81,7 @@ bool packet_parse(struct script *s, struct words *line, const char *options, str
         out->has_data = true;
         if (!value_of(s, words_next(line), &out->data)) return false;
     }
+    if (!parse_rest(s, line, out)) return false;
     out->bad_checksum = words_take(line, "badsum");
     if (line->next < line->count) return script_fail(s, "'%s' is left over", words_peek(line));
     return options == NULL || parse_options(s, options, out);
@@ -159,6 +179,9 @@ bool packet_matches(struct script *s, const struct packet_text *expected, const 
     else if (expected->seq != seen->seq || expected->length != seen->length) wrong = "sequence numbers";
     else if (expected->has_ack && (!seen->has_ack || !value_matches(s, expected->ack_text, &seen->ack))) wrong = "ack";
     else if (expected->has_window && !value_matches(s, expected->window_text, &seen->window)) wrong = "win";
+    else if (expected->has_ecn && expected->ecn != seen->ecn) wrong = "ECN bits";
+    else if (expected->has_dscp && expected->dscp != seen->dscp) wrong = "code points (DSCP)";
+    else if (expected->has_hops && expected->hops != seen->hops) wrong = "hop limits";
     if (wrong == NULL) return options_match(s, expected, seen, why, room);
     snprintf(why, room, "%s differ", wrong);
     return false;

@@ -70,6 +70,9 @@ struct packet_text {
     uint32_t seq, length; /* relative */
     bool has_ack, has_window, has_data, bad_checksum;
     struct value ack, window, data;
+    /* Of the IP header, and the urgent pointer. */
+    bool has_ecn, has_dscp, has_hops, has_urgent;
+    uint64_t ecn, dscp, hops, urgent;
     char ack_text[WORD_MAX], window_text[WORD_MAX];
     bool options_any;
     unsigned option_count;

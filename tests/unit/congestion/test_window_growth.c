@@ -61,6 +61,7 @@ static void algorithms_are_found_by_name(void **state) {
     assert_int_equal(count, 6);
 }
 
+/* [R-6928-2-1] */
 static void the_initial_window_is_that_of_rfc_6928(void **state) {
     (void)state;
     const uint32_t sizes[][2] = {{536, 5360}, {1448, 14480}, {1460, 14600}, {8948, 17896}, {65483, 130966}};
@@ -80,12 +81,14 @@ static void slow_start_doubles(const struct congestion_ops *ops) {
     }
 }
 
+/* [R-5681-3.1-1] [R-9438-4.10-1] */
 static void slow_start_doubles_each_round_trip(void **state) {
     (void)state;
     slow_start_doubles(&congestion_cubic);
     slow_start_doubles(&congestion_newreno);
 }
 
+/* [R-9438-4.6-3] */
 static void a_window_that_does_not_limit_does_not_grow(void **state) {
     (void)state;
     const struct congestion_ops *both[] = {&congestion_cubic, &congestion_newreno};
@@ -97,6 +100,7 @@ static void a_window_that_does_not_limit_does_not_grow(void **state) {
     }
 }
 
+/* [R-9438-4.10-2] */
 static void rising_round_trips_end_slow_start_before_loss(void **state) {
     (void)state;
     begin(&congestion_cubic, 50 * MS);
@@ -134,6 +138,7 @@ static void newreno_adds_a_segment_a_round_trip(void **state) {
 }
 
 /* RFC 9438 eq. 1 in floating point beside ours in integers, a loss at 1000 segments, 100 ms. */
+/* [R-5681-4.3-1] [R-9438-4.4-1] [R-9438-4.6-1] */
 static void cubic_follows_its_function(void **state) {
     (void)state;
     begin(&congestion_cubic, 100 * MS);
@@ -153,6 +158,7 @@ static void cubic_follows_its_function(void **state) {
 }
 
 /* Short round trips, small windows: at least what Reno gets (RFC 9438 §4.3). */
+/* [R-9438-4.3-1] */
 static void cubic_is_no_slower_than_reno_where_reno_is_fast(void **state) {
     (void)state;
     begin(&congestion_cubic, 5 * MS);
@@ -164,6 +170,7 @@ static void cubic_is_no_slower_than_reno_where_reno_is_fast(void **state) {
     assert_in_range(c.cwnd_bytes, 100 * MSS, 112 * MSS);
 }
 
+/* [R-9438-4.7-1] */
 static void fast_convergence_leaves_room(void **state) {
     (void)state;
     begin(&congestion_cubic, 100 * MS);
@@ -183,6 +190,7 @@ static void fast_convergence_leaves_room(void **state) {
     assert_in_range(plateau, below / 100 * 82, below / 100 * 88);
 }
 
+/* [R-5681-3.1-8] [R-9438-4.8-1] */
 static void a_timeout_leaves_one_segment_and_remembers_half_way(void **state) {
     (void)state;
     begin(&congestion_cubic, 50 * MS);
@@ -212,6 +220,7 @@ static void the_window_never_falls_below_its_floor(void **state) {
     }
 }
 
+/* [R-9438-4.9-1] */
 static void a_spurious_reduction_is_taken_back(void **state) {
     (void)state;
     const struct congestion_ops *both[] = {&congestion_cubic, &congestion_newreno};
@@ -229,6 +238,7 @@ static void a_spurious_reduction_is_taken_back(void **state) {
 }
 
 /* An idle hour must neither count as growth nor overflow. */
+/* [R-9438-4.2-1] */
 static void an_idle_hour_is_not_growth(void **state) {
     (void)state;
     begin(&congestion_cubic, 50 * MS);

@@ -111,6 +111,7 @@ static void a_deferred_syn_waits_for_the_application(void **state) {
     world_deinit(&w);
 }
 
+/* [R-1122-3.2.2-2] */
 static void a_deferred_syn_is_refused_as_the_application_says(void **state) {
     (void)state;
     static const struct {

@@ -66,6 +66,7 @@ static void a_syn_that_is_lost_asks_no_more(void **state) {
     pair_destroy(&p);
 }
 
+/* [R-3168-6.1-4] */
 static void a_peer_that_mirrors_the_flags_has_not_agreed(void **state) {
     (void)state;
     begin(true, false);
@@ -98,6 +99,7 @@ static void transfer(const struct congestion_ops *congestion, bool ecn, uint32_t
     assert_int_equal(p.ends[1].data_wrong, 0);
 }
 
+/* [R-3168-5-2] [R-3168-6.1.2-2] */
 static void marks_keep_the_queue_from_overflowing(void **state) {
     (void)state;
     static const char *const names[] = {"cubic", "newreno", "bbr"};
@@ -131,6 +133,7 @@ static void without_it_nothing_is_marked(void **state) {
     pair_destroy(&p);
 }
 
+/* [R-3168-5.2-1] [R-3168-6.1.5-1] [R-3168-6.1.6-1] */
 static void only_new_data_can_be_marked(void **state) {
     (void)state;
     begin(true, false);

@@ -389,6 +389,7 @@ static void sack_of_crumbs_is_bounded_in_memory(void **state) {
 }
 
 /* A peer may forget what it SACKed (RFC 2018 §8): what it still wants is sent again. */
+/* [R-2018-5-2] [R-2018-5-3] [R-2018-8-3] [R-6675-5.1-1] */
 static void a_peer_that_reneges_gets_its_data(void **state) {
     (void)state;
     begin();
@@ -493,6 +494,19 @@ static void a_syn_without_options_and_with_data_opens_all_the_same(void **state)
     pair_inject(&p, 0, &s, NULL, 0);
     assert_int_equal(tcp_state(here->t), TCP_STATE_ESTABLISHED);
     assert_int_equal(here->received, 0);
+    pair_destroy(&p);
+}
+
+/* [R-7323-2.3-3] */
+static void a_window_scale_above_14_is_taken_for_14(void **state) {
+    (void)state;
+    pair_init(&p, 7);
+    assert_true(pair_create(&p));
+    here = &p.ends[1];
+    struct tcp_segment s = {.seq = {77}, .flags = TCP_SYN, .window = 8000,
+                            .options = {.has_window_scale = true, .window_scale = 200}};
+    assert_true(tcp_accept(here->t, &s, p.now));
+    assert_int_equal(info_of(here).send_scale, 14);
     pair_destroy(&p);
 }
 
@@ -638,6 +652,7 @@ int main(void) {
         cmocka_unit_test(random_segments_break_nothing),
         cmocka_unit_test(a_syn_ack_for_another_syn_gets_a_reset),
         cmocka_unit_test(a_syn_without_options_and_with_data_opens_all_the_same),
+        cmocka_unit_test(a_window_scale_above_14_is_taken_for_14),
         cmocka_unit_test(tiny_mss_is_raised),
         cmocka_unit_test(a_wrong_third_ack_gets_a_reset_and_the_right_one_still_counts),
         cmocka_unit_test(a_repeated_syn_gets_the_syn_ack_again),

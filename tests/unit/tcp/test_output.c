@@ -173,6 +173,7 @@ static void a_sack_block_has_its_place_beside_the_owners_option(void **state) {
     pair_destroy(&p);
 }
 
+/* [R-6691-2-2] */
 static void segments_fit_the_mtu_whatever_the_options(void **state) {
     (void)state;
     for (size_t option = 0; option <= 28; option += 4) {
@@ -193,6 +194,7 @@ static void segments_fit_the_mtu_whatever_the_options(void **state) {
 
 /* --- the path's MTU --- */
 
+/* [R-8201-4-2] [R-8201-4-3] [R-8201-4-4] */
 static void packet_too_big_is_obeyed_if_it_is_about_us(void **state) {
     (void)state;
     pair_init(&p, 1);
@@ -322,6 +324,7 @@ static void a_fast_link_is_not_paced_and_gets_super_segments(void **state) {
 
 /* --- measuring --- */
 
+/* [R-6298-3-3] */
 static void the_delivery_rate_is_that_of_the_path(void **state) {
     (void)state;
     pair_init(&p, 1);

@@ -36,6 +36,7 @@ static void drop_begin(void) {
     p.ends[0].drop = drop_marked;
 }
 
+/* [R-8985-7.3-1] [R-8985-7.3-3] [R-8985-7.3-4] [R-8985-7.3-5] [R-8985-7.4.2-1] */
 static void a_lost_tail_is_repaired_by_a_probe_within_three_round_trips(void **state) {
     (void)state;
     begin(1, 0);
@@ -71,6 +72,7 @@ static void a_longer_lost_tail_needs_no_timeout_either(void **state) {
     pair_destroy(&p);
 }
 
+/* [R-6937-3-2] [R-6937-3-3] */
 static void a_hole_is_filled_in_one_round_trip(void **state) {
     (void)state;
     begin(1, 0);
@@ -88,6 +90,7 @@ static void a_hole_is_filled_in_one_round_trip(void **state) {
     pair_destroy(&p);
 }
 
+/* [R-8985-4-2] [R-8985-4-3] */
 static void a_lost_retransmission_is_sent_again_without_a_timeout(void **state) {
     (void)state;
     begin(1, 0);
@@ -165,6 +168,7 @@ static void part_of_a_super_segment_lost_means_that_part_sent_again(void **state
 }
 
 /* Reordering by a few milliseconds: hardly a segment is sent again in vain, and almost none once RACK has learnt. */
+/* [R-8985-3.3.2-1] [R-8985-3.3.2-3] [R-8985-3.3.2-4] */
 static void reordering_is_learnt(void **state) {
     (void)state;
     for (uint64_t seed = 1; seed <= 5; seed++) {
@@ -186,6 +190,7 @@ static void reordering_is_learnt(void **state) {
 }
 
 /* Reordering by two thirds of a round trip: DSACKs widen the window, and what was spurious is taken back. */
+/* [R-2883-5-1] [R-8985-3.3.2-4] */
 static void deep_reordering_costs_little(void **state) {
     (void)state;
     pair_init(&p, 1);
@@ -222,6 +227,7 @@ static void a_spurious_timeout_is_undone(void **state) {
     pair_destroy(&p);
 }
 
+/* [R-8985-7.3-2] [R-8985-7.3-6] */
 static void silence_is_suspected_after_two_round_trips_and_recovery_told(void **state) {
     (void)state;
     begin(1, 0);
@@ -264,6 +270,7 @@ static void silence_is_suspected_though_messages_keep_being_sent(void **state) {
     pair_destroy(&p);
 }
 
+/* [R-6298-5-3] [R-5681-3.1-9] */
 static void timeouts_back_off_and_the_user_timeout_ends_it(void **state) {
     (void)state;
     pair_init(&p, 1);
@@ -290,6 +297,7 @@ static enum tcp_verdict without_options(void *owner, struct tcp *t, const struct
 }
 
 /* Duplicate ACKs are counted where there is no SACK (RFC 5681, 6582). */
+/* [R-8985-4-1] [R-8985-9.2-1] [R-2018-5-4] */
 static void losses_are_repaired_whatever_the_peer_knows(void **state) {
     (void)state;
     struct tcp_owner_ops ops = end_ops;
@@ -346,6 +354,7 @@ static void a_clean_path_is_filled(void **state) {
 }
 
 /* One segment in a hundred lost: what Reno's formula allows, 1.22 MSS / (RTT sqrt(p)), is 4.7 Mb/s. */
+/* [R-8985-9.3-1] [R-8985-9.3-2] [R-6937-3-1] */
 static void one_percent_loss_leaves_what_the_formula_allows(void **state) {
     (void)state;
     assert_true(goodput(1, 0.01, 10 << 20, 0, &congestion_cubic) > 4.0);

@@ -115,6 +115,7 @@ static void every_code_has_its_meaning(void **state) {
     }
 }
 
+/* [R-1122-3.2.2-1] */
 static void what_is_no_error_about_tcp_or_udp_is_refused(void **state) {
     (void)state;
     struct icmp_error e;

@@ -79,6 +79,7 @@ static void a_known_header_is_read_as_it_is(void **state) {
     assert_true(h.dont_fragment);
 }
 
+/* [R-1122-3.2.1-1] [R-1122-3.2.1-2] */
 static void each_fault_has_its_name(void **state) {
     (void)state;
     uint8_t good[60] = {0}, bad[60];
@@ -125,6 +126,7 @@ static void padding_behind_the_packet_is_no_payload(void **state) {
 }
 
 /* [MUST-50] */
+/* [R-1122-3.2.1-7] */
 static void ipv4_options_belong_to_the_header(void **state) {
     (void)state;
     uint8_t packet[64] = {0};

@@ -73,6 +73,7 @@ struct connection_config {
     uint32_t receive_buffer_max_bytes;  /* bound of the window that is tuned below it; 0: 8 MiB */
     uint32_t receive_buffer_initial_bytes; /* 0: 256 KiB */
     bool no_delay;
+    uint8_t dscp, hop_limit; /* until they are tuned; see struct tcp_tuning */
     bool ecn; /* ask for it on each subflow */
     braid_time connect_timeout_ns, time_wait_ns, user_timeout_ns;
     struct tcp_drop_counters *tcp_drops;
@@ -96,7 +97,7 @@ struct connection_config {
     X(mp_prio_received) X(mp_prio_sent) X(mp_fail_received) X(mp_fail_sent)                                      \
     X(fastclose_received) X(fastclose_bad_key) X(fastclose_sent) X(tcprst_received) X(tcprst_sent)               \
     X(option_bad_length) X(option_unknown) X(reinjected_segments) X(reinjected_bytes) \
-    X(copied_bytes) X(window_blocked) X(subflow_penalised)
+    X(copied_bytes) X(urgent_received) X(window_blocked) X(subflow_penalised)
 struct mptcp_counters {
 #define MPTCP_COUNTER_FIELD(name) uint64_t name;
     MPTCP_COUNTERS(MPTCP_COUNTER_FIELD)
@@ -178,6 +179,7 @@ enum connection_event {
     CONNECTION_PATHS = 1 << 3,    /* a subflow came, went or changed its state: see connection_subflow_info() */
     CONNECTION_CLOSED = 1 << 4,   /* over, see connection_close_reason() */
     CONNECTION_SENT = 1 << 5,     /* everything written, and the end of stream, is acknowledged */
+    CONNECTION_URGENT = 1 << 6,   /* the peer called more data urgent: see connection_urgent() */
 };
 /* Takes the pending events. */
 unsigned connection_take_events(struct braid_connection *c);
@@ -192,6 +194,9 @@ uint32_t connection_read(struct braid_connection *c, void *bytes, uint32_t lengt
 /* The first slice in order; the reference passes to the caller. Empty: nothing now. The window opens at once. */
 struct braid_slice connection_read_slice(struct braid_connection *c, braid_time now);
 uint64_t connection_readable(const struct braid_connection *c);
+/* Bytes from the next one to be read up to the end of what the peer called urgent, some of which may still be under
+ * way; 0: none is. Always 0 under MPTCP, whose subflows' urgent pointers mean nothing to the stream (RFC 8684 §3.3.1). */
+uint64_t connection_urgent(const struct braid_connection *c);
 /* The peer closed its direction and everything was read. */
 bool connection_at_end(const struct braid_connection *c);
 void connection_shutdown(struct braid_connection *c, braid_time now); /* no more writes: DATA_FIN, or FIN */

@@ -120,6 +120,8 @@ struct tcp_tuning {
     braid_time keepalive_idle_ns;     /* 0: no keepalive */
     braid_time keepalive_interval_ns; /* 0: 75 s */
     unsigned keepalive_probes;        /* 0: 9 */
+    uint8_t dscp;                     /* differentiated services code point of all that is sent */
+    uint8_t hop_limit;                /* its TTL; 0: 64 */
 };
 
 /* NULL when there is no memory or no randomness. */
