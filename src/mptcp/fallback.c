@@ -109,6 +109,7 @@ enum tcp_verdict fallback_fail_arrived(struct subflow *sf, braid_time now) {
 
 enum tcp_verdict fallback_infinite_arrived(struct subflow *sf, braid_time now) {
     COUNT(sf->c, infinite_mapping_received);
+    if (connection_over(sf->c)) return TCP_VERDICT_ACCEPT;
     if (fallback_possible(sf)) {
         fallback_enter(sf, "infinite mapping", now);
         return TCP_VERDICT_ACCEPT;

@@ -88,8 +88,28 @@ static bool play_sent(struct script *s, const struct when *when, const struct pa
 
 static bool play_line(struct script *s, char *line);
 
+/* `each TEXT`: the text, or NULL. */
+static const char *row_of(const char *line) {
+    line += strspn(line, " \t");
+    return strncmp(line, "each ", 5) == 0 ? line + 5 + strspn(line + 5, " \t") : NULL;
+}
+
+/* @ stands for the row that is played. */
+static bool put_row_in(struct script *s, const char *line, char *out) {
+    size_t length = 0, row = strlen(s->row);
+    for (; *line != '\0'; line++) {
+        bool place = *line == '@';
+        if (length + (place ? row : 1) >= LINE_MAX_BYTES) return script_fail(s, "the line is too long");
+        if (place) memcpy(out + length, s->row, row);
+        else out[length] = *line;
+        length += place ? row : 1;
+    }
+    out[length] = '\0';
+    return true;
+}
+
 static bool play_file(struct script *s, const char *path) {
-    char line[LINE_MAX_BYTES];
+    char line[LINE_MAX_BYTES], filled[LINE_MAX_BYTES];
     FILE *file = fopen(path, "r");
     if (file == NULL) return script_fail(s, "there is no %s", path);
     const char *path_before = s->path;
@@ -100,7 +120,7 @@ static bool play_file(struct script *s, const char *path) {
     while (good && fgets(line, sizeof(line), file) != NULL) {
         s->line++;
         line[strcspn(line, "#\r\n")] = '\0';
-        good = play_line(s, line);
+        if (row_of(line) == NULL) good = put_row_in(s, line, filled) && play_line(s, filled);
     }
     fclose(file);
     if (good) {
@@ -164,8 +184,10 @@ static bool play_line(struct script *s, char *line) {
 
 /* --- scripts --- */
 
-static void play(struct script *s, const char *path) {
+static void play(struct script *s, const char *path, const char *row) {
+    memset(s, 0, sizeof(*s));
     s->path = path;
+    s->row = row;
     s->random = 42;
     bool good = play_file(s, path);
     if (good && s->stack == NULL) good = script_fail(s, "it says nothing");
@@ -185,10 +207,38 @@ static bool fails_as_it_says(const struct script *s, const char *path) {
     return false;
 }
 
+/* Row `number` of the script's table, without what surrounds it. */
+static bool find_row(const char *path, unsigned number, char *out) {
+    char line[LINE_MAX_BYTES];
+    bool found = false;
+    FILE *file = fopen(path, "r");
+    while (!found && file != NULL && fgets(line, sizeof(line), file) != NULL) {
+        line[strcspn(line, "#\r\n")] = '\0';
+        const char *row = row_of(line);
+        if (row == NULL || number-- > 0) continue;
+        found = true;
+        snprintf(out, LINE_MAX_BYTES, "%s", row);
+        for (size_t end = strlen(out); end > 0 && out[end - 1] == ' '; end--) out[end - 1] = '\0';
+    }
+    if (file != NULL) fclose(file);
+    return found;
+}
+
+/* A script with a table is played once for each row. */
+static void play_rows(struct script *s, const char *path, char *row) {
+    unsigned number = 0;
+    row[0] = '\0';
+    bool table = find_row(path, number, row);
+    do {
+        play(s, path, row);
+    } while (table && !script_failed(s) && find_row(path, ++number, row));
+}
+
 static bool report(const struct script *s, const char *path, int number, bool wrong) {
     const char *slash = strrchr(path, '/');
     bool good = wrong ? fails_as_it_says(s, path) : !script_failed(s);
     printf("%s %d - %s\n", good ? "ok" : "not ok", number, slash != NULL ? slash + 1 : path);
+    if (!good && s->row[0] != '\0') printf("with '%s':\n", s->row);
     if (!good) printf("%s\n", s->problem);
     return good;
 }
@@ -204,7 +254,8 @@ int main(int count, char **arguments) {
     for (int i = first; i < count; i++) {
         struct script *s = calloc(1, sizeof(*s));
         if (s == NULL) abort();
-        play(s, arguments[i]);
+        char row[LINE_MAX_BYTES];
+        play_rows(s, arguments[i], row);
         good &= report(s, arguments[i], i - first + 1, wrong);
         free(s);
     }

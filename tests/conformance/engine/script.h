@@ -87,6 +87,7 @@ struct sent_packet {
 };
 
 struct script {
+    const char *row;  /* of its table: what @ stands for */
     const char *path; /* of the file that is read now */
     unsigned line;
     char problem[4 * TEXT_MAX_BYTES]; /* what went wrong; "": nothing yet */
