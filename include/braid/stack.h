@@ -43,6 +43,8 @@ struct braid_stack_config {
     uint32_t receive_buffer_initial_bytes; /* 0: 256 KiB */
     bool checksum;                         /* ask for the DSS checksum, RFC 8684 §3.1 */
     bool checksum_forbidden;               /* fall back to TCP where a peer asks for it; not with `checksum` */
+    bool no_join_to_source;                /* tell peers not to join to the address and port of the first subflow, but
+                                              to those announced: the C flag, for servers behind a load balancer */
     bool fastclose_by_ack;                 /* abort by MP_FASTCLOSE in an ACK, repeated until the peer's RST answers or
                                               three times, and not by RSTs that carry it (RFC 8684 §3.5, option A): it
                                               arrives for certain, and what is left of the connection waits for it */

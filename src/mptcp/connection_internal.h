@@ -155,7 +155,9 @@ struct braid_connection {
     bool mapped;     /* the peer mapped data */
     bool contiguous; /* one subflow carried all, in order: fallback by infinite mapping is possible (§3.7) */
     bool no_join_to_first; /* the peer's C flag */
-    unsigned capable_syns;
+    unsigned capable_syns, plain_syns;
+    braid_time joins_since; /* what joins_count counts from */
+    unsigned joins_count;
 
     struct coupled_group coupled;
     struct scheduler_state scheduler;

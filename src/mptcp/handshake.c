@@ -40,6 +40,7 @@ struct mp_capable handshake_capable(const struct braid_connection *c) {
     return (struct mp_capable){
         .version = MPTCP_VERSION,
         .checksum_required = c->config.checksum || c->checksum, /* [R-3.1-23] */
+        .no_join_to_source = c->config.no_join_to_source,
         .hmac_sha256 = true,
         .has_sender_key = true,
         .sender_key = c->keys.local,
@@ -51,7 +52,10 @@ size_t handshake_write_syn(struct subflow *sf, const struct tcp_outgoing *segmen
     struct mptcp_option option = {.subtype = MPTCP_MP_CAPABLE, .as.mp_capable = handshake_capable(c)};
     if (c->mode != CONNECTION_MODE_UNDECIDED && c->mode != CONNECTION_MODE_MPTCP) return 0;
     if (segment->flags & TCP_ACK) return mptcp_option_encode(&option, out, room);
-    if (c->capable_syns >= CAPABLE_SYNS) return 0; /* perhaps a middlebox drops SYNs with it */
+    if (c->capable_syns >= (c->config.capable_syns > 0 ? c->config.capable_syns : CAPABLE_SYNS)) {
+        c->plain_syns++; /* perhaps a middlebox drops SYNs with it */
+        return 0;
+    }
     c->capable_syns++;
     COUNT(c, capable_syn_sent);
     option.as.mp_capable.has_sender_key = false;
@@ -158,6 +162,12 @@ enum tcp_verdict handshake_third_ack_arrived(struct subflow *sf, const struct tc
     c->checksum = c->checksum || m->checksum_required;
     c->mode = CONNECTION_MODE_MPTCP;
     return TCP_VERDICT_ACCEPT;
+}
+
+enum capable_outcome connection_capable_outcome(const struct braid_connection *c) {
+    if (!c->client || !c->established) return CAPABLE_UNKNOWN;
+    if (c->mode == CONNECTION_MODE_MPTCP) return CAPABLE_GRANTED;
+    return c->plain_syns > 0 ? CAPABLE_UNANSWERED : CAPABLE_UNKNOWN;
 }
 
 void handshake_established(struct subflow *sf, braid_time now) {

@@ -49,6 +49,16 @@ static void half_open_make_room(struct braid_connection *c) {
     subflow_destroy(oldest);
 }
 
+static bool too_many_at_once(struct braid_connection *c, braid_time now) {
+    if (c->joins_count == 0 || now - c->joins_since >= BRAID_NS_PER_S) {
+        c->joins_since = now;
+        c->joins_count = 0;
+    }
+    if (c->joins_count >= JOINS_PER_SECOND_MAX) return true;
+    c->joins_count++;
+    return false;
+}
+
 bool connection_join(struct braid_connection *c, const struct local_path *path, const struct flow *flow,
                      const struct tcp_segment *syn, uint8_t *reset_reason, braid_time now) {
     c->now = now;
@@ -60,8 +70,12 @@ bool connection_join(struct braid_connection *c, const struct local_path *path, 
         *reset_reason = MPTCP_RESET_PROHIBITED;
         return false;
     }
-    half_open_make_room(c);
     *reset_reason = MPTCP_RESET_NO_RESOURCES;
+    if (too_many_at_once(c, now)) {
+        COUNT(c, join_refused_rate);
+        return false;
+    }
+    half_open_make_room(c);
     struct subflow *sf = subflow_create(c, path, flow, false, false);
     if (!sf) return false;
     if (!nonce_draw(sf) || !tcp_accept(sf->t, syn, now)) {

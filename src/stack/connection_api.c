@@ -29,7 +29,10 @@ struct braid_connection *braid_stack_connect(struct braid_stack *stack, const st
                         .remote = remote,
                         .remote_port = config->remote.port};
     struct connection_config details = stack_connection_config(stack, path, &flow);
-    details.multipath = config->multipath;
+    details.multipath = config->multipath &&
+                        capable_memory_ask(&stack->capable, path->address_id, &remote, now, &details.capable_syns);
+    if (config->multipath && !details.multipath) stack->counters.capable_not_asked++;
+    entry->path_id = path->address_id;
     details.path_manager = config->single_path ? &path_manager_none : manager;
     details.limits = limits;
     details.no_delay = config->no_delay;

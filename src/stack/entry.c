@@ -61,22 +61,25 @@ void entry_touch(struct entry *entry) {
 
 /* The application hears of a peer's connection when it is established; one that ends before was never there for it,
  * unless it was told of the SYN. */
-static unsigned entry_events(struct entry *entry) {
+static unsigned entry_events(struct entry *entry, braid_time now) {
     unsigned bits = connection_take_events(entry->connection);
     if (bits & CONNECTION_ESTABLISHED) {
         entry_not_half_open(entry);
         if (entry->listener) {
             bits = (bits & ~(unsigned)CONNECTION_ESTABLISHED) | BRAID_EVENT_ACCEPTED;
             entry->reported = true;
+        } else {
+            capable_memory_result(&entry->stack->capable, entry->path_id, &connection_flow(entry->connection)->remote,
+                                  connection_capable_outcome(entry->connection), now);
         }
     }
     if (bits & CONNECTION_CLOSED) entry_not_half_open(entry);
     return entry->reported && !entry->released ? bits : 0;
 }
 
-void entry_settle(struct entry *entry) {
+void entry_settle(struct entry *entry, braid_time now) {
     struct braid_stack *stack = entry->stack;
-    entry->bits |= entry_events(entry);
+    entry->bits |= entry_events(entry, now);
     if (entry->bits && !list_linked(&entry->eventful)) list_append(&stack->eventful, &entry->eventful);
     bool known = entry->reported && !entry->released;
     if (!known && connection_finished(entry->connection)) {
@@ -94,6 +97,7 @@ struct connection_config stack_connection_config(struct braid_stack *stack, cons
         .flow = *flow,
         .checksum = stack->config.checksum,
         .checksum_forbidden = stack->config.checksum_forbidden,
+        .no_join_to_source = stack->config.no_join_to_source,
         .fastclose_by_ack = stack->config.fastclose_by_ack,
         .congestion = stack->congestion,
         .ecn = stack->config.ecn,

@@ -70,7 +70,7 @@ size_t braid_stack_output(struct braid_stack *stack, struct braid_packet_out *pa
         filled += connection_output(entry->connection, packets + filled, count - filled, now);
         if (filled == count) break; /* it may have more: it stays first */
         list_remove(&entry->ready);
-        entry_settle(entry);
+        entry_settle(entry, now);
     }
     stack->counters.packets_out += filled;
     return filled;

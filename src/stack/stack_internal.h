@@ -14,6 +14,7 @@
 
 enum stack_limit {
     STACK_CONTROL_QUEUE_MAX = 64,  /* resets and ICMP errors waiting for output; more are not sent */
+    STACK_CAPABLE_FAILURES_MAX = 64,
     STACK_SYN_QUOTE_BYTES = 128,   /* kept of a deferred SYN, to refuse it in its own words */
 };
 
@@ -22,7 +23,7 @@ enum stack_limit {
     X(packets_in) X(packets_out) X(ip_malformed) X(ip_fragment) X(ip_other_protocol) X(ip_bad_source)            \
     X(tcp_malformed) X(tcp_bad_checksum) X(tcp_no_flow) X(syn_no_listener) X(syn_half_open_full)                 \
     X(syn_half_open_evicted) X(syn_connections_full) X(syn_no_memory) X(join_unknown_token) X(join_malformed)    \
-    X(join_refused) X(icmp_ignored) X(resets_sent) X(control_queue_full) X(unknown_link)
+    X(join_refused) X(icmp_ignored) X(capable_not_asked) X(resets_sent) X(control_queue_full) X(unknown_link)
 struct stack_counters {
 #define STACK_COUNTER_FIELD(name) uint64_t name;
     STACK_COUNTERS(STACK_COUNTER_FIELD)
@@ -42,6 +43,24 @@ struct stack_path {
     struct path_meter meter;
 };
 
+/* capable_memory.c */
+struct capable_failure {
+    struct ip_address remote;
+    uint8_t path_id;
+    unsigned times;   /* in a row */
+    braid_time until; /* not to be asked again, from the second time on */
+};
+struct stack_capable_memory {
+    struct capable_failure failures[STACK_CAPABLE_FAILURES_MAX];
+    unsigned count;
+};
+/* Shall MPTCP be asked for, and by how many SYNs (0: as many as ever)? */
+bool capable_memory_ask(struct stack_capable_memory *m, uint8_t path_id, const struct ip_address *remote, braid_time now,
+                        uint8_t *syns) MUST_USE;
+void capable_memory_result(struct stack_capable_memory *m, uint8_t path_id, const struct ip_address *remote,
+                           enum capable_outcome outcome, braid_time now);
+void capable_memory_network_new(struct stack_capable_memory *m, uint8_t path_id);
+
 struct braid_listener {
     struct braid_stack *stack;
     struct list_node node;
@@ -58,6 +77,7 @@ struct entry {
     struct braid_stack *stack;
     struct braid_connection *connection;
     struct list_node all, ready, eventful, half_open_place;
+    uint8_t path_id;                 /* of the first subflow */
     struct heap_node timer;
     struct braid_listener *listener; /* NULL for connections of ours */
     unsigned bits;                   /* events not yet taken */
@@ -96,6 +116,7 @@ struct braid_stack {
     struct stack_link links[BRAID_LINKS_MAX];
     int link_count;
     struct stack_path paths[BRAID_ADDRESSES_MAX];
+    struct stack_capable_memory capable;
     struct hash_table flows, tokens;
     struct list_node connections, ready, eventful, listeners;
     struct list_node half_open; /* the oldest first */
@@ -140,7 +161,7 @@ struct entry *entry_of(const struct braid_connection *connection);
 /* Something about it may have changed: it is looked at with the next output. */
 void entry_touch(struct entry *entry);
 /* Takes its events and sets its timer, or destroys it if nobody needs it any more. */
-void entry_settle(struct entry *entry);
+void entry_settle(struct entry *entry, braid_time now);
 struct connection_config stack_connection_config(struct braid_stack *stack, const struct local_path *path,
                                                  const struct flow *flow);
 

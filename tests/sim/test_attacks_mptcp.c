@@ -85,6 +85,31 @@ static void a_flood_of_joins_with_the_right_token_is_bounded_and_the_phone_still
     end_chat(c);
 }
 
+/* A thousand at once: nothing is computed for most of them, and a second later the phone joins. */
+static void joins_are_limited_in_rate(void **state) {
+    enum { BURST = 1000, A_SECOND = 400 };
+    (void)state;
+    attack_begin(2011, NULL);
+    struct sim_conversation *c = chat(20);
+    run_for(3 * S);
+    run_to_silence();
+    sim_path_down(&attack.phone, 1);
+    run_for(S);
+    for (uint32_t i = 0; i < BURST; i++) {
+        struct ip_address source = stranger(i);
+        struct forged f = join_syn(&source, (uint16_t)(1024 + i), attack.token);
+        send_to_server(&f);
+    }
+    run_for(100 * MS);
+    assert_int_equal(server_counter("mptcp_join_refused_rate"), BURST - A_SECOND);
+    run_for(S);
+    sim_path_up(&attack.phone, 1);
+    run_for(S);
+    assert_int_equal(paths_of(c, SIM_DOWN), 2);
+    assert_int_equal(server_counter("mptcp_join_refused_rate"), BURST - A_SECOND);
+    end_chat(c);
+}
+
 /* The attacker answers its SYN/ACKs, but has not the keys. */
 static void joins_with_a_wrong_hmac_are_reset_and_forgotten(void **state) {
     (void)state;
@@ -446,6 +471,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(joins_with_unknown_tokens_leave_nothing_behind),
         cmocka_unit_test(a_flood_of_joins_with_the_right_token_is_bounded_and_the_phone_still_joins),
+        cmocka_unit_test(joins_are_limited_in_rate),
         cmocka_unit_test(joins_with_a_wrong_hmac_are_reset_and_forgotten),
         cmocka_unit_test(a_recorded_join_cannot_be_played_again),
         cmocka_unit_test(a_join_from_a_spoofed_address_brings_its_owner_no_data),

@@ -18,6 +18,7 @@ static bool run_stack(struct script *s, struct words *w) {
         if (words_take(w, "checksum")) s->config.checksum = true;
         else if (words_take(w, "checksum_forbidden")) s->config.checksum_forbidden = true;
         else if (words_take(w, "fastclose_by_ack")) s->config.fastclose_by_ack = true;
+        else if (words_take(w, "no_join_to_source")) s->config.no_join_to_source = true;
         else if (words_take(w, "ecn")) s->config.ecn = true;
         else if (words_take(w, "random_stuck")) s->random_stuck = true;
         else if (words_take(w, "receive_buffer") && number(s, w, &value))

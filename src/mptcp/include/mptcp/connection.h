@@ -63,6 +63,8 @@ struct connection_config {
     bool multipath;         /* ask for, or accept, MPTCP */
     bool checksum;          /* ask for the DSS checksum (the A bit); the peer's A binds us too */
     bool checksum_forbidden; /* fall back to TCP rather than compute it (§3.1); `checksum` is false */
+    bool no_join_to_source; /* say so: the C flag of MP_CAPABLE */
+    uint8_t capable_syns;   /* SYNs that ask for MPTCP before one goes without; 0: 3 */
     bool fastclose_by_ack;  /* abort by MP_FASTCLOSE in ACKs until a RST answers, instead of in RSTs (§3.5) */
     const struct path_manager_ops *path_manager; /* NULL: fullmesh. It joins at the client only */
     struct path_limits limits;
@@ -89,7 +91,7 @@ struct connection_config {
     X(fallback_key_mirrored) X(fallback_checksum_refused) X(fallback_no_dss) X(fallback_checksum) X(fallback_mp_fail_received)                \
     X(infinite_mapping_sent) X(infinite_mapping_received)                                                        \
     X(join_sent) X(join_established) X(join_received) X(join_no_token) X(join_bad_hmac) X(join_refused_limit)         \
-    X(join_half_open_full) X(join_rejected_by_peer)                                                              \
+    X(join_half_open_full) X(join_refused_rate) X(join_rejected_by_peer)                                                              \
     X(dss_bad_mapping) X(dss_mapping_contradicts) X(dss_unmapped_data) X(dss_checksum_failed)                     \
     X(dss_unmapped_bytes_skipped) X(dss_checksum_presence) X(data_ack_outside) X(data_outside_window) X(data_duplicate) \
     X(add_addr_received) X(add_addr_bad_hmac) X(add_addr_over_limit) X(add_addr_echo_sent) X(add_addr_sent) X(add_addr_echo_received)   \
@@ -227,6 +229,13 @@ enum connection_mode {
     CONNECTION_MODE_FALLBACK, /* asked, and it came to plain TCP */
 };
 enum connection_mode connection_mode(const struct braid_connection *c);
+/* Of a client: what SYNs with MP_CAPABLE met with. */
+enum capable_outcome {
+    CAPABLE_UNKNOWN,
+    CAPABLE_GRANTED,
+    CAPABLE_UNANSWERED, /* only a SYN without it was answered, and not by MPTCP */
+};
+enum capable_outcome connection_capable_outcome(const struct braid_connection *c);
 bool connection_established(const struct braid_connection *c);
 uint64_t connection_number(const struct braid_connection *c);
 /* Addresses of the first subflow, for ever (RFC 6897 §4). */
