@@ -105,6 +105,7 @@ struct braid_address_terms {
     uint8_t weight;     /* of its turns under round-robin; 0: 1 */
     bool metered;
     uint64_t cap_bytes; /* 0: none */
+    uint16_t announce_port; /* told with the address when it is announced, to connections to come; 0: theirs, untold */
 };
 /* Holds for subflows that are begun from now on; the cap, for all. False: no such address. */
 bool braid_stack_address_terms(struct braid_stack *stack, int link, const struct braid_address *address,

@@ -36,7 +36,7 @@ static void announce(struct braid_connection *c, const struct local_path *path, 
         if (a->announced_count == ANNOUNCEMENTS_MAX) return;
         entry = &a->announced[a->announced_count++];
     }
-    *entry = (struct announcement){.id = id, .address = path->address, .due = now};
+    *entry = (struct announcement){.id = id, .address = path->address, .port = path->announce_port, .due = now};
     address_id_used(c, id);
     connection_wake(c);
 }
@@ -65,7 +65,7 @@ static void announcement_assign(struct braid_connection *c, struct announcement 
     struct subflow *sf = subflow_best(c, UINT64_MAX);
     struct tcp_info info;
     if (!sf || sf->signals.announce) return;
-    struct add_addr option = {.address_id = a->id, .address = a->address};
+    struct add_addr option = {.address_id = a->id, .address = a->address, .has_port = a->port != 0, .port = a->port};
     option.hmac = hmac_of(c->keys.local, c->keys.remote, &option);
     sf->signals.announce = true;
     sf->signals.announcement = option;
@@ -73,6 +73,12 @@ static void announcement_assign(struct braid_connection *c, struct announcement 
     c->addresses.announce_turn = now + 2 * subflow_rtt(&info) + NS_OF_MS(ADD_ADDR_TURN_MS);
     a->tries++;
     a->due = a->tries < ADD_ADDR_TRIES ? now + NS_OF_MS(ADD_ADDR_RETRY_MS) : BRAID_NEVER; /* [R-3.4.1-15] */
+}
+
+void addresses_announcement_shorten(const struct braid_connection *c, struct add_addr *option) {
+    option->has_port = false;
+    option->port = 0;
+    option->hmac = hmac_of(c->keys.local, c->keys.remote, option);
 }
 
 static void echo_arrived(struct braid_connection *c, const struct add_addr *option) {

@@ -90,6 +90,7 @@ struct remote_address {
 struct announcement { /* ours, by ADD_ADDR */
     uint8_t id;
     struct ip_address address;
+    uint16_t port; /* 0: none */
     unsigned tries;
     braid_time due;
     bool echoed;

@@ -121,8 +121,16 @@ static void write_address(struct pen *pen, struct subflow *sf) {
         COUNT(sf->c, add_addr_echo_sent);
         memmove(s->echoes, s->echoes + 1, --s->echo_count * sizeof(s->echoes[0]));
     } else if (s->announce) {
+        /* IPv6 with a port needs 30 bytes, and beside timestamps there are 28. */
+        bool alone = pen->length == 0;
         option.as.add_addr = s->announcement;
-        if (!put(pen, &option)) return;
+        bool written = put(pen, &option);
+        if (!written && alone && s->announcement.has_port) {
+            addresses_announcement_shorten(sf->c, &s->announcement);
+            option.as.add_addr = s->announcement;
+            written = put(pen, &option);
+        }
+        if (!written) return;
         COUNT(sf->c, add_addr_sent);
         s->announce = false;
         addresses_announcement_written(sf->c, &s->announcement);

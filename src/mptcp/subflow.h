@@ -277,6 +277,8 @@ void addresses_remove_arrived(struct subflow *sf, const struct remove_addr *opti
 /* Its address is in use again: nothing is to be said of its removal any more. */
 void addresses_joined(struct subflow *sf);
 void addresses_disowned_expire(struct subflow *sf, braid_time now);
+/* Without its port, for want of room. A join finds its connection by the token, whatever port it comes to. */
+void addresses_announcement_shorten(const struct braid_connection *c, struct add_addr *option);
 void addresses_announcement_written(struct braid_connection *c, const struct add_addr *option);
 
 /* path_manager.c */

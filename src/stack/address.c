@@ -128,6 +128,7 @@ bool braid_stack_address_terms(struct braid_stack *stack, int link, const struct
     struct stack_path *path = path_find(stack, link, &ip);
     if (!path) return false;
     path->path.weight = terms->weight;
+    path->path.announce_port = terms->announce_port;
     path->meter.metered = terms->metered;
     path->meter.cap_bytes = terms->cap_bytes;
     return true;

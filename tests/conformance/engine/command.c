@@ -52,6 +52,13 @@ static bool run_address(struct script *s, struct words *w) {
     bool backup = words_take(w, "backup"), announce = words_take(w, "announce");
     if (!braid_stack_address_add(s->stack, link, &address, backup, announce, s->now))
         return script_fail(s, "the address was not taken");
+    if (words_take(w, "port")) {
+        struct braid_address_terms terms = {0};
+        uint64_t port;
+        if (!number(s, w, &port)) return false;
+        terms.announce_port = (uint16_t)port;
+        if (!braid_stack_address_terms(s->stack, link, &address, &terms)) return script_fail(s, "no such terms");
+    }
     return true; /* what is sent by it comes after its flow is declared */
 }
 

@@ -33,6 +33,7 @@ struct local_path {
     uint32_t mtu_bytes;
     uint32_t super_segment_bytes;
     bool checksum_offload;
+    uint16_t announce_port;   /* told with it; 0: none */
     uint8_t weight;           /* of its turns under round-robin; 0: 1 */
     struct path_meter *meter; /* NULL: it costs nothing. Outlives the connections */
 };
