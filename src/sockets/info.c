@@ -49,6 +49,26 @@ static uint32_t segments(uint64_t bytes, uint32_t mss_bytes) {
     return mss_bytes > 0 ? (uint32_t)((bytes + mss_bytes - 1) / mss_bytes) : 0;
 }
 
+enum { CA_OPEN, CA_DISORDER, CA_CWR, CA_RECOVERY, CA_LOSS }; /* the kernel's */
+
+static uint8_t congestion_state(const struct tcp_info *t) {
+    if (t->recovering_by_timeout) return CA_LOSS;
+    if (t->recovering) return CA_RECOVERY;
+    return t->sacked_bytes > 0 ? CA_DISORDER : CA_OPEN;
+}
+
+static void fill_flight(struct kernel_tcp_info *out, const struct tcp_info *t) {
+    uint32_t mss = t->mss_bytes;
+    out->tcpi_ca_state = congestion_state(t);
+    /* The kernel's unacked counts what was reported or is lost, too. */
+    out->tcpi_unacked = segments((uint64_t)t->in_flight_bytes + t->lost_bytes + t->sacked_bytes, mss);
+    out->tcpi_sacked = segments(t->sacked_bytes, mss);
+    out->tcpi_lost = segments(t->lost_bytes, mss);
+    out->tcpi_pmtu = t->mtu_bytes;
+    out->tcpi_pacing_rate = t->pacing_bytes_per_s > 0 ? t->pacing_bytes_per_s : UINT64_MAX;
+    out->tcpi_delivered_ce = (uint32_t)t->marks_answered;
+}
+
 static void fill_counts(struct kernel_tcp_info *out, const struct tcp_info *t) {
     out->tcpi_bytes_acked = t->bytes_acknowledged;
     out->tcpi_bytes_received = t->bytes_received;
@@ -72,7 +92,6 @@ static void fill(struct kernel_tcp_info *out, const struct tcp_info *t, braid_ti
     out->tcpi_rcv_wscale = t->receive_scale & 15;
     out->tcpi_rto = us_of(t->rto_ns);
     out->tcpi_snd_mss = t->mss_bytes;
-    out->tcpi_unacked = segments(t->in_flight_bytes, t->mss_bytes);
     out->tcpi_last_data_sent = ms_since(t->last_sent_at, now);
     out->tcpi_last_data_recv = ms_since(t->last_received_at, now);
     out->tcpi_rtt = us_of(t->srtt_ns);
@@ -83,6 +102,7 @@ static void fill(struct kernel_tcp_info *out, const struct tcp_info *t, braid_ti
         t->ssthresh_bytes == UINT32_MAX ? 0x7fffffff : segments(t->ssthresh_bytes, t->mss_bytes);
     out->tcpi_snd_cwnd = t->mss_bytes > 0 ? t->cwnd_bytes / t->mss_bytes : 0;
     out->tcpi_snd_wnd = t->peer_window_bytes;
+    fill_flight(out, t);
     fill_counts(out, t);
 }
 
@@ -102,6 +122,9 @@ static int mptcp_summary(const struct braid_connection *c, void *value, socklen_
     connection_info(c, &info);
     struct mptcp_info out = {
         .mptcpi_subflows = (uint8_t)(info.subflows > 1 ? info.subflows - 1 : 0), /* those beside the first */
+        .mptcpi_add_addr_signal = info.announced,
+        .mptcpi_add_addr_accepted = info.addresses_known,
+        .mptcpi_subflows_max = (uint8_t)(info.subflows_max > 0 ? info.subflows_max - 1 : 0),
         .mptcpi_flags = MPTCP_INFO_FLAG_REMOTE_KEY_RECEIVED,
         .mptcpi_token = info.token,
         .mptcpi_write_seq = info.write_dsn,

@@ -313,7 +313,7 @@ struct drill_flags {
     bool backup[BRAID_ADDRESSES_MAX];
     unsigned address_count;
     unsigned long mtu_bytes, seed;
-    char congestion[32];
+    char congestion[32], scheduler[32];
 };
 
 static bool take_address(struct drill_flags *flags, char *text) {
@@ -341,18 +341,26 @@ static bool take_number(const char *text, unsigned long least, unsigned long mos
     return *text >= '0' && *text <= '9' && *end == 0 && errno == 0 && *out >= least && *out <= most;
 }
 
+static bool take_name(const char *text, char out[32], const char **name) {
+    if (strlen(text) >= 32) return false;
+    memcpy(out, text, strlen(text) + 1);
+    *name = out;
+    return true;
+}
+
 static bool take_flag(struct drill_flags *flags, char *flag) {
     char *value = strchr(flag, '=');
     if (strcmp(flag, "checksum") == 0) return flags->stack.checksum = true;
+    if (strcmp(flag, "ecn") == 0) return flags->stack.ecn = true;
+    if (strcmp(flag, "fastclose_by_ack") == 0) return flags->stack.fastclose_by_ack = true;
     if (!value) return false;
     *value++ = 0;
     if (strcmp(flag, "local") == 0) return take_address(flags, value);
     if (strcmp(flag, "mtu") == 0) return take_number(value, MTU_MIN, MTU_MAX, &flags->mtu_bytes);
     if (strcmp(flag, "seed") == 0) return take_number(value, 0, UINT32_MAX, &flags->seed);
-    if (strcmp(flag, "congestion") != 0 || strlen(value) >= sizeof(flags->congestion)) return false;
-    memcpy(flags->congestion, value, strlen(value) + 1);
-    flags->stack.congestion = flags->congestion;
-    return true;
+    if (strcmp(flag, "congestion") == 0) return take_name(value, flags->congestion, &flags->stack.congestion);
+    if (strcmp(flag, "scheduler") == 0) return take_name(value, flags->scheduler, &flags->stack.scheduler);
+    return false;
 }
 
 /* Names and values with commas between; packetdrill's own defaults where there are none. */
@@ -367,7 +375,7 @@ static bool flags_read(struct drill_flags *flags, const char *text) {
         if (*flag == 0 || take_flag(flags, flag)) continue;
         fprintf(stderr,
                 "braid: flag '%s' is none of local=ADDRESS[+backup], mtu=%d..%d, seed=N, congestion=NAME, "
-                "checksum\n",
+                "scheduler=NAME, checksum, ecn, fastclose_by_ack\n",
                 said, MTU_MIN, MTU_MAX);
         return false;
     }

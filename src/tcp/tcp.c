@@ -150,6 +150,11 @@ void tcp_info(const struct tcp *t, struct tcp_info *out) {
     out->delivery_bytes_per_s = t->rate.newest_bytes_per_s;
     out->timeouts_in_a_row = t->timeouts;
     out->recovering = t->recovery.phase != RECOVERY_NONE;
+    out->recovering_by_timeout = t->recovery.phase == RECOVERY_TIMEOUT;
+    out->mtu_bytes = t->mtu_bytes;
+    out->lost_bytes = t->board.lost_bytes;
+    out->sacked_bytes = t->board.sacked_bytes;
+    out->pacing_bytes_per_s = t->pacing.bytes_per_s;
     out->timestamps = t->timestamps.enabled;
     out->sack = t->sack_permitted;
     out->ecn = t->ecn.agreed;

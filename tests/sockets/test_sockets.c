@@ -378,6 +378,14 @@ static void tcp_info_has_what_tcp_measured(void **state) {
     assert_int_equal(info.tcpi_bytes_acked, 0);
     assert_int_equal(info.tcpi_options, 0);
     assert_int_equal(info.tcpi_snd_wnd, 65535);
+    assert_int_equal(info.tcpi_pmtu, 1500);
+    assert_int_equal(info.tcpi_ca_state, 0);
+    pass(w, 300 * BRAID_NS_PER_MS); /* the timer: all is lost but what went again */
+    assert_int_equal(so.getsockopt(w->net, fd, IPPROTO_TCP, TCP_INFO, &info, &length), 0);
+    assert_int_equal(info.tcpi_ca_state, 4);
+    assert_int_equal(info.tcpi_unacked, 4);
+    assert_int_equal(info.tcpi_lost, 3);
+    assert_int_equal(info.tcpi_snd_cwnd, 1);
     say(w, .flags = TCP_ACK, .seq = 1001, .ack = seq + 5000);
     length = 8; /* cut off to what the caller has room for */
     memset(&info, 0xee, sizeof(info));
@@ -591,6 +599,8 @@ static void mptcp_connects_and_joins_by_its_second_link(void **state) {
 
     assert_int_equal(so.getsockopt(w->net, fd, SOL_MPTCP_HERE, MPTCP_INFO, &info, &length), 0);
     assert_int_equal(info.mptcpi_subflows, 1);
+    assert_int_equal(info.mptcpi_subflows_max, 7);
+    assert_int_equal(info.mptcpi_add_addr_accepted, 0);
     assert_int_equal(info.mptcpi_token, m.token);
     assert_true(info.mptcpi_snd_una == m.idsn + 6);
     assert_true(info.mptcpi_write_seq == m.idsn + 6);

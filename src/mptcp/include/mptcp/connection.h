@@ -270,6 +270,8 @@ struct connection_info {
     uint32_t receive_window_bytes, send_window_bytes;
     uint64_t memory_bytes;
     uint32_t token;              /* ours, by which the peer's joins find us; 0 without MPTCP */
+    uint8_t announced, addresses_known; /* by ADD_ADDR: ours that were, theirs that are */
+    uint8_t subflows_max;
     uint64_t write_dsn, unacknowledged_dsn, next_dsn; /* of the next byte written, DATA_ACKed, and expected */
 };
 void connection_info(const struct braid_connection *c, struct connection_info *out);

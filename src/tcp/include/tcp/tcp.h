@@ -224,6 +224,10 @@ struct tcp_info {
     braid_time last_received_at, last_sent_at;
     unsigned timeouts_in_a_row;
     bool recovering;               /* something was lost, and is sent again */
+    bool recovering_by_timeout;    /* and the timer found it */
+    uint32_t mtu_bytes;            /* of the path, as far as it is known */
+    uint32_t lost_bytes, sacked_bytes; /* of what is not acknowledged in order */
+    uint64_t pacing_bytes_per_s;   /* 0: not paced */
     uint32_t unsent_bytes;
     uint64_t marks_received, marks_answered; /* ECN: congestion seen by the network, theirs to us and ours to them */
     bool timestamps, sack, scaling, ecn; /* agreed in the handshake */
