@@ -178,6 +178,7 @@ static uint16_t full_checksum(uint64_t pseudo, const uint8_t *header, uint32_t h
 
 /* [MUST-48] [MUST-49] */
 struct service packet_service(const struct tcp *t, uint8_t ecn) {
+    /* [SHLD-21] [SHLD-22] */
     return (struct service){.ecn = ecn, .dscp = t->tuning.dscp & 0x3f, .hop_limit = t->tuning.hop_limit};
 }
 

@@ -139,6 +139,7 @@ static uint32_t fill_gap(struct reassembly *r, struct stretch **before, seq32 se
     return length;
 }
 
+/* [SHLD-31] */
 enum reassembly_result reassembly_add(struct reassembly *r, seq32 seq, struct braid_slice data,
                                       uint32_t *added_bytes) {
     *added_bytes = 0;
