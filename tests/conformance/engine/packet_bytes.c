@@ -72,6 +72,15 @@ static void ip_service(uint8_t *ip, uint8_t service, uint8_t hops) {
     put(ip + 10, (uint16_t)~sum_add(0, ip, 20), 2);
 }
 
+static void ip_spoil(const struct packet_text *p, uint8_t *ip) {
+    if (p->has_protocol) ip[9] = (uint8_t)p->protocol;
+    if (p->has_fragment) put(ip + 6, p->fragment, 2);
+    if (p->has_first_byte) ip[0] = (uint8_t)p->first_byte;
+    if (!p->has_protocol && !p->has_fragment && !p->has_ip_sum) return;
+    put(ip + 10, 0, 2);
+    put(ip + 10, (uint16_t)(~sum_add(0, ip, 20) ^ p->ip_sum), 2);
+}
+
 static bool encode_sack(struct script *s, struct words *w, const struct script_flow *flow, uint8_t *out,
                         uint32_t *length) {
     out[0] = 5;
@@ -177,6 +186,7 @@ uint32_t packet_encode(struct script *s, const struct packet_text *p, uint8_t *o
     memcpy(tcp + 20, options, options_length);
     encode_payload(s, p, tcp + 20 + options_length);
     put(tcp + 16, tcp_sum(out, tcp, length) ^ (p->bad_checksum ? 0x5a5a : 0), 2);
+    ip_spoil(p, out);
     return (uint32_t)(tcp - out) + length;
 }
 

@@ -50,7 +50,11 @@ static bool parse_rest(struct script *s, struct words *line, struct packet_text 
     } rest[] = {{"urg", &out->has_urgent, &out->urgent},
                 {"ecn", &out->has_ecn, &out->ecn},
                 {"dscp", &out->has_dscp, &out->dscp},
-                {"hops", &out->has_hops, &out->hops}};
+                {"hops", &out->has_hops, &out->hops},
+                {"protocol", &out->has_protocol, &out->protocol},
+                {"fragment", &out->has_fragment, &out->fragment},
+                {"version+ihl", &out->has_first_byte, &out->first_byte},
+                {"ipsum", &out->has_ip_sum, &out->ip_sum}};
     for (unsigned i = 0; i < sizeof(rest) / sizeof(rest[0]); i++) {
         if (!words_take(line, rest[i].name)) continue;
         *rest[i].has = true;

@@ -73,6 +73,9 @@ struct packet_text {
     /* Of the IP header, and the urgent pointer. */
     bool has_ecn, has_dscp, has_hops, has_urgent;
     uint64_t ecn, dscp, hops, urgent;
+    /* What is wrong with the IPv4 header of one that arrives: another protocol, a fragment field, version or length. */
+    bool has_protocol, has_fragment, has_first_byte, has_ip_sum;
+    uint64_t protocol, fragment, first_byte, ip_sum;
     char ack_text[WORD_MAX], window_text[WORD_MAX];
     bool options_any;
     unsigned option_count;
