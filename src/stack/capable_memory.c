@@ -11,8 +11,8 @@
 static void forget(struct stack_capable_memory *m, struct capable_failure *f) { *f = m->failures[--m->count]; }
 
 static void forget_old(struct stack_capable_memory *m, braid_time now) {
-    for (unsigned i = 0; i < m->count; i++) {
-        if (now > m->failures[i].until && now - m->failures[i].until >= LONGEST_NS) forget(m, &m->failures[i--]);
+    for (unsigned i = m->count; i > 0; i--) {
+        if (now > m->failures[i - 1].until && now - m->failures[i - 1].until >= LONGEST_NS) forget(m, &m->failures[i - 1]);
     }
 }
 
@@ -56,7 +56,7 @@ void capable_memory_result(struct stack_capable_memory *m, uint8_t path_id, cons
 }
 
 void capable_memory_network_new(struct stack_capable_memory *m, uint8_t path_id) {
-    for (unsigned i = 0; i < m->count; i++) {
-        if (m->failures[i].path_id == path_id) forget(m, &m->failures[i--]);
+    for (unsigned i = m->count; i > 0; i--) {
+        if (m->failures[i - 1].path_id == path_id) forget(m, &m->failures[i - 1]);
     }
 }

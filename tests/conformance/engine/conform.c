@@ -215,8 +215,12 @@ static bool find_row(const char *path, unsigned number, char *out) {
     while (!found && file != NULL && fgets(line, sizeof(line), file) != NULL) {
         line[strcspn(line, "#\r\n")] = '\0';
         const char *row = row_of(line);
-        if (row == NULL || number-- > 0) continue;
-        found = true;
+        if (row == NULL) continue;
+        found = number == 0;
+        if (!found) {
+            number--;
+            continue;
+        }
         snprintf(out, LINE_MAX_BYTES, "%s", row);
         for (size_t end = strlen(out); end > 0 && out[end - 1] == ' '; end--) out[end - 1] = '\0';
     }

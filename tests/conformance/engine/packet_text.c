@@ -55,11 +55,12 @@ static bool parse_rest(struct script *s, struct words *line, struct packet_text 
                 {"fragment", &out->has_fragment, &out->fragment},
                 {"version+ihl", &out->has_first_byte, &out->first_byte},
                 {"ipsum", &out->has_ip_sum, &out->ip_sum}};
-    for (unsigned i = 0; i < sizeof(rest) / sizeof(rest[0]); i++) {
-        if (!words_take(line, rest[i].name)) continue;
-        *rest[i].has = true;
-        if (!number_of(s, words_next(line), rest[i].value)) return false;
-        i = UINT32_MAX; /* from the first again */
+    const unsigned count = sizeof(rest) / sizeof(rest[0]);
+    for (unsigned i = 0; i < count;) {
+        bool taken = words_take(line, rest[i].name);
+        *rest[i].has |= taken;
+        if (taken && !number_of(s, words_next(line), rest[i].value)) return false;
+        i = taken ? 0 : i + 1;
     }
     return true;
 }
