@@ -7,7 +7,7 @@ set -eu
 cd "$(dirname "$0")/.."
 repetitions=${1:-5}
 scripts/build.sh release
-ninja -C build/release bench_pipe bench_idle bench_exchange bench_forward >build/bench.log 2>&1 || { tail build/bench.log; exit 1; }
+ninja -C build/release bench_pipe bench_idle bench_exchange bench_forward bench_udp bench_checksum >build/bench.log 2>&1 || { tail build/bench.log; exit 1; }
 bench=$PWD/build/release/bench out=$PWD/build/bench
 mkdir -p "$out"
 
@@ -26,7 +26,8 @@ for super in 1 0; do
             gbps=$(echo "$runs" | median .gbps) copy=$(echo "$runs" | median .copy_gbps)
             instructions=$(sh bench/instructions.sh "$bench/bench_pipe" $paths $super $checksum)
             [ $paths != 0 ] || plain=$gbps
-            jq -n "{paths: $paths, super: $super, checksum: $checksum, gbps: $gbps, copy_gbps: $copy,
+            least=$(echo "$runs" | jq -s 'map(.gbps) | min') most=$(echo "$runs" | jq -s 'map(.gbps) | max')
+            jq -n "{paths: $paths, super: $super, checksum: $checksum, gbps: $gbps, least: $least, most: $most, copy_gbps: $copy,
                 of_plain: ($gbps / $plain), instructions: $instructions}" >>"$out/pipe.lines"
             printf '%-8s %-9s %-9s %10.1f %12.2f %14.2f %10s\n' "$paths" "$([ $super = 1 ] && echo super || echo single)" \
                 "$([ $checksum = 1 ] && echo on || echo off)" "$gbps" "$(jq -n "$gbps / $copy")" \
@@ -50,6 +51,17 @@ done
 jq -s . "$out/idle.lines" >"$out/idle.json"
 
 echo
+echo "The Internet checksum: nanoseconds for so many bytes"
+"$bench/bench_checksum" | tee "$out/checksum.lines" |
+    jq -r '"\(.way)\t20: \(.ns_20)\t1460: \(.ns_1460)\t65536: \(.ns_65536)\t\(.gb_per_s) GB/s"'
+jq -s . "$out/checksum.lines" >"$out/checksum.json"
+
+echo
+sh bench/udp.sh "$repetitions"
+echo
 sh bench/exchange.sh "$repetitions"
 echo
 sh bench/fast_link.sh "$repetitions"
+sh bench/svg.sh "$out" >"$out/bench.svg"
+echo
+echo "The rates as a picture: build/bench/bench.svg"
