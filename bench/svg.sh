@@ -36,8 +36,8 @@ bars | awk -F '\t' '
     }
     END {
         colour["braid"] = "#0072b2"; colour["tcp"] = "#999999"; colour["mptcp"] = "#d55e00"; colour["bare"] = "#dddddd"
-        left = 190; width = 430; row = 20; height = 46 + NR * row + groups * 34
-        printf "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"720\" height=\"%d\" font-family=\"sans-serif\" font-size=\"12\">\n", height
+        left = 230; width = 420; row = 20; height = 46 + NR * row + groups * 34
+        printf "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"740\" height=\"%d\" font-family=\"sans-serif\" font-size=\"12\">\n", height
         print "<rect width=\"100%\" height=\"100%\" fill=\"white\"/>"
         text(14, 22, "start", "bold", "Gb/s in one run, medians; whiskers: lowest and highest")
         y = 34
