@@ -146,7 +146,9 @@ bool braid_stack_next_event(struct braid_stack *stack, struct braid_event *event
 
 struct braid_connect_config {
     struct braid_endpoint remote;
-    struct braid_address local;  /* the address of the first subflow; family 0: the best one of the remote's family */
+    struct braid_address local;  /* the address of the first subflow; family 0: the best one of the remote's family,
+                                    or, with multipath and a path manager, the first by which there is an answer: then
+                                    braid_connection_endpoints() may change until the connection is established */
     uint16_t local_port;         /* of the first subflow; 0: chosen */
     bool multipath;              /* ask for MPTCP (falls back to TCP where the peer does not know it) */
     bool single_path;            /* with multipath: never join further paths by itself; as the path manager "none" */

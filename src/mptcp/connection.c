@@ -49,6 +49,7 @@ static struct braid_connection *create(const struct braid_env *env, const struct
     incoming_init(c);
     window_init(c);
     path_manager_init(c);
+    c->race.at = BRAID_NEVER;
     outgoing_start(c, dsn64_of(1));
     incoming_start(c, dsn64_of(1));
     return c;
@@ -66,6 +67,7 @@ struct braid_connection *connection_connect(const struct braid_env *env, const s
         return NULL;
     }
     c->flow = sf->flow;
+    race_begin(c, now);
     tcp_connect(sf->t, now);
     return c;
 }
@@ -182,6 +184,7 @@ size_t connection_output(struct braid_connection *c, struct braid_packet_out *pa
         addresses_assign(c, now);
         outgoing_schedule(c, now);
         stale_refresh(c, now);
+        silence_forgotten(c, now);
         closing_progress(c, now);
         LIST_EACH(&c->subflows, node, following) {
             if (filled == room) break;

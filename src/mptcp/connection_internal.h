@@ -118,6 +118,8 @@ struct join_target {
     struct ip_address address;
     uint16_t port;
     unsigned failures;
+    bool losing; /* it was joined, and lost too much; joined_at since when it is again */
+    braid_time joined_at;
     bool silent; /* nobody answered by this path, though the host has it */
     braid_time not_before; /* 0: now, or it is under way; BRAID_NEVER: not again without news */
 };
@@ -126,8 +128,17 @@ struct path_manager {
     struct join_target targets[JOIN_TARGETS_MAX];
     unsigned target_count;
     braid_time no_path_deadline; /* BRAID_NEVER while there is a subflow */
+    braid_time forgotten_at; /* silence.c */
     braid_time trouble_until, ask_again_at, asked_at; /* of the plan */
     uint8_t excluded[256 / 8];   /* path IDs that the program took out of this connection (path_calls.c) */
+};
+
+/* race.c */
+struct race {
+    bool on;
+    bool refused;  /* on one of the paths */
+    braid_time began_at, at; /* when the next path enters; BRAID_NEVER */
+    uint8_t tried[256 / 8];  /* path IDs */
 };
 
 struct braid_connection {
@@ -156,7 +167,7 @@ struct braid_connection {
     bool mapped;     /* the peer mapped data */
     bool contiguous; /* one subflow carried all, in order: fallback by infinite mapping is possible (§3.7) */
     bool no_join_to_first; /* the peer's C flag */
-    unsigned capable_syns, plain_syns;
+    unsigned plain_syns; /* client: of the first subflow's, those that did not ask for MPTCP */
     braid_time joins_since; /* what joins_count counts from */
     unsigned joins_count;
 
@@ -167,6 +178,7 @@ struct braid_connection {
     struct window window;
     struct addresses addresses;
     struct path_manager paths;
+    struct race race;
     braid_time linger_deadline; /* BRAID_NEVER until closing needs one */
     unsigned fastcloses;        /* ACKs with MP_FASTCLOSE asked for */
 };
@@ -285,6 +297,11 @@ struct join_target *path_target_find(struct braid_connection *c, uint8_t path_id
                                      uint16_t port);
 void path_target_failed(struct braid_connection *c, uint8_t path_id, const struct ip_address *address, uint16_t port,
                         bool for_good, braid_time now);
+
+/* race.c */
+void race_begin(struct braid_connection *c, braid_time now);
+void race_expire(struct braid_connection *c, braid_time now);
+void race_news(struct braid_connection *c, braid_time now); /* paths came or went */
 
 /* path_calls.c */
 static inline bool path_excluded(const struct braid_connection *c, uint8_t path_id) {

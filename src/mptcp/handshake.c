@@ -52,11 +52,11 @@ size_t handshake_write_syn(struct subflow *sf, const struct tcp_outgoing *segmen
     struct mptcp_option option = {.subtype = MPTCP_MP_CAPABLE, .as.mp_capable = handshake_capable(c)};
     if (c->mode != CONNECTION_MODE_UNDECIDED && c->mode != CONNECTION_MODE_MPTCP) return 0;
     if (segment->flags & TCP_ACK) return mptcp_option_encode(&option, out, room);
-    if (c->capable_syns >= (c->config.capable_syns > 0 ? c->config.capable_syns : CAPABLE_SYNS)) {
-        c->plain_syns++; /* perhaps a middlebox drops SYNs with it */
+    if (sf->capable_syns >= (c->config.capable_syns > 0 ? c->config.capable_syns : CAPABLE_SYNS)) {
+        sf->plain_syns++; /* perhaps a middlebox drops SYNs with it */
         return 0;
     }
-    c->capable_syns++;
+    sf->capable_syns++;
     COUNT(c, capable_syn_sent);
     option.as.mp_capable.has_sender_key = false;
     return mptcp_option_encode(&option, out, room);
@@ -129,6 +129,8 @@ static const char *syn_ack_fault(struct subflow *sf, const struct tcp_segment *s
 enum tcp_verdict handshake_syn_ack_arrived(struct subflow *sf, const struct tcp_segment *segment, braid_time now) {
     struct braid_connection *c = sf->c;
     struct mp_capable m = {0};
+    race_won(sf, now);
+    c->plain_syns = sf->plain_syns;
     if (c->mode != CONNECTION_MODE_UNDECIDED) return TCP_VERDICT_ACCEPT;
     const char *fault = syn_ack_fault(sf, segment, &m);
     if (fault) {
@@ -164,7 +166,8 @@ enum tcp_verdict handshake_third_ack_arrived(struct subflow *sf, const struct tc
     return TCP_VERDICT_ACCEPT;
 }
 
-enum capable_outcome connection_capable_outcome(const struct braid_connection *c) {
+enum capable_outcome connection_capable_outcome(const struct braid_connection *c, uint8_t *path_id) {
+    *path_id = c->config.path.address_id;
     if (!c->client || !c->established) return CAPABLE_UNKNOWN;
     if (c->mode == CONNECTION_MODE_MPTCP) return CAPABLE_GRANTED;
     return c->plain_syns > 0 ? CAPABLE_UNANSWERED : CAPABLE_UNKNOWN;

@@ -35,6 +35,15 @@ enum mptcp_limit {
     PATH_SLOWER_MS = 100,          /* path_manager.c: a path that takes so much longer than it can is poor */
     PATH_WATCH_MS = 100,           /* managers that watch are asked so often */
 
+    /* race.c: most answers come sooner. A path that costs something, or is the only backup there is, must not be taken
+     * for the sake of one SYN that was lost: two have to be. */
+    RACE_AFTER_MS = 300,
+    RACE_COSTLY_AFTER_MS = 1500,
+
+    LOSING_TIMEOUTS = 4,           /* losing.c: so many, within ... */
+    LOSING_WITHIN_MS = 10000,
+    LOSING_FORGIVEN_MS = 60000,    /* how long it has to be good for its past to be forgotten */
+
     JOINS_HALF_OPEN_MAX = 32,      /* of the peer's, before their HMAC: one more, and the oldest is forgotten */
     JOINS_PER_SECOND_MAX = 400,    /* of the peer's: more are refused for now, before anything is computed for them. At this
                                       rate the bound above makes real ones lose, too, on paths of 80 ms */
@@ -78,6 +87,8 @@ enum mptcp_limit {
     SILENCE_MIN_MS = 50,
     SILENCE_MAX_MS = 1000,
     SILENCE_ASK_AGAIN_MS = 600,
+    FORGOTTEN_AFTER_MS = 15000,
+    FORGOTTEN_LOOK_MS = 1000,
 
     MEMORY_RETRY_MS = 10,
     NO_PATH_TIMEOUT_MS = 60000,    /* connection without any subflow */

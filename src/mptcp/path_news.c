@@ -6,6 +6,7 @@ void connection_path_up(struct braid_connection *c, const struct local_path *pat
     c->now = now;
     addresses_path_back(c, path, now);
     path_manager_news(c, path->address_id);
+    race_news(c, now);
     connection_wake(c);
 }
 
@@ -19,6 +20,7 @@ void connection_path_down(struct braid_connection *c, uint8_t address_id, braid_
     bool lost = false;
     c->now = now;
     path_manager_news(c, address_id);
+    race_news(c, now);
     if (!replaceable(c)) return;
     LIST_EACH(&c->subflows, node, following) {
         struct subflow *sf = SUBFLOW_OF(node);

@@ -55,6 +55,13 @@ void path_target_failed(struct braid_connection *c, uint8_t path_id, const struc
     t->not_before = for_good ? BRAID_NEVER : now + wait;
 }
 
+/* A path that lost too much is remembered while it is in service, too: if it does so again soon it waits longer. */
+static void losing_again(struct subflow *sf, braid_time now) {
+    struct join_target *t = target_remember(sf->c, sf->path_id, &sf->flow.remote, sf->flow.remote_port);
+    if (t->losing && t->joined_at > 0 && now - t->joined_at > NS_OF_MS(LOSING_FORGIVEN_MS)) t->failures = 0;
+    t->losing = true;
+}
+
 /* [R-3.6-1] [R-3.6-2] */
 void path_manager_failed(struct subflow *sf, braid_time now) {
     bool refused = sf->peer_reset && !sf->peer_reset_transient;
@@ -64,6 +71,7 @@ void path_manager_failed(struct subflow *sf, braid_time now) {
     if (sf->closed_reason == TCP_CLOSED_NORMALLY) for_good = true; /* the peer did without it */
     if (sf->closed_reason == TCP_CLOSED_ABORTED && sf->reset_reason == MPTCP_RESET_MIDDLEBOX) for_good = true;
     if (refused && sf->status == SUBFLOW_CONNECTING) COUNT(sf->c, join_rejected_by_peer);
+    if (losing_ended(sf)) losing_again(sf, now);
     path_target_failed(sf->c, sf->path_id, &sf->flow.remote, sf->flow.remote_port, for_good, now);
 }
 
@@ -82,7 +90,13 @@ bool path_manager_is_silent(const struct braid_connection *c, uint8_t path_id) {
 void path_manager_joined(struct subflow *sf) {
     addresses_joined(sf);
     struct join_target *t = path_target_find(sf->c, sf->path_id, &sf->flow.remote, sf->flow.remote_port);
-    if (t) *t = sf->c->paths.targets[--sf->c->paths.target_count];
+    if (t && t->losing) {
+        t->joined_at = sf->c->now;
+        t->not_before = 0;
+        t->silent = false;
+    } else if (t) {
+        *t = sf->c->paths.targets[--sf->c->paths.target_count];
+    }
 }
 
 void path_target_forbid(const struct subflow *sf) {

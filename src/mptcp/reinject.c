@@ -193,6 +193,7 @@ void reinject_suspected(void *owner, struct tcp *t, unsigned timeouts, braid_tim
     sf->answer_due = BRAID_NEVER;
     if (sf->status == SUBFLOW_ACTIVE) subflow_set_status(sf, SUBFLOW_SUSPECTED, now);
     reinject_subflow(sf, "timeout", now);
+    losing_timeout(sf, now);
 }
 
 /* The probe had a round trip to be answered, and nothing came at all: TCP has reason to be patient, but there are other

@@ -6,6 +6,9 @@
  * - We are sending, and the probe of TCP's went unanswered: the subflow is suspected already (reinject.c), and has as
  *   long again.
  *
+ * - A path that was not heard for long while others deliver is asked, too: its RST may have been lost, or a middlebox has
+ *   forgotten it. Not backups, which nobody expects to say anything.
+ *
  * Without an answer its path counts as gone: the subflow is given up, what it had goes out on the others, and the peer
  * is told by REMOVE_ADDR, so that it does the same instead of waiting for its own timers. The path manager then tries
  * to join by it again, often at first, for the address is still there: the path is back when one such SYN is answered.
@@ -85,7 +88,7 @@ braid_time silence_deadline(const struct braid_connection *c) {
 
 static bool path_in_use(const struct braid_connection *c, uint8_t path_id) {
     LIST_EACH(&c->subflows, node, following)
-        if (!SUBFLOW_OF(node)->closed && SUBFLOW_OF(node)->path_id == path_id) return true;
+        if (subflow_carries(SUBFLOW_OF(node)) && SUBFLOW_OF(node)->path_id == path_id) return true;
     return false;
 }
 
@@ -99,6 +102,23 @@ static void give_up(struct subflow *sf, braid_time now) {
     if (!path_in_use(c, path_id)) addresses_path_gone(c, path_id, now);
     window_subflows_changed(c, false);
     connection_raise(c, CONNECTION_PATHS);
+}
+
+/* Asked for with every output; looked at now and then. */
+void silence_forgotten(struct braid_connection *c, braid_time now) {
+    if (now < c->paths.forgotten_at || !watched(c)) return;
+    c->paths.forgotten_at = now + NS_OF_MS(FORGOTTEN_LOOK_MS);
+    LIST_EACH(&c->subflows, node, following) {
+        struct subflow *sf = SUBFLOW_OF(node);
+        struct tcp_info info;
+        if (sf->closed || !subflow_carries(sf) || sf->status != SUBFLOW_ACTIVE || subflow_backup(sf)) continue;
+        tcp_info(sf->t, &info);
+        if (info.last_received_at + NS_OF_MS(FORGOTTEN_AFTER_MS) > now || sf->silence_asked_at > info.last_received_at)
+            continue;
+        if (!another_heard_since(sf, now - NS_OF_MS(FORGOTTEN_LOOK_MS))) continue;
+        sf->silence_asked_at = now;
+        tcp_probe(sf->t);
+    }
 }
 
 void silence_expire(struct braid_connection *c, braid_time now) {

@@ -201,7 +201,7 @@ static void bury_mptcp(struct subflow *sf, braid_time now) {
     reinject_gone(sf, tcp_close_reason_name(sf->closed_reason), BRAID_NEVER, now);
     /* An attempt that failed, or a subflow that one of us had no use for: not again at once. */
     bool unwanted = sf->closed_reason == TCP_CLOSED_NORMALLY || sf->closed_reason == TCP_CLOSED_ABORTED ||
-                    (sf->peer_reset && !sf->first);
+                    (sf->peer_reset && !sf->first) || losing_ended(sf);
     if (sf->ours && !sf->dismissed && (sf->status == SUBFLOW_CONNECTING || unwanted)) path_manager_failed(sf, now);
     c->paths.due = true;
     if (subflow_live_count(c) > 0) return;
@@ -230,9 +230,11 @@ void subflow_bury(struct subflow *sf, braid_time now) {
     sf->buried = true;
     connection_raise(c, CONNECTION_PATHS);
     if (!connection_over(c)) {
-        if (sf->first && !c->established) {
+        if (sf->first && !c->established && race_goes_on(sf, now)) {
             c->icmp_kind = tcp_last_icmp(sf->t);
-            closing_fail(c, reason_of(sf->closed_reason), now);
+        } else if (sf->first && !c->established) {
+            c->icmp_kind = tcp_last_icmp(sf->t);
+            closing_fail(c, c->race.refused ? CONNECTION_REFUSED : reason_of(sf->closed_reason), now);
         } else if (!connection_linear(c)) {
             bury_mptcp(sf, now);
         } else if (subflow_live_count(c) == 0 && (sf->closed_reason != TCP_CLOSED_NORMALLY || !c->send.shutdown)) {

@@ -35,6 +35,12 @@ struct penalty {
     uint32_t limit_bytes; /* in flight and unsent, until then */
 };
 
+/* losing.c */
+struct losing {
+    braid_time since;
+    unsigned timeouts;
+};
+
 struct subflow {
     struct list_node node;
     struct braid_connection *c;
@@ -56,6 +62,8 @@ struct subflow {
     bool dismissed; /* we have no use for it; that is no failure of its path */
     bool retiring;  /* it carries no new data: the peer closed or disowned it, or we do */
 
+    unsigned capable_syns, plain_syns; /* SYNs of the first subflow, with MP_CAPABLE and then without */
+
     /* MP_JOIN */
     uint32_t local_nonce, remote_nonce;
     bool third_ack_pending; /* PRE_ESTABLISHED: our HMAC is not known to have arrived */
@@ -75,6 +83,7 @@ struct subflow {
     dsn64 copied;      /* copies.c: everything before went to it, or is DATA_ACKed */
     bool copied_known;
     struct penalty penalty;
+    struct losing losing;
 
     /* Receiving: in subflow order, but not lifted yet for want of a mapping or of its end */
     struct mapping_list mapped;
@@ -262,7 +271,14 @@ void reinject_recovered(void *owner, struct tcp *t, braid_time now);
 
 /* silence.c */
 braid_time silence_deadline(const struct braid_connection *c);
+void silence_forgotten(struct braid_connection *c, braid_time now);
 void silence_expire(struct braid_connection *c, braid_time now);
+
+/* losing.c */
+void losing_timeout(struct subflow *sf, braid_time now);
+void losing_expire(struct subflow *sf, braid_time now);
+/* It was ended for its losses, by us or by the peer. */
+bool losing_ended(const struct subflow *sf);
 
 /* stale.c */
 void stale_refresh(struct braid_connection *c, braid_time now);
@@ -288,6 +304,12 @@ void path_manager_failed(struct subflow *sf, braid_time now);
 void path_target_forbid(const struct subflow *sf);
 /* Its path does not answer; it is tried again soon, and often at first. */
 void path_manager_silent(struct subflow *sf, braid_time now);
+
+/* race.c */
+/* The SYN/ACK came by this one: the others are forgotten. */
+void race_won(struct subflow *winner, braid_time now);
+/* True: one that failed is not the end, there are others. */
+bool race_goes_on(const struct subflow *failed, braid_time now);
 
 /* priority.c */
 void priority_arrived(struct subflow *sf, const struct mp_prio *option, braid_time now);

@@ -15,6 +15,7 @@ braid_time connection_deadline(const struct braid_connection *c) {
         earliest = earlier(earliest, addresses_deadline(c));
         earliest = earlier(earliest, path_manager_deadline(c));
         earliest = earlier(earliest, silence_deadline(c));
+        earliest = earlier(earliest, c->race.at);
         earliest = earlier(earliest, copies_deadline(c));
         if (c->send.starved_until > c->now) earliest = earlier(earliest, c->send.starved_until);
     }
@@ -30,12 +31,14 @@ void connection_expire(struct braid_connection *c, braid_time now) {
         if (sf->closed) continue;
         join_expire(sf, now);
         reinject_expire(sf, now);
+        losing_expire(sf, now);
         addresses_disowned_expire(sf, now);
     }
     if (!connection_over(c)) {
         silence_expire(c, now);
         outgoing_expire(c, now);
         path_manager_expire(c, now);
+        race_expire(c, now);
     }
     closing_expire(c, now);
     connection_settle(c, now);

@@ -32,9 +32,9 @@ struct braid_connection *braid_stack_connect(struct braid_stack *stack, const st
     details.multipath = config->multipath &&
                         capable_memory_ask(&stack->capable, path->address_id, &remote, now, &details.capable_syns);
     if (config->multipath && !details.multipath) stack->counters.capable_not_asked++;
-    entry->path_id = path->address_id;
     details.path_manager = config->single_path ? &path_manager_none : manager;
     details.limits = limits;
+    details.race = config->multipath && local.family == IP_NONE && config->local_port == 0;
     details.no_delay = config->no_delay;
     details.congestion = congestion;
     details.scheduler = scheduler;

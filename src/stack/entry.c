@@ -69,8 +69,10 @@ static unsigned entry_events(struct entry *entry, braid_time now) {
             bits = (bits & ~(unsigned)CONNECTION_ESTABLISHED) | BRAID_EVENT_ACCEPTED;
             entry->reported = true;
         } else {
-            capable_memory_result(&entry->stack->capable, entry->path_id, &connection_flow(entry->connection)->remote,
-                                  connection_capable_outcome(entry->connection), now);
+            uint8_t path_id;
+            enum capable_outcome outcome = connection_capable_outcome(entry->connection, &path_id);
+            capable_memory_result(&entry->stack->capable, path_id, &connection_flow(entry->connection)->remote, outcome,
+                                  now);
         }
     }
     if (bits & CONNECTION_CLOSED) entry_not_half_open(entry);

@@ -77,7 +77,6 @@ struct entry {
     struct braid_stack *stack;
     struct braid_connection *connection;
     struct list_node all, ready, eventful, half_open_place;
-    uint8_t path_id;                 /* of the first subflow */
     struct heap_node timer;
     struct braid_listener *listener; /* NULL for connections of ours */
     unsigned bits;                   /* events not yet taken */

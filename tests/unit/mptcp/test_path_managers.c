@@ -363,6 +363,104 @@ static void an_address_taken_out_is_used_no_more_once_there_is_another(void **st
     net_deinit(&n);
 }
 
+/* --- a path that keeps losing --- */
+
+static uint64_t received_in(struct net *n, int reader, braid_time duration) {
+    uint64_t before = n->host[reader].app.received;
+    net_run(n, duration);
+    return n->host[reader].app.received - before;
+}
+
+static void lossy(struct net *n, double loss) {
+    n->wires[1].config[CLIENT].loss = n->wires[1].config[SERVER].loss = loss;
+}
+
+/* Beside a good path one of a quarter of its packets lost: what the good one alone delivers comes all the same, the bad one is
+ * rebuilt less and less often, holds nothing, and serves again when it is good. */
+static void a_path_that_keeps_losing_is_rebuilt_and_comes_back(void **state) {
+    (void)state;
+    for (int from = 0; from < 2; from++) {
+        for (uint64_t seed = 1; seed <= 3; seed++) {
+            struct net n;
+            begin(&n, seed, 2, &path_manager_fullmesh);
+            n.host[from].app.to_send = UINT64_C(1) << 40;
+            net_run(&n, 3 * S);
+            lossy(&n, 0.25);
+            net_run(&n, 5 * S);
+            double mbit = (double)received_in(&n, 1 - from, 60 * S) * 8 / 60e6;
+            uint64_t resets = n.host[CLIENT].counters.subflow_losing + n.host[SERVER].counters.subflow_losing;
+            uint64_t joins = n.host[CLIENT].counters.join_sent;
+            print_message("a quarter of it lost, from %s: %.2f of 10 Mbit/s, %llu resets, %llu joins in 65 s\n",
+                          from == CLIENT ? "client" : "server", mbit, (unsigned long long)resets,
+                          (unsigned long long)joins);
+            assert_true(mbit > 0.95 * 9.5);
+            assert_in_range(resets, 1, 10);
+            assert_true(joins < 30);
+            lossy(&n, 0);
+            net_run(&n, 61 * S); /* the longest it may have to wait */
+            assert_int_equal(active_subflows(n.host[CLIENT].c), 2);
+            assert_true(received_in(&n, 1 - from, 5 * S) * 8 > 5 * 17000000);
+            net_deinit(&n);
+        }
+    }
+}
+
+/* Alone, it is all there is. */
+static void the_only_path_is_not_reset_for_its_losses(void **state) {
+    struct net n;
+    (void)state;
+    begin(&n, 15, 1, &path_manager_fullmesh);
+    n.wires[0].config[CLIENT].loss = n.wires[0].config[SERVER].loss = 0.3;
+    n.host[CLIENT].app.to_send = 100000;
+    assert_true(net_run_until(&n, both_received_all, 600 * S));
+    assert_int_equal(n.host[CLIENT].counters.subflow_losing, 0);
+    net_deinit(&n);
+}
+
+/* --- a backup: nothing while a regular path works, everything within one probe timeout when none does --- */
+
+/* RFC 8985 §7.2: two round trips, and what the peer may delay its ACK; then the probe has as long as the path takes to
+ * answer it (reinject.c). */
+static braid_time within(braid_time rtt) { return 2 * rtt + rtt + 4 * (rtt / 8) + 10 * MS; }
+
+static uint64_t backup_before;
+static int backup_reader;
+static bool backup_carries(struct net *n) { return n->host[1 - backup_reader].data_by_wire[1] > backup_before; }
+
+static void a_backup_carries_nothing_and_then_everything(void **state) {
+    (void)state;
+    for (int from = 0; from < 2; from++) {
+        for (int told = 0; told < 2; told++) {
+            braid_time worst = 0;
+            for (uint64_t seed = 1; seed <= 20; seed++) {
+                struct net n;
+                net_init(&n, seed, 2);
+                n.check_every = 20;
+                net_set_wire(&n, 0, 50, 30 * MS, 15 * MS, 0);
+                net_set_wire(&n, 1, 20, 70 * MS, 100 * MS, 0);
+                n.host[CLIENT].paths[1].backup = true;
+                n.host[from].app.to_send = UINT64_C(1) << 40;
+                if (from == SERVER) n.host[CLIENT].app.to_send = 200;
+                net_connect(&n);
+                net_run(&n, 2 * S + prng_below(&n.prng, 100 * MS));
+                assert_int_equal(n.host[from].data_by_wire[1], 0);
+                backup_before = 0;
+                backup_reader = 1 - from;
+                braid_time cut_at = n.now;
+                if (told) net_path_down(&n, 0);
+                else n.wires[0].cut = true;
+                assert_true(net_run_until(&n, backup_carries, 5 * S));
+                if (n.now - cut_at > worst) worst = n.now - cut_at;
+                net_deinit(&n);
+            }
+            print_message("backup carries, from %s, path %s: after %.1f ms at worst of 20\n",
+                          from == CLIENT ? "client" : "server", told ? "down" : "silent", (double)worst / 1e6);
+            /* Told, the client needs no time, and the server's is half a round trip of the backup. */
+            assert_true(worst <= (told ? (from == CLIENT ? MS : 35 * MS + MS) : within(45 * MS)));
+        }
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_name_is_found),
@@ -380,6 +478,9 @@ int main(void) {
         cmocka_unit_test(none_joins_nothing_but_what_the_program_says),
         cmocka_unit_test(the_program_is_told_why_not),
         cmocka_unit_test(what_the_program_closed_is_not_opened_again),
+        cmocka_unit_test(a_path_that_keeps_losing_is_rebuilt_and_comes_back),
+        cmocka_unit_test(the_only_path_is_not_reset_for_its_losses),
+        cmocka_unit_test(a_backup_carries_nothing_and_then_everything),
         cmocka_unit_test(an_address_taken_out_is_used_no_more_once_there_is_another),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

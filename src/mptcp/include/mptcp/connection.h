@@ -62,6 +62,7 @@ struct connection_config {
     struct local_path path; /* of the first subflow */
     struct flow flow;       /* local_port 0: choose one (client) */
     bool multipath;         /* ask for, or accept, MPTCP */
+    bool race;              /* client: the first SYN may go by other paths as well, and win (race.c) */
     bool checksum;          /* ask for the DSS checksum (the A bit); the peer's A binds us too */
     bool checksum_forbidden; /* fall back to TCP rather than compute it (§3.1); `checksum` is false */
     bool no_join_to_source; /* say so: the C flag of MP_CAPABLE */
@@ -91,8 +92,8 @@ struct connection_config {
     X(fallback_syn_no_option) X(fallback_syn_version) X(fallback_third_ack) X(fallback_first_data)               \
     X(fallback_key_mirrored) X(fallback_checksum_refused) X(fallback_no_dss) X(fallback_checksum) X(fallback_mp_fail_received)                \
     X(infinite_mapping_sent) X(infinite_mapping_received)                                                        \
-    X(join_sent) X(join_established) X(join_received) X(join_no_token) X(join_bad_hmac) X(join_refused_limit)         \
-    X(join_half_open_full) X(join_refused_rate) X(join_rejected_by_peer)                                                              \
+    X(race_lost) X(join_sent) X(join_established) X(join_received) X(join_no_token) X(join_bad_hmac)                 \
+    X(join_refused_limit) X(join_half_open_full) X(join_refused_rate) X(join_rejected_by_peer)                   \
     X(dss_bad_mapping) X(dss_mapping_contradicts) X(dss_unmapped_data) X(dss_checksum_failed)                     \
     X(dss_unmapped_bytes_skipped) X(dss_checksum_presence) X(data_ack_outside) X(data_outside_window) X(data_duplicate) \
     X(add_addr_received) X(add_addr_bad_hmac) X(add_addr_over_limit) X(add_addr_echo_sent) X(add_addr_sent) X(add_addr_echo_received)   \
@@ -100,7 +101,7 @@ struct connection_config {
     X(mp_prio_received) X(mp_prio_sent) X(mp_fail_received) X(mp_fail_sent)                                      \
     X(fastclose_received) X(fastclose_bad_key) X(fastclose_sent) X(tcprst_received) X(tcprst_sent)               \
     X(option_bad_length) X(option_unknown) X(reinjected_segments) X(reinjected_bytes) \
-    X(copied_bytes) X(urgent_received) X(window_blocked) X(subflow_penalised)
+    X(copied_bytes) X(urgent_received) X(window_blocked) X(subflow_penalised) X(subflow_losing)
 struct mptcp_counters {
 #define MPTCP_COUNTER_FIELD(name) uint64_t name;
     MPTCP_COUNTERS(MPTCP_COUNTER_FIELD)
@@ -230,13 +231,13 @@ enum connection_mode {
     CONNECTION_MODE_FALLBACK, /* asked, and it came to plain TCP */
 };
 enum connection_mode connection_mode(const struct braid_connection *c);
-/* Of a client: what SYNs with MP_CAPABLE met with. */
+/* Of a client: what SYNs with MP_CAPABLE met with, by the path of the first subflow. */
 enum capable_outcome {
     CAPABLE_UNKNOWN,
     CAPABLE_GRANTED,
     CAPABLE_UNANSWERED, /* only a SYN without it was answered, and not by MPTCP */
 };
-enum capable_outcome connection_capable_outcome(const struct braid_connection *c);
+enum capable_outcome connection_capable_outcome(const struct braid_connection *c, uint8_t *path_id);
 bool connection_established(const struct braid_connection *c);
 uint64_t connection_number(const struct braid_connection *c);
 /* Addresses of the first subflow, for ever (RFC 6897 §4). */
