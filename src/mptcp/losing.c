@@ -4,10 +4,13 @@
  * anew it starts with a clean slate. After 1 s at first, then 2, 4 ... 60 s as long as it turns out no better. */
 #include "subflow.h"
 
-static bool another_works(const struct subflow *sf) {
+/* And has shown it: one that just joined may turn out to be no good for data. */
+static bool another_works(const struct subflow *sf, braid_time now) {
     LIST_EACH(&sf->c->subflows, node, following) {
         const struct subflow *other = SUBFLOW_OF(node);
-        if (other != sf && subflow_carries(other) && other->status == SUBFLOW_ACTIVE) return true;
+        if (other != sf && subflow_carries(other) && other->status == SUBFLOW_ACTIVE && other->data_ack_seen &&
+            (other->losing.timeouts == 0 || now - other->losing.since > NS_OF_MS(LOSING_WITHIN_MS)))
+            return true;
     }
     return false;
 }
@@ -19,7 +22,7 @@ void losing_timeout(struct subflow *sf, braid_time now) {
 }
 
 void losing_expire(struct subflow *sf, braid_time now) {
-    if (sf->losing.timeouts < LOSING_TIMEOUTS || sf->retiring || !another_works(sf)) return;
+    if (sf->losing.timeouts < LOSING_TIMEOUTS || sf->retiring || !another_works(sf, now)) return;
     COUNT(sf->c, subflow_losing);
     subflow_reset(sf, MPTCP_RESET_UNACCEPTABLE_PERFORMANCE, true, now);
 }
