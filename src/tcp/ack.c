@@ -183,7 +183,7 @@ static void inform_congestion(struct tcp *t, const struct acknowledgement *a) {
         .delivered_total_bytes = t->rate.delivered_bytes,
         .delivered_before_bytes = a->rate_valid ? a->rate_prior_delivered : t->rate.delivered_bytes,
         .sent_in_flight_bytes = a->rate_in_flight_bytes,
-        .lost_since_bytes = a->rate_valid ? t->board.lost_ever_bytes - a->rate_lost_before_bytes : 0,
+        .lost_since_bytes = a->rate_valid ? scoreboard_lost_since(&t->board, a->rate_lost_before_bytes) : 0,
         .in_flight_now_bytes = recovery_in_flight(t),
         .in_recovery = t->recovery.phase == RECOVERY_FAST,
     };

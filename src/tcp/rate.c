@@ -39,7 +39,7 @@ void rate_lost(struct tcp *t, const struct send_record *record, braid_time now) 
         .now = now,
         .bytes = record_length(record),
         .sent_in_flight_bytes = record->sent_in_flight_bytes,
-        .lost_since_bytes = t->board.lost_ever_bytes - record->lost_before_bytes,
+        .lost_since_bytes = scoreboard_lost_since(&t->board, record->lost_before_bytes),
         .delivered_total_bytes = t->rate.delivered_bytes,
         .application_limited = record->application_limited,
     };

@@ -163,12 +163,25 @@ static void insert_lost(struct scoreboard *board, struct send_record *record) {
     list_insert_after(at, &record->by_state);
 }
 
+/* Modulo 2^32: only differences are looked at. */
+static void count_lost(struct scoreboard *board, const struct send_record *record) {
+    board->lost_ever_bytes += record_length(record);
+}
+static void count_unlost(struct scoreboard *board, const struct send_record *record) {
+    board->lost_ever_bytes -= record_length(record);
+}
+
+uint32_t scoreboard_lost_since(const struct scoreboard *board, uint32_t lost_before_bytes) {
+    int32_t since = (int32_t)(board->lost_ever_bytes - lost_before_bytes);
+    return since > 0 ? (uint32_t)since : 0;
+}
+
 void scoreboard_lose(struct scoreboard *board, struct send_record *record) {
     ENSURE(record->state == RECORD_IN_FLIGHT);
     leave_state(board, record);
     enter_state(board, record, RECORD_LOST);
     insert_lost(board, record);
-    board->lost_ever_bytes += record_length(record);
+    count_lost(board, record);
 }
 
 /* [R-8985-4-3] [R-8985-7.3-5] */
@@ -186,7 +199,7 @@ void scoreboard_send_again(struct scoreboard *board, struct send_record *record,
 void scoreboard_unlose(struct scoreboard *board, struct send_record *record) {
     ENSURE(record->state == RECORD_LOST);
     leave_state(board, record);
-    board->lost_ever_bytes -= record_length(record);
+    count_unlost(board, record);
     enter_state(board, record, RECORD_IN_FLIGHT);
     struct list_node *at = board->in_flight.previous;
     while (at != &board->in_flight && BY_STATE(at)->sent_at > record->sent_at) at = at->previous;
@@ -229,6 +242,7 @@ void scoreboard_renege(struct scoreboard *board, struct send_record *record) {
     leave_state(board, record);
     enter_state(board, record, RECORD_LOST);
     insert_lost(board, record);
+    count_lost(board, record); /* it may be taken back as any other loss */
 }
 
 void scoreboard_drop(struct scoreboard *board, struct send_record *record) {

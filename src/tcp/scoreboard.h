@@ -62,6 +62,8 @@ void scoreboard_unlose(struct scoreboard *board, struct send_record *record);
 /* From any other state to SACKed, as so many segments. The record may be merged into its neighbour: board->touched is
  * where it is now. */
 void scoreboard_sack(struct scoreboard *board, struct send_record *record, uint32_t pieces);
+/* Bytes marked lost since lost_ever_bytes was `lost_before_bytes`; 0 where more losses were taken back than came. */
+uint32_t scoreboard_lost_since(const struct scoreboard *board, uint32_t lost_before_bytes);
 /* From SACKed to lost: the peer threw it away. */
 void scoreboard_renege(struct scoreboard *board, struct send_record *record);
 
