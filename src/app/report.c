@@ -6,6 +6,7 @@
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
+#include "report_check.h"
 #include "report_svg.h"
 
 #define BAD_USE 2
@@ -225,12 +226,11 @@ static json_t *load(const char *file) {
         fprintf(stderr, "%s:%d: this is not JSON: %s\n", file, error.line, error.text);
     else if (result == NULL)
         fprintf(stderr, "braid: the result %s cannot be read: %s\n", file, error.text);
-    else if (!json_is_array(json_object_get(json_object_get(result, "lab"), "runs"))) {
-        fprintf(stderr, "%s:1: this is no result of braid lab: it has no \"lab\" with \"runs\"\n", file);
-        json_decref(result);
-        result = NULL;
-    }
-    return result;
+    const char *wrong = result != NULL ? report_check(result) : NULL;
+    if (wrong == NULL) return result;
+    fprintf(stderr, "%s:1: this is no result of braid lab: %s\n", file, wrong);
+    json_decref(result);
+    return NULL;
 }
 
 int report_main(int argc, char **argv) {

@@ -293,9 +293,9 @@ static void draw_area(const struct picture *picture, const json_t *run, const ch
     double sample_ms = number(run, "sample_ms");
     if (series == NULL || samples == 0) return;
     fprintf(picture->out, "<path fill=\"%s\" d=\"M", colours[path]);
-    for (size_t i = samples; i-- > 0;) /* back along the lower edge first */
-        fprintf(picture->out, "%.1f %.1f L", x_of(picture, ((double)i + 0.5) * sample_ms / 1000),
-                y_of(picture, base, below[i]));
+    for (size_t i = samples; i > 0; i--) /* back along the lower edge first */
+        fprintf(picture->out, "%.1f %.1f L", x_of(picture, ((double)i - 0.5) * sample_ms / 1000),
+                y_of(picture, base, below[i - 1]));
     for (size_t i = 0; i < samples; i++) {
         below[i] += rate_at(series, i, sample_ms);
         fprintf(picture->out, "%.1f %.1f%s", x_of(picture, ((double)i + 0.5) * sample_ms / 1000),
