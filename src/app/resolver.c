@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <unistd.h>
@@ -41,13 +42,15 @@ static bool parse_server(const char *text, struct sockaddr_in6 *out) {
     return true;
 }
 
-static void read_servers(struct resolver *resolver, FILE *file) {
-    char line[1024];
+void resolver_read_file(struct resolver *resolver, FILE *file) {
+    char *line = NULL;
+    size_t room = 0;
     resolver->count = 0;
-    while (resolver->count < RESOLVER_SERVERS_MAX && fgets(line, sizeof(line), file) != NULL) {
+    while (resolver->count < RESOLVER_SERVERS_MAX && getline(&line, &room, file) >= 0) {
         const char *address = nameserver_of(line);
         if (address != NULL && parse_server(address, &resolver->servers[resolver->count])) resolver->count++;
     }
+    free(line);
     /* resolv.conf(5): if none is named, the one on the local machine is used. */
     if (resolver->count == 0 && parse_server("127.0.0.1", &resolver->servers[0])) resolver->count = 1;
 }
@@ -58,7 +61,7 @@ void resolver_read(struct resolver *resolver, const struct ip_address *first) {
     FILE *file = fopen(resolv_conf, "re");
     if (file == NULL) return;
     if (fstat(fileno(file), &status) == 0) resolver->changed = status.st_mtim;
-    read_servers(resolver, file);
+    resolver_read_file(resolver, file);
     fclose(file);
 }
 
@@ -118,19 +121,28 @@ static bool append(char text[RESOLVER_TEXT_MAX], size_t *length, const char *lin
     return true;
 }
 
-bool resolver_text(const struct resolver *resolver, char text[RESOLVER_TEXT_MAX]) {
-    char line[1024], address[IP_ADDRESS_TEXT_MAX];
-    size_t length = 0;
+bool resolver_text_of(const struct resolver *resolver, FILE *file, char text[RESOLVER_TEXT_MAX]) {
+    char stand_in_line[80], address[IP_ADDRESS_TEXT_MAX], *line = NULL;
+    size_t length = 0, room = 0;
     bool fits = true;
-    FILE *file = resolver->count > 0 ? fopen(resolv_conf, "re") : NULL;
-    if (file == NULL) return false;
     for (unsigned i = 0; i < resolver->count; i++) {
         struct ip_address stand_in = resolver_stand_in(resolver, i);
-        snprintf(line, sizeof(line), "nameserver %s\n", ip_address_format(&stand_in, address));
-        fits &= append(text, &length, line);
+        snprintf(stand_in_line, sizeof(stand_in_line), "nameserver %s\n", ip_address_format(&stand_in, address));
+        fits &= append(text, &length, stand_in_line);
     }
-    while (fits && fgets(line, sizeof(line), file) != NULL)
-        if (nameserver_of(line) == NULL) fits = append(text, &length, line);
+    while (fits && getline(&line, &room, file) >= 0) {
+        if (nameserver_of(line) != NULL) continue;
+        line[strcspn(line, "\n")] = '\0';
+        fits = append(text, &length, line) && append(text, &length, "\n");
+    }
+    free(line);
+    return fits;
+}
+
+bool resolver_text(const struct resolver *resolver, char text[RESOLVER_TEXT_MAX]) {
+    FILE *file = resolver->count > 0 ? fopen(resolv_conf, "re") : NULL;
+    if (file == NULL) return false;
+    bool fits = resolver_text_of(resolver, file, text);
     fclose(file);
     return fits;
 }

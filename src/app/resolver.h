@@ -7,6 +7,7 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <wire/address.h>
 
@@ -28,6 +29,9 @@ void resolver_refresh(struct resolver *resolver);
 /* The command's resolv.conf: the host's, with other name servers. False: none is needed, or it is too long.
  */
 bool resolver_text(const struct resolver *resolver, char text[RESOLVER_TEXT_MAX]);
+/* The same two, of any such file: its servers (at least one), and the text that the command gets. */
+void resolver_read_file(struct resolver *resolver, FILE *file);
+bool resolver_text_of(const struct resolver *resolver, FILE *file, char text[RESOLVER_TEXT_MAX]);
 /* Whether `address` stands in for a name server, and which. */
 bool resolver_stands_in(const struct resolver *resolver, const struct ip_address *address, unsigned *which);
 struct ip_address resolver_stand_in(const struct resolver *resolver, unsigned which);
