@@ -1,7 +1,8 @@
 /* A conversation between two stacks, over one path or two, and packets put in between that neither sent: real ones with
- * fields, options and lengths changed, on any subflow, in either direction, at any moment; and applications that stop,
- * shut down and let go. Whatever the packets do to the stream, they end no program: invariants hold after every step, the
- * world comes to an end, and all memory comes back. */
+ * fields, options and lengths changed, those of one subflow said on another, and any bytes behind their ports, on any
+ * subflow, in either direction, at any moment; and applications that stop, shut down and let go. Whatever the packets do to
+ * the stream, they end no program: invariants hold after every step, the world comes to an end, and all memory comes
+ * back. */
 #include "packet_mutate.h"
 #include <sim/phone.h>
 
@@ -45,17 +46,75 @@ static void on_packet(void *context, enum sim_moment moment, struct sim_host *ho
     memcpy(k->bytes, packet->bytes, packet->length);
 }
 
+static const struct kept *choose(struct feed *f) {
+    unsigned most = kept_count < KEPT_MAX ? kept_count : KEPT_MAX;
+    return &kept[(kept_count - 1 - feed_u8(f) % most) % KEPT_MAX];
+}
+
 static void inject(struct feed *f) {
     static struct mutated m;
     static uint8_t bytes[MUTATED_BYTES_MAX + 100];
     if (kept_count == 0) return;
-    const struct kept *k = &kept[(kept_count - 1 - feed_u8(f) % (kept_count < KEPT_MAX ? kept_count : KEPT_MAX)) % KEPT_MAX];
+    const struct kept *k = choose(f);
     unsigned path = k->path;
     enum sim_direction direction = k->direction;
     if (!mutate_open(k->bytes, k->length, &m)) return;
     for (unsigned changes = 1 + feed_u8(f) % 3; changes > 0; changes--) mutate(f, &m, &secrets);
     uint32_t length = mutate_close(&m, bytes);
     if (length > 0 && path < phone.path_count) sim_link_inject(phone.links[path], direction, bytes, length);
+}
+
+static void set_checksum(uint8_t *packet, const struct ip_header *ip) {
+    uint8_t *tcp = packet + ip->header_length;
+    tcp[16] = tcp[17] = 0;
+    uint64_t sum = checksum_pseudo_header(&ip->source, &ip->destination, IP_PROTOCOL_TCP, ip->payload_length);
+    tcp_checksum_set(tcp, checksum_finish(sum + checksum_sum(tcp, ip->payload_length)));
+}
+
+/* The flow of one packet, its place in it, and from the input whatever is behind the ports: all of the TCP header and
+ * data, or only the options. */
+static void inject_raw(struct feed *f, bool options_only) {
+    static uint8_t bytes[MUTATED_BYTES_MAX];
+    struct ip_header ip;
+    if (kept_count == 0) return;
+    const struct kept *k = choose(f);
+    if (ip_decode(k->bytes, k->length, false, &ip) != IP_OK) return;
+    memcpy(bytes, k->bytes, ip.header_length + 20);
+    uint8_t *tcp = bytes + ip.header_length;
+    size_t got, length = options_only ? feed_u8(f) % 11u * 4 : feed_u8(f);
+    const uint8_t *given = feed_span(f, length, &got);
+    if (options_only) {
+        memset(tcp + 20, 1, length);
+        if (got > 0) memcpy(tcp + 20, given, got);
+        tcp[12] = (uint8_t)((20 + length) / 4 << 4);
+        ip.payload_length = 20 + (uint32_t)length;
+    } else {
+        if (got > 0) memcpy(tcp + 4, given, got);
+        ip.payload_length = got > 16 ? 4 + (uint32_t)got : 20;
+    }
+    ENSURE(ip_encode(&ip, bytes, ip.header_length) == ip.header_length);
+    set_checksum(bytes, &ip);
+    if (k->path < phone.path_count)
+        sim_link_inject(phone.links[k->path], k->direction, bytes, ip.header_length + ip.payload_length);
+}
+
+/* What one subflow said, said on another (or at another moment): options and payload of one packet in the place of
+ * another's. */
+static void inject_crossed(struct feed *f) {
+    static struct mutated m, other;
+    static uint8_t bytes[MUTATED_BYTES_MAX + 100];
+    if (kept_count == 0) return;
+    const struct kept *k = choose(f), *from = choose(f);
+    if (!mutate_open(k->bytes, k->length, &m) || !mutate_open(from->bytes, from->length, &other)) return;
+    uint8_t what = feed_u8(f);
+    m.segment.options = other.segment.options; /* whose bytes stay in `other` */
+    if (what & 1) {
+        m.segment.payload = other.segment.payload;
+        m.segment.payload_length = other.segment.payload_length;
+    }
+    if (what & 2) m.segment.flags = other.segment.flags;
+    uint32_t length = mutate_close(&m, bytes);
+    if (length > 0 && k->path < phone.path_count) sim_link_inject(phone.links[k->path], k->direction, bytes, length);
 }
 
 static void step(struct feed *f, struct sim_conversation *c) {
@@ -73,6 +132,9 @@ static void step(struct feed *f, struct sim_conversation *c) {
     case 5: sim_path_up(&phone, phone.path_count - 1); return;
     case 6: sim_path_renumber(&phone, phone.path_count - 1); return;
     case 7: sim_world_run(phone.world, sim_world_now(phone.world) + 35 * BRAID_NS_PER_MS); return;
+    case 8: inject_raw(f, true); return;
+    case 9: inject_raw(f, false); return;
+    case 10: inject_crossed(f); return;
     default: inject(f); return;
     }
 }
