@@ -15,8 +15,9 @@ format:
 	git ls-files '*.c' '*.h' | xargs clang-format -i
 clean:
 	rm -rf build
-# Without end: every target for ten minutes, two at a time, over and over. fuzz/run.sh SECONDS for less.
+# Without end: every target for ten minutes, as many at a time as there are processors, over and over. ENGINE=afl for AFL++.
+# fuzz/run.sh SECONDS, or fuzz/afl.sh SECONDS, for less.
 fuzz:
-	fuzz/for_ever.sh
+	ENGINE=$(ENGINE) fuzz/for_ever.sh
 bench:
 	bench/run.sh

@@ -23,8 +23,10 @@ for target in $targets; do
     if build/fuzz/fuzz/fuzz_"$target" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2000 -print_final_stats=1 \
         -max_len=1200 $length \
         -artifact_prefix=build/fuzz/fuzz/"$target"- "$found" fuzz/corpus/"$target" >"$log" 2>&1; then
-        awk -v target="$target" '/stat::number_of_executed_units/ { n = $2 } /stat::average_exec_per_sec/ { r = $2 } / cov: / { for (i = 1; i < NF; i++) if ($i == "cov:") c = $(i + 1) }
-            END { printf "ok %s: %d executions, %d a second, coverage %d\n", target, n, r, c }' "$log"
+        awk -v target="$target" '/stat::number_of_executed_units/ { n = $2 } /stat::average_exec_per_sec/ { r = $2 }
+            / cov: / { for (i = 1; i < NF; i++) if ($i == "cov:") c = $(i + 1) }
+            /Loaded 1 modules/ { split($0, part, /[()]/); split(part[2], word, " "); p = word[1] }
+            END { printf "ok %s: %d executions, %d a second, coverage %d of %d\n", target, n, r, c, p }' "$log"
     else
         failed=1
         echo "not ok $target: see $log"
