@@ -2,6 +2,7 @@
 #include "conversation.h"
 
 #include <pthread.h>
+#include <base/buf.h>
 
 /* --- the pattern --- */
 
@@ -59,6 +60,14 @@ static void set_message_timer(struct side *side) {
         sim_timer_set(side->c->world, &side->timer, side->c->started_at + next * config->interval_ns);
 }
 
+static uint32_t write_slice(struct side *side, const uint8_t *bytes, uint32_t length, braid_time now) {
+    struct braid_slice slice = slice_copy(&side->c->world->env, bytes, length);
+    ENSURE(slice.length == length);
+    if (braid_connection_write_slice(side->connection, slice, now)) return length;
+    slice_release(&slice);
+    return 0;
+}
+
 static void side_write(struct side *side, braid_time now) {
     const struct sim_stream_config *config = &side->out.config;
     uint32_t most = config->write_bytes != 0 ? config->write_bytes : WRITE_BYTES;
@@ -70,7 +79,8 @@ static void side_write(struct side *side, braid_time now) {
         const uint8_t *bytes = pattern_at(side->c, side->writes, side->out.written, &run);
         if (want > due - side->out.written) want = (uint32_t)(due - side->out.written);
         if (want > run) want = run;
-        uint32_t taken = braid_connection_write(side->connection, bytes, want, now);
+        uint32_t taken = config->slices ? write_slice(side, bytes, want, now)
+                                        : braid_connection_write(side->connection, bytes, want, now);
         if (taken > want) fault(side->c, "more was taken than was written");
         side->out.written += taken;
         full = taken < want;
@@ -258,7 +268,8 @@ static void conversation_begin(void *context, braid_time now) {
                                           .multipath = !c->config.plain_client,
                                           .single_path = c->config.single_path,
                                           .no_delay = c->config.no_delay,
-                                          .congestion = c->config.congestion};
+                                          .congestion = c->config.congestion,
+                                          .scheduler = c->config.scheduler};
     enum braid_connect_error error;
     c->started_at = now;
     struct braid_connection *connection = braid_stack_connect(sim_host_stack(client->host), &config, now, &error);
@@ -302,6 +313,7 @@ struct sim_conversation *sim_conversation_start(struct sim_world *world,
     side_init(c, SIM_DOWN, config->server);
     struct braid_listen_config listen = {.link = -1,
                                          .congestion = config->congestion,
+                                         .scheduler = config->scheduler,
                                          .local = {.port = config->remote.port},
                                          .multipath = !config->plain_server,
                                          .deferred = config->deferred};

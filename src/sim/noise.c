@@ -60,6 +60,7 @@ static void noise_packet(struct sim_box *box, enum sim_direction direction, stru
         sim_packet_complete_checksum(packet);
         noise_flip(packet->bytes, &fate);
     }
+    if (fate.marked) noise_mark(packet->bytes, packet->length);
     if (fate.waits)
         hold(noise, direction, packet, fate.pass_ns);
     else

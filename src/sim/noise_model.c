@@ -1,8 +1,8 @@
 #include <sim/noise_model.h>
 
 bool sim_noise_is_none(const struct sim_noise_config *config) {
-    return config->reorder <= 0 && config->duplicate <= 0 && config->corrupt <= 0 && config->jitter_ns == 0 &&
-           config->burst_begin <= 0;
+    return config->reorder <= 0 && config->duplicate <= 0 && config->corrupt <= 0 && config->mark <= 0 &&
+           config->jitter_ns == 0 && config->burst_begin <= 0;
 }
 
 static bool happens(struct noise_model *model, double probability) {
@@ -49,10 +49,31 @@ void noise_model_judge(struct noise_model *model, uint32_t length_bytes, braid_t
     out->copied = happens(model, model->config.duplicate);
     if (out->copied) out->copy_ns = now + up_to(model, model->config.reorder_ns);
     if (happens(model, model->config.corrupt)) draw_flips(model, length_bytes, out);
+    out->marked = happens(model, model->config.mark);
     draw_waiting(model, now, out);
 }
 
 void noise_flip(uint8_t *bytes, const struct noise_fate *fate) {
     for (uint32_t bit = fate->flip_from; bit < fate->flip_from + fate->flip_count; bit++)
         bytes[bit / 8] ^= (uint8_t)(0x80u >> bit % 8);
+}
+
+enum { ECN_BITS = 3, V4_HEADER_BYTES = 20, V6_HEADER_BYTES = 40 };
+
+/* [RFC 1624] One byte of a header grew: its checksum shrinks as much, in ones' complement. */
+static void checksum_less(uint8_t *checksum, uint32_t by) {
+    uint32_t sum = (uint32_t)(checksum[0] << 8 | checksum[1]);
+    sum = sum >= by ? sum - by : sum + 0xffff - by;
+    checksum[0] = (uint8_t)(sum >> 8);
+    checksum[1] = (uint8_t)sum;
+}
+
+void noise_mark(uint8_t *bytes, uint32_t length) {
+    if (length >= V6_HEADER_BYTES && bytes[0] >> 4 == 6) {
+        if (bytes[1] >> 4 & ECN_BITS) bytes[1] |= ECN_BITS << 4;
+    } else if (length >= V4_HEADER_BYTES && bytes[0] >> 4 == 4 && bytes[1] & ECN_BITS) {
+        uint8_t before = bytes[1];
+        bytes[1] |= ECN_BITS;
+        checksum_less(bytes + 10, (uint32_t)(bytes[1] - before));
+    }
 }

@@ -1,239 +1,267 @@
-/* What a walk's world is made of. */
-#include "walk.h"
+/* What a walk is made of, drawn from its seed. */
+#include <sim/walk.h>
 
-#include <inttypes.h>
+#include "sim_internal.h"
 
-static struct sim_path_config draw_path(struct walk *walk, unsigned i) {
-    struct prng prng = walk_prng(walk, 64 + i), loss = walk_prng(walk, SIM_WALK_LOSS + i);
-    struct sim_path_config path = {.rate_bps = walk_log_uniform(&prng, 500000, 100000000),
-                                   .rtt_ns = walk_log_uniform(&prng, 1 * BRAID_NS_PER_MS, 300 * BRAID_NS_PER_MS),
-                                   .queue_ns = walk_log_uniform(&prng, 10 * BRAID_NS_PER_MS, 500 * BRAID_NS_PER_MS),
-                                   .backup = chance(&prng, 0.2),
-                                   .mtu_bytes = chance(&prng, 0.2) ? 1280 : 1500};
-    if (chance(&prng, 0.3)) path.rate_up_bps = walk_log_uniform(&prng, 300000, path.rate_bps);
+enum element { NOISE = 0, BOX = 4, TALK = 8, LOSS = 12, EVENT = 16, WORLD = 60, EVENTS = 61, STACKS = 62, PATH = 64, BOX_AGAIN = 68 };
+
+/* Draws for one element, the same whatever others there are. */
+static struct prng element_prng(uint64_t seed, unsigned element) {
+    struct prng prng;
+    prng_seed(&prng, seed * UINT64_C(0x9e3779b97f4a7c15) + element);
+    return prng;
+}
+
+static bool chance(struct prng *prng, double probability) { return prng_unit(prng) < probability; }
+
+/* Between the two, each order of magnitude as likely as the next. */
+static uint64_t log_uniform(struct prng *prng, uint64_t least, uint64_t most) {
+    unsigned doublings = 0;
+    if (least == 0) least = 1;
+    if (least >= most) return least;
+    while (least << doublings < most) doublings++;
+    uint64_t from = least << prng_below(prng, doublings);
+    uint64_t span = from < most - from ? from : most - from;
+    return from + prng_below(prng, span + 1);
+}
+
+
+/* Each draw is a statement of its own: C does not say in which order the parts of an initializer are evaluated, and the
+ * same seed is to be the same walk by every compiler. */
+
+/* --- paths --- */
+
+static void draw_path(uint64_t seed, unsigned i, struct sim_path_config *path) {
+    struct prng prng = element_prng(seed, PATH + i), loss = element_prng(seed, LOSS + i);
+    path->rate_bps = log_uniform(&prng, 500000, 100000000);
+    path->rtt_ns = log_uniform(&prng, 1 * BRAID_NS_PER_MS, 300 * BRAID_NS_PER_MS);
+    path->queue_ns = log_uniform(&prng, 10 * BRAID_NS_PER_MS, 500 * BRAID_NS_PER_MS);
+    path->backup = chance(&prng, 0.2);
+    path->mtu_bytes = chance(&prng, 0.2) ? 1280 : 1500;
+    if (chance(&prng, 0.3)) path->rate_up_bps = log_uniform(&prng, 300000, path->rate_bps);
     /* Three packets always fit: less is no link at all. */
-    if (path.queue_ns * (path.rate_up_bps ? path.rate_up_bps : path.rate_bps) / BRAID_NS_PER_S / 8 < 4500) {
-        path.queue_ns = 0;
-        path.queue_bytes = 4500;
+    if (path->queue_ns * (path->rate_up_bps ? path->rate_up_bps : path->rate_bps) / BRAID_NS_PER_S / 8 < 4500) {
+        path->queue_ns = 0;
+        path->queue_bytes = 4500;
     }
-    if (chance(&loss, 0.4) && walk_has(walk, SIM_WALK_LOSS + i)) path.loss = prng_unit(&loss) * prng_unit(&loss) * 0.05;
-    walk_log(walk, "path %u: %" PRIu64 " b/s (up %" PRIu64 "), rtt %.1f ms, queue %.1f ms %" PRIu64 " B, loss %.4f, mtu %u%s\n",
-             i, path.rate_bps, path.rate_up_bps, (double)path.rtt_ns / 1e6, (double)path.queue_ns / 1e6,
-             path.queue_bytes, path.loss, path.mtu_bytes, path.backup ? ", backup" : "");
-    return path;
+    if (chance(&loss, 0.4)) {
+        path->loss = prng_unit(&loss) * 0.05;
+        path->loss *= prng_unit(&loss);
+    }
+}
+
+static void draw_noise(uint64_t seed, unsigned i, struct sim_walk_path *path) {
+    struct prng prng = element_prng(seed, NOISE + i);
+    struct sim_noise_config *noise = &path->noise;
+    path->late = i > 0 && chance(&prng, 0.1);
+    path->noisy = chance(&prng, 0.5);
+    if (!path->noisy) return;
+    noise->reorder_ns = log_uniform(&prng, 1 * BRAID_NS_PER_MS, 100 * BRAID_NS_PER_MS);
+    if (chance(&prng, 0.4)) noise->reorder = prng_unit(&prng) * 0.1;
+    if (chance(&prng, 0.4)) noise->duplicate = prng_unit(&prng) * 0.1;
+    if (chance(&prng, 0.3)) noise->corrupt = prng_unit(&prng) * 0.02;
+    if (chance(&prng, 0.3)) noise->mark = prng_unit(&prng) * 0.1;
+    if (chance(&prng, 0.3)) noise->jitter_ns = log_uniform(&prng, 1 * BRAID_NS_PER_MS, 50 * BRAID_NS_PER_MS);
+    if (chance(&prng, 0.2)) {
+        noise->burst_begin = prng_unit(&prng) * 0.005;
+        noise->burst_end = 0.05 + prng_unit(&prng) * 0.5;
+        noise->burst_loss = prng_unit(&prng);
+    }
+}
+
+/* --- middleboxes --- */
+
+static unsigned draw_directions(struct prng *prng) { return 1 + (unsigned)prng_below(prng, 3); }
+
+static void draw_option(struct prng *prng, struct sim_option_config *option) {
+    option->action = (enum sim_option_action)prng_below(prng, 4);
+    option->segments = 1 + (unsigned)prng_below(prng, 15);
+    option->directions = draw_directions(prng);
+    if (chance(prng, 0.5)) option->after = log_uniform(prng, 1, 1000);
+}
+
+static void draw_split(struct prng *prng, struct sim_split_config *split) {
+    split->directions = draw_directions(prng);
+    split->payload_bytes = 100 + (uint32_t)prng_below(prng, 1300);
+    split->options_once = chance(prng, 0.5);
+}
+
+static void draw_coalesce(struct prng *prng, struct sim_coalesce_config *coalesce) {
+    coalesce->directions = draw_directions(prng);
+    coalesce->payload_bytes = 1000 + (uint32_t)prng_below(prng, 3000);
+    coalesce->wait_ns = log_uniform(prng, 1000, 20 * BRAID_NS_PER_MS);
+    coalesce->last_options = chance(prng, 0.5);
+}
+
+static void draw_proxy(struct prng *prng, struct sim_proxy_config *proxy) {
+    proxy->directions = draw_directions(prng);
+    proxy->buffer_bytes = (uint32_t)log_uniform(prng, 3000, 1000000);
+    proxy->repeats_options = chance(prng, 0.5);
+}
+
+static void draw_firewall(struct prng *prng, struct sim_firewall_config *firewall) {
+    firewall->in_order = chance(prng, 0.3);
+    firewall->outward_only = chance(prng, 0.5);
+    firewall->no_unseen_ack = chance(prng, 0.3);
+    firewall->resets = chance(prng, 0.3);
+}
+
+static void draw_window(struct prng *prng, struct sim_window_config *window) {
+    window->directions = draw_directions(prng);
+    window->strip_scale = chance(prng, 0.3);
+    if (window->strip_scale) window->directions = SIM_BOTH;
+    else window->most = (uint16_t)log_uniform(prng, 500, 65535);
+}
+
+static void draw_box(uint64_t seed, unsigned element, double probability, struct sim_walk_box *box) {
+    struct prng prng = element_prng(seed, element);
+    if (!chance(&prng, probability)) return;
+    box->kind = (enum sim_walk_box_kind)(1 + prng_below(&prng, SIM_WALK_BOX_KINDS - 1));
+    switch (box->kind) {
+    case SIM_WALK_SEQUENCE: box->sequence.leave_sack = chance(&prng, 0.3); return;
+    case SIM_WALK_SPLITTER: draw_split(&prng, &box->split); return;
+    case SIM_WALK_FIREWALL: draw_firewall(&prng, &box->firewall); return;
+    case SIM_WALK_WINDOW: draw_window(&prng, &box->window); return;
+    case SIM_WALK_OPTION: draw_option(&prng, &box->option); return;
+    case SIM_WALK_COALESCER: draw_coalesce(&prng, &box->coalesce); return;
+    case SIM_WALK_PROXY: draw_proxy(&prng, &box->proxy); return;
+    case SIM_WALK_SYN_DROPPER: box->syns_dropped = 1 + prng_below(&prng, 3); return;
+    default: return;
+    }
+}
+
+/* --- stacks --- */
+
+static const char *draw_name(struct prng *prng, const char *(*name_of)(unsigned index)) {
+    unsigned count = 0;
+    while (name_of(count) != NULL) count++;
+    return name_of((unsigned)prng_below(prng, count));
 }
 
 static void draw_stack(struct braid_stack_config *config, struct prng *prng) {
     config->checksum = chance(prng, 0.3);
+    config->ecn = chance(prng, 0.3);
     config->time_wait_ns = 2 * BRAID_NS_PER_S;
-    double draw = prng_unit(prng);
-    config->congestion = draw < 0.2 ? "newreno" : draw < 0.4 ? "bbr" : "cubic";
-    if (chance(prng, 0.3)) config->send_buffer_bytes = (uint32_t)walk_log_uniform(prng, 3000, 4000000);
+    if (chance(prng, 0.6)) config->congestion = draw_name(prng, braid_congestion_name);
+    if (chance(prng, 0.5)) config->scheduler = draw_name(prng, braid_scheduler_name);
+    if (chance(prng, 0.3)) config->send_buffer_bytes = (uint32_t)log_uniform(prng, 3000, 4000000);
     if (chance(prng, 0.3)) {
-        config->receive_buffer_initial_bytes = (uint32_t)walk_log_uniform(prng, 3000, 1000000);
+        config->receive_buffer_initial_bytes = (uint32_t)log_uniform(prng, 3000, 1000000);
         config->receive_buffer_max_bytes =
-            config->receive_buffer_initial_bytes + (uint32_t)walk_log_uniform(prng, 3000, 4000000);
+            config->receive_buffer_initial_bytes + (uint32_t)log_uniform(prng, 3000, 4000000);
     }
 }
 
-static void draw_noise(struct walk *walk, unsigned i) {
-    struct prng prng = walk_prng(walk, SIM_WALK_NOISE + i);
-    struct sim_noise_config noise = {.reorder_ns = walk_log_uniform(&prng, 1 * BRAID_NS_PER_MS, 100 * BRAID_NS_PER_MS)};
-    if (!chance(&prng, 0.5) || !walk_has(walk, SIM_WALK_NOISE + i)) return;
-    if (chance(&prng, 0.4)) noise.reorder = prng_unit(&prng) * 0.1;
-    if (chance(&prng, 0.4)) noise.duplicate = prng_unit(&prng) * 0.1;
-    if (chance(&prng, 0.3)) noise.corrupt = prng_unit(&prng) * 0.02;
-    if (chance(&prng, 0.3)) noise.jitter_ns = walk_log_uniform(&prng, 1 * BRAID_NS_PER_MS, 50 * BRAID_NS_PER_MS);
-    if (chance(&prng, 0.2)) {
-        noise.burst_begin = prng_unit(&prng) * 0.005;
-        noise.burst_end = 0.05 + prng_unit(&prng) * 0.5;
-        noise.burst_loss = prng_unit(&prng);
-    }
-    walk_log(walk, "noise on path %u: reorder %.3f (%.1f ms), duplicate %.3f, corrupt %.4f, jitter %.1f ms, bursts %.4f %.2f %.2f\n",
-             i, noise.reorder, (double)noise.reorder_ns / 1e6, noise.duplicate, noise.corrupt,
-             (double)noise.jitter_ns / 1e6, noise.burst_begin, noise.burst_end, noise.burst_loss);
-    walk->noise[i] = sim_noise(walk->phone.world, &noise);
-    sim_link_append(walk->phone.links[i], walk->noise[i]);
-}
-
-static struct sim_box *draw_nat(struct walk *walk, unsigned i) {
-    struct sim_nat_config nat = {.outside = walk->phone.server_address};
-    nat.outside.bytes[nat.outside.family == 6 ? 15 : 3] = (uint8_t)(100 + i);
-    walk->nat[i] = sim_nat(walk->phone.world, &nat);
-    return walk->nat[i];
-}
-
-static struct sim_box *draw_killer(struct walk *walk, struct prng *prng) {
-    struct sim_world *world = walk->phone.world;
-    unsigned directions = 1 + (unsigned)prng_below(prng, 3);
-    switch (prng_below(prng, 3)) {
-    case 0: {
-        walk->boxes_may_kill = true;
-        struct sim_option_config option = {.action = (enum sim_option_action)prng_below(prng, 4),
-                                           .segments = 1 + (unsigned)prng_below(prng, 15),
-                                           .directions = directions,
-                                           .after = chance(prng, 0.5) ? walk_log_uniform(prng, 1, 1000) : 0};
-        walk_log(walk, "  options: action %d, segments %u, directions %u, after %" PRIu64 "\n", (int)option.action,
-                 option.segments, option.directions, option.after);
-        return sim_option_box(world, &option);
-    }
-    case 1: {
-        struct sim_coalesce_config coalesce = {.directions = directions,
-                                               .payload_bytes = 1000 + (uint32_t)prng_below(prng, 3000),
-                                               .wait_ns = walk_log_uniform(prng, 1000, 20 * BRAID_NS_PER_MS)};
-        walk_log(walk, "  coalescer: directions %u, %u bytes, %.3f ms\n", directions, coalesce.payload_bytes,
-                 (double)coalesce.wait_ns / 1e6);
-        return sim_coalescer(world, &coalesce);
-    }
-    default: {
-        struct sim_sequence_config sequence = {.leave_sack = true};
-        walk_log(walk, "  sequence numbers, SACK left\n");
-        return sim_sequence_box(world, &sequence);
-    }
-    }
-}
-
-static void draw_middlebox(struct walk *walk, unsigned i) {
-    struct prng prng = walk_prng(walk, SIM_WALK_MIDDLEBOX + i);
-    struct sim_world *world = walk->phone.world;
-    struct sim_box *box = NULL;
-    if (!chance(&prng, 0.25) || !walk_has(walk, SIM_WALK_MIDDLEBOX + i)) return;
-    uint64_t kind = prng_below(&prng, 6);
-    walk_log(walk, "middlebox on path %u: kind %" PRIu64 "\n", i, kind);
-    switch (kind) {
-    case 0: box = draw_nat(walk, i); break;
-    case 1: box = sim_sequence_box(world, &(struct sim_sequence_config){0}); break;
-    case 2: {
-        struct sim_split_config split = {.directions = 1 + (unsigned)prng_below(&prng, 3),
-                                         .payload_bytes = 100 + (uint32_t)prng_below(&prng, 1300),
-                                         .options_once = chance(&prng, 0.5)};
-        box = sim_splitter(world, &split);
-        break;
-    }
-    case 3: box = sim_firewall(world, &(struct sim_firewall_config){.in_order = chance(&prng, 0.3)}); break;
-    case 4: {
-        struct sim_window_config window = {.directions = 1 + (unsigned)prng_below(&prng, 3),
-                                           .most = (uint16_t)walk_log_uniform(&prng, 500, 65535)};
-        box = sim_window_box(world, &window);
-        break;
-    }
-    default: box = draw_killer(walk, &prng); break;
-    }
-    sim_link_append(walk->phone.links[i], box);
-}
-
-static struct sim_box *draw_proxy(struct walk *walk, struct prng *prng) {
-    struct sim_proxy_config proxy = {.directions = 1 + (unsigned)prng_below(prng, 3),
-                                     .buffer_bytes = (uint32_t)walk_log_uniform(prng, 3000, 1000000),
-                                     .repeats_options = chance(prng, 0.5)};
-    walk_log(walk, "  proxy: directions %u, %u bytes%s\n", proxy.directions, proxy.buffer_bytes,
-             proxy.repeats_options ? ", options repeated" : "");
-    return sim_proxy(walk->phone.world, &proxy);
-}
-
-/* Those that are not in draw_middlebox(), whose draws stay as they are: seeds that failed once mean the same for ever. */
-static void draw_second_box(struct walk *walk, unsigned i) {
-    struct prng prng = walk_prng(walk, SIM_WALK_SECOND_BOX + 64 + i);
-    struct sim_world *world = walk->phone.world;
-    struct sim_box *box = NULL;
-    if (!chance(&prng, 0.12) || !walk_has(walk, SIM_WALK_SECOND_BOX + i)) return;
-    uint64_t kind = prng_below(&prng, 6);
-    walk_log(walk, "second middlebox on path %u: kind %" PRIu64 "\n", i, kind);
-    switch (kind) {
-    case 0: box = draw_proxy(walk, &prng); break;
-    case 1: {
-        struct sim_coalesce_config coalesce = {.directions = 1 + (unsigned)prng_below(&prng, 3),
-                                               .payload_bytes = 1000 + (uint32_t)prng_below(&prng, 3000),
-                                               .wait_ns = walk_log_uniform(&prng, 1000, 20 * BRAID_NS_PER_MS),
-                                               .last_options = true};
-        box = sim_coalescer(world, &coalesce);
-        break;
-    }
-    case 2: box = sim_syn_dropper(world, 0, 1 + prng_below(&prng, 3)); break;
-    case 3: {
-        struct sim_window_config window = {.directions = SIM_BOTH, .strip_scale = true};
-        box = sim_window_box(world, &window);
-        break;
-    }
-    case 4: {
-        struct sim_firewall_config firewall = {
-            .outward_only = true, .no_unseen_ack = chance(&prng, 0.5), .resets = chance(&prng, 0.3)};
-        box = sim_firewall(world, &firewall);
-        break;
-    }
-    default:
-        walk->boxes_may_kill |= walk->phone.twin != NULL; /* no join by this path, though it may be the only one left */
-        box = walk->phone.twin != NULL ? sim_join_misdirector(world, &walk->phone.twin_address)
-                                       : sim_syn_payload_stripper(world);
-        break;
-    }
-    sim_link_append(walk->phone.links[i], box);
-}
-
-static bool draw_twin(struct walk *walk) {
-    struct prng prng = walk_prng(walk, 62);
-    return chance(&prng, 0.1);
-}
-
-void walk_draw_world(struct walk *walk) {
-    struct prng prng = walk_prng(walk, 60);
-    struct sim_phone_config phone = {.world = walk->config->world, .ipv6 = chance(&prng, 0.3)};
+static void draw_world(uint64_t seed, struct sim_walk_plan *out) {
     static const unsigned counts[] = {1, 2, 2, 2, 2, 3, 3, 4};
-    phone.world.seed = prng_next(&prng);
-    phone.world.checksums = chance(&prng, 0.5);
-    phone.world.check_every = chance(&prng, 0.1) ? 1 : 64;
-    phone.twin = draw_twin(walk);
-    phone.path_count = counts[prng_below(&prng, 8)];
-    phone.super_segment_bytes = chance(&prng, 0.3) ? (uint32_t)walk_log_uniform(&prng, 3000, 64000) : 0;
-    draw_stack(&phone.client, &prng);
-    draw_stack(&phone.server, &prng);
-    walk_log(walk, "%u paths, IPv%d, super-segments of %u, DSS checksum %d/%d, %s/%s, buffers %u %u/%u %u\n",
-             phone.path_count, phone.ipv6 ? 6 : 4, phone.super_segment_bytes, phone.client.checksum,
-             phone.server.checksum, phone.client.congestion, phone.server.congestion,
-             phone.client.send_buffer_bytes, phone.client.receive_buffer_max_bytes, phone.server.send_buffer_bytes,
-             phone.server.receive_buffer_max_bytes);
-    for (unsigned i = 0; i < phone.path_count; i++) walk->paths[i] = phone.paths[i] = draw_path(walk, i);
-    sim_phone_init(&walk->phone, &phone);
-    for (unsigned i = 0; i < phone.path_count; i++) {
-        draw_noise(walk, i);
-        draw_middlebox(walk, i);
-        draw_second_box(walk, i);
-    }
+    struct prng prng = element_prng(seed, WORLD), stacks = element_prng(seed, STACKS);
+    out->ipv6 = chance(&prng, 0.3);
+    out->seed = prng_next(&prng);
+    out->checksums = chance(&prng, 0.5);
+    out->check_every = chance(&prng, 0.1) ? 1 : 64;
+    out->twin = chance(&prng, 0.1);
+    out->path_count = counts[prng_below(&prng, 8)];
+    if (chance(&prng, 0.3)) out->super_segment_bytes = (uint32_t)log_uniform(&prng, 3000, 64000);
+    draw_stack(&out->client.config, &stacks);
+    draw_stack(&out->server.config, &stacks);
 }
 
 /* --- conversations --- */
 
-static struct sim_stream_config draw_stream(struct prng *prng) {
-    struct sim_stream_config stream = {.bytes = chance(prng, 0.15) ? 0 : walk_log_uniform(prng, 1, 2000000)};
-    if (chance(prng, 0.3)) stream.write_bytes = (uint32_t)walk_log_uniform(prng, 1 + stream.bytes / 20000, 65536);
-    if (chance(prng, 0.3)) stream.read_bytes = (uint32_t)walk_log_uniform(prng, 1 + stream.bytes / 20000, 65536);
-    if (chance(prng, 0.2) && stream.bytes > 0) {
-        stream.message_bytes = (uint32_t)walk_log_uniform(prng, 1 + stream.bytes / 1000, 10000);
-        stream.interval_ns = walk_log_uniform(prng, 1 * BRAID_NS_PER_MS, 20 * BRAID_NS_PER_MS);
+static void draw_stream(struct prng *prng, struct sim_stream_config *stream) {
+    stream->bytes = chance(prng, 0.15) ? 0 : log_uniform(prng, 1, 2000000);
+    stream->slices = chance(prng, 0.2);
+    if (chance(prng, 0.3)) stream->write_bytes = (uint32_t)log_uniform(prng, 1 + stream->bytes / 20000, 65536);
+    if (chance(prng, 0.3)) stream->read_bytes = (uint32_t)log_uniform(prng, 1 + stream->bytes / 20000, 65536);
+    if (chance(prng, 0.2) && stream->bytes > 0) {
+        stream->message_bytes = (uint32_t)log_uniform(prng, 1 + stream->bytes / 1000, 10000);
+        stream->interval_ns = log_uniform(prng, 1 * BRAID_NS_PER_MS, 20 * BRAID_NS_PER_MS);
     }
-    return stream;
 }
 
-static void draw_conversation(struct walk *walk, unsigned i) {
-    struct prng prng = walk_prng(walk, SIM_WALK_CONVERSATION + i);
-    struct sim_conversation_config talk = {.streams = {draw_stream(&prng), draw_stream(&prng)},
-                                           .plain_client = chance(&prng, 0.1),
-                                           .plain_server = chance(&prng, 0.1),
-                                           .single_path = chance(&prng, 0.1),
-                                           .no_delay = chance(&prng, 0.5),
-                                           .deferred = chance(&prng, 0.2),
-                                           .answer_ns = walk_log_uniform(&prng, 1000, 500 * BRAID_NS_PER_MS),
-                                           .start_ns = BRAID_NS_PER_S + prng_below(&prng, 2000 * BRAID_NS_PER_MS)};
-    if ((i > 0 && !chance(&prng, 0.3)) || !walk_has(walk, SIM_WALK_CONVERSATION + i)) return;
-    walk_log(walk, "conversation %u at %.3f: up %" PRIu64 " (message %u), down %" PRIu64 " (message %u)%s%s%s%s\n", i,
-             (double)talk.start_ns / 1e9, talk.streams[0].bytes, talk.streams[0].message_bytes, talk.streams[1].bytes,
-             talk.streams[1].message_bytes, talk.plain_client ? ", plain client" : "",
-             talk.plain_server ? ", plain server" : "", talk.single_path ? ", single path" : "",
-             talk.deferred ? ", deferred" : "");
-    walk->single_path[i] = talk.single_path;
-    walk->talks[i] = sim_phone_talk(&walk->phone, &talk);
+static void draw_talk(uint64_t seed, unsigned i, struct sim_walk_talk *talk) {
+    struct prng prng = element_prng(seed, TALK + i);
+    struct sim_conversation_config *config = &talk->config;
+    talk->there = i == 0 || chance(&prng, 0.3);
+    if (!talk->there) return;
+    draw_stream(&prng, &config->streams[SIM_UP]);
+    draw_stream(&prng, &config->streams[SIM_DOWN]);
+    config->plain_client = chance(&prng, 0.1);
+    config->plain_server = chance(&prng, 0.1);
+    config->single_path = chance(&prng, 0.1);
+    config->no_delay = chance(&prng, 0.5);
+    config->deferred = chance(&prng, 0.2);
+    if (chance(&prng, 0.1)) config->congestion = draw_name(&prng, braid_congestion_name);
+    if (chance(&prng, 0.1)) config->scheduler = draw_name(&prng, braid_scheduler_name);
+    if (config->deferred) config->answer_ns = log_uniform(&prng, 1000, 500 * BRAID_NS_PER_MS);
+    config->start_ns = BRAID_NS_PER_S + prng_below(&prng, 2000 * BRAID_NS_PER_MS);
 }
 
-void walk_draw_conversations(struct walk *walk) {
-    for (unsigned i = 0; i < WALK_CONVERSATIONS; i++) draw_conversation(walk, i);
+/* --- events --- */
+
+static const unsigned weights[SIM_WALK_EVENT_KINDS] = {20, 20, 15, 8, 7, 5, 4, 8, 8, 3, 2, 2, 5};
+
+static enum sim_walk_event_kind draw_kind(struct prng *prng) {
+    unsigned sum = 0;
+    for (unsigned i = 0; i < SIM_WALK_EVENT_KINDS; i++) sum += weights[i];
+    uint64_t draw = prng_below(prng, sum);
+    unsigned kind = 0;
+    while (draw >= weights[kind]) draw -= weights[kind++];
+    return (enum sim_walk_event_kind)kind;
+}
+
+static void draw_shape(struct prng *prng, const struct sim_path_config *path, struct sim_path_config *shape) {
+    *shape = *path;
+    shape->rate_bps = log_uniform(prng, 200000, 100000000);
+    shape->rate_up_bps = 0;
+    shape->rtt_ns = log_uniform(prng, BRAID_NS_PER_MS, 500 * BRAID_NS_PER_MS);
+    shape->queue_bytes = 4500;
+    if (chance(prng, 0.3)) shape->loss = prng_unit(prng) * 0.5;
+}
+
+/* A user timeout would end what would go on without it. */
+static void draw_tuning(struct prng *prng, struct braid_tuning *tuning) {
+    tuning->no_delay = chance(prng, 0.5);
+    tuning->cork = chance(prng, 0.3);
+    if (!chance(prng, 0.5)) return;
+    tuning->keepalive_idle_ns = log_uniform(prng, 100 * BRAID_NS_PER_MS, 10 * BRAID_NS_PER_S);
+    tuning->keepalive_interval_ns = log_uniform(prng, 100 * BRAID_NS_PER_MS, 10 * BRAID_NS_PER_S);
+    tuning->keepalive_probes = 1000;
+}
+
+static void draw_event(uint64_t seed, unsigned i, braid_time span, struct sim_walk_plan *plan) {
+    struct prng prng = element_prng(seed, EVENT + i);
+    struct sim_walk_event *event = &plan->events[i];
+    event->at_ns = BRAID_NS_PER_S + prng_below(&prng, span);
+    event->kind = draw_kind(&prng);
+    if (event->kind < SIM_WALK_READER_PAUSES) event->path = (uint32_t)prng_below(&prng, plan->path_count);
+    else {
+        event->talk = (uint32_t)prng_below(&prng, SIM_WALK_TALKS_MAX);
+        if (!plan->talks[event->talk].there) event->talk = 0; /* the one there always is */
+        event->side = chance(&prng, 0.5) ? SIM_UP : SIM_DOWN;
+    }
+    if (event->kind == SIM_WALK_PATH_BLACKHOLE) event->ways = draw_directions(&prng);
+    if (event->kind == SIM_WALK_PATH_BACKUP) event->backup = chance(&prng, 0.5);
+    if (event->kind == SIM_WALK_PATH_SHAPE) draw_shape(&prng, &plan->paths[event->path].config, &event->shape);
+    if (event->kind == SIM_WALK_APPLICATION_TUNES) draw_tuning(&prng, &event->tuning);
+}
+
+static void draw_events(uint64_t seed, struct sim_walk_plan *out) {
+    struct prng prng = element_prng(seed, EVENTS);
+    out->event_count = chance(&prng, 0.1) ? 0 : (unsigned)log_uniform(&prng, 1, SIM_WALK_EVENTS_MAX);
+    braid_time span = log_uniform(&prng, 100 * BRAID_NS_PER_MS, 40 * BRAID_NS_PER_S);
+    for (unsigned i = 0; i < out->event_count; i++) draw_event(seed, i, span, out);
+}
+
+void sim_walk_draw(uint64_t seed, struct sim_walk_plan *out) {
+    *out = (struct sim_walk_plan){0};
+    draw_world(seed, out);
+    for (unsigned i = 0; i < out->path_count; i++) {
+        draw_path(seed, i, &out->paths[i].config);
+        draw_noise(seed, i, &out->paths[i]);
+        draw_box(seed, BOX + i, 0.3, &out->paths[i].boxes[0]);
+        draw_box(seed, BOX_AGAIN + i, 0.12, &out->paths[i].boxes[1]);
+    }
+    for (unsigned i = 0; i < SIM_WALK_TALKS_MAX; i++) draw_talk(seed, i, &out->talks[i]);
+    draw_events(seed, out);
 }

@@ -1,36 +1,67 @@
 /* Random walks, many or one:
  *
  *     sim_walk [--from SEED] [--count N] [--seconds N]   so many of them, from a seed on, until time is up
- *     sim_walk --seed SEED [--without MASK] [--trace]    one, told in full
- *     sim_walk --shrink SEED                             the same, made as small as it will still fail
- *     sim_walk --regressions FILE                        those of the file: lines of SEED MASK, # begins a comment
+ *     sim_walk --seed SEED [--trace]                     one, told in full
+ *     sim_walk --file FILE [--trace]                     the walk a file describes, told in full
+ *     sim_walk --print SEED                              what it is made of, as a file has it
+ *     sim_walk --shrink SEED|FILE [--to FILE]            one that fails, made as small as it will still fail, as a file
+ *     sim_walk --regressions FOLDER                      those of the folder's files
  *     sim_walk --memory [--from SEED] [--count N] [--seconds N]  walks in which the n-th allocation fails, for many n
  *
- * Says what it found as TAP. A walk that traps is told by its seed, too. */
+ * A seed's walk may be given memory that runs out: --client-fails-at N, --server-fails-at N. Says what it found as TAP. A walk
+ * that traps is told by its seed, too. */
+#include <dirent.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <sim/packet_text.h>
-#include <sim/walk.h>
+#include "walk_tool.h"
 
-static struct sim_walk_config now_walking;
+/* What a person is told to type to see it again. */
+struct named_walk {
+    char name[300];
+    struct sim_walk_plan plan;
+};
+static struct named_walk now_walking;
 static char *program;
 
 static void tell_and_die(int number) {
-    char line[300];
-    int length = snprintf(line, sizeof(line),
-                          "walk: signal %d; replay it: %s --seed %" PRIu64 " --without 0x%" PRIx64 " --client-memory %" PRId64
-                          " --server-memory %" PRId64 "\n",
-                          number, program, now_walking.seed, now_walking.without, now_walking.client_allocations,
-                          now_walking.server_allocations);
+    char line[700];
+    int length = snprintf(line, sizeof(line), "walk: signal %d; replay it: %s %s\n", number, program, now_walking.name);
     if (write(STDOUT_FILENO, line, (size_t)length) < 0) _exit(2);
     signal(number, SIG_DFL);
     raise(number);
+}
+
+static void draw(struct named_walk *walk, uint64_t seed, uint64_t client_fails_at, uint64_t server_fails_at) {
+    sim_walk_draw(seed, &walk->plan);
+    walk->plan.client.fails_at = client_fails_at;
+    walk->plan.server.fails_at = server_fails_at;
+    int length = snprintf(walk->name, sizeof(walk->name), "--seed %" PRIu64, seed);
+    if (client_fails_at)
+        length += snprintf(walk->name + length, sizeof(walk->name) - (size_t)length, " --client-fails-at %" PRIu64, client_fails_at);
+    if (server_fails_at)
+        snprintf(walk->name + length, sizeof(walk->name) - (size_t)length, " --server-fails-at %" PRIu64, server_fails_at);
+}
+
+/* False, and a word why, if the file is no good. */
+static bool read_file(struct named_walk *walk, const char *path) {
+    char complaint[200];
+    FILE *file = fopen(path, "r");
+    snprintf(walk->name, sizeof(walk->name), "--file %s", path);
+    if (file == NULL) {
+        fprintf(stderr, "%s: %s: %s\n", program, path, strerror(errno));
+        return false;
+    }
+    bool good = sim_walk_read(file, &walk->plan, complaint, sizeof(complaint));
+    fclose(file);
+    if (!good) fprintf(stderr, "%s: %s: %s\n", program, path, complaint);
+    return good;
 }
 
 static void say_packet(void *context, enum sim_moment moment, struct sim_host *host, int interface,
@@ -54,14 +85,10 @@ static void say_event(void *context, const char *host, braid_time now, const cha
     printf("\n");
 }
 
-static bool walk(const struct sim_walk_config *config, struct sim_walk_result *result) {
-    now_walking = *config;
-    sim_walk(config, result);
+static bool walk(const struct named_walk *one, struct sim_walk_result *result) {
+    now_walking = *one;
+    sim_walk(&one->plan, NULL, result);
     return result->fault[0] == '\0';
-}
-
-static struct sim_walk_config plain(uint64_t seed) {
-    return (struct sim_walk_config){.seed = seed, .client_allocations = -1, .server_allocations = -1};
 }
 
 static double seconds(void) {
@@ -70,12 +97,8 @@ static double seconds(void) {
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
-static void say_failure(const struct sim_walk_config *config, const struct sim_walk_result *result) {
-    printf("# seed %" PRIu64 ": %s\n#   replay it: %s --seed %" PRIu64, config->seed, result->fault, program, config->seed);
-    if (config->without) printf(" --without 0x%" PRIx64, config->without);
-    if (config->client_allocations >= 0) printf(" --client-memory %" PRId64, config->client_allocations);
-    if (config->server_allocations >= 0) printf(" --server-memory %" PRId64, config->server_allocations);
-    printf("\n");
+static void say_failure(const struct named_walk *one, const struct sim_walk_result *result) {
+    printf("# %s: %s\n#   replay it: %s %s\n", one->name, result->fault, program, one->name);
     fflush(stdout);
 }
 
@@ -84,11 +107,12 @@ static int walk_many(uint64_t from, uint64_t count, double limit_s) {
     uint64_t done = 0, failed = 0, packets = 0;
     double simulated = 0;
     for (; done < count && seconds() - began < limit_s; done++) {
-        struct sim_walk_config config = plain(from + done);
+        static struct named_walk one;
         struct sim_walk_result result, again;
-        bool good = walk(&config, &result);
+        draw(&one, from + done, 0, 0);
+        bool good = walk(&one, &result);
         if (good && done % 64 == 0) {
-            (void)walk(&config, &again);
+            (void)walk(&one, &again);
             if (again.hash != result.hash) {
                 snprintf(result.fault, sizeof(result.fault), "not the same packets again");
                 good = false;
@@ -98,7 +122,7 @@ static int walk_many(uint64_t from, uint64_t count, double limit_s) {
         simulated += (double)result.simulated_ns / 1e9;
         if (good) continue;
         failed++;
-        say_failure(&config, &result);
+        say_failure(&one, &result);
     }
     double took = seconds() - began;
     printf("# %" PRIu64 " walks, %" PRIu64 " packets, %.0f simulated seconds in %.1f s: %.0f walks a minute, %.0f simulated "
@@ -107,90 +131,84 @@ static int walk_many(uint64_t from, uint64_t count, double limit_s) {
     return failed != 0;
 }
 
-static int walk_one(const struct sim_walk_config *config, bool trace) {
-    struct sim_walk_config told = *config;
+static int walk_one(const struct named_walk *one, bool trace) {
+    struct sim_walk_hooks hooks = {.log = stdout};
     struct sim_walk_result result;
-    told.log = stdout;
+    sim_walk_print(&one->plan, stdout);
     if (trace) {
-        told.world.observer.packet = say_packet;
-        told.world.trace = say_event;
+        hooks.observer.packet = say_packet;
+        hooks.trace = say_event;
     }
-    bool good = walk(&told, &result);
-    printf("%s\nhash %016" PRIx64 ", %" PRIu64 " packets, %.3f simulated seconds\n", good ? "all is well" : result.fault,
-           result.hash, result.packets, (double)result.simulated_ns / 1e9);
+    now_walking = *one;
+    sim_walk(&one->plan, &hooks, &result);
+    bool good = result.fault[0] == '\0';
+    printf("%s\nhash %016" PRIx64 ", %" PRIu64 " packets, %.3f simulated seconds, allocations %" PRIu64 " %" PRIu64 "\n",
+           good ? "all is well" : result.fault, result.hash, result.packets, (double)result.simulated_ns / 1e9,
+           result.allocations[0], result.allocations[1]);
     return !good;
 }
 
-/* In a process of its own, so that a trap or an endless loop is only a fault like others. */
-static bool walk_apart(const struct sim_walk_config *config, struct sim_walk_result *result) {
+bool walk_apart(const struct sim_walk_plan *plan, struct sim_walk_result *result) {
     int ends[2], status;
-    *result = (struct sim_walk_result){.elements = UINT64_MAX};
+    *result = (struct sim_walk_result){0};
     fflush(stdout);
     if (pipe(ends) != 0) return true;
     pid_t child = fork();
     if (child == 0) {
-        signal(SIGILL, SIG_DFL);
+        const int signals[] = {SIGILL, SIGTRAP, SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGALRM};
+        for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) signal(signals[i], SIG_DFL);
         alarm(20);
-        signal(SIGALRM, SIG_DFL);
         struct sim_walk_result own;
-        (void)walk(config, &own);
+        sim_walk(plan, NULL, &own);
         _exit(write(ends[1], &own, sizeof(own)) == (ssize_t)sizeof(own) ? 0 : 1);
     }
     close(ends[1]);
     bool told = read(ends[0], result, sizeof(*result)) == (ssize_t)sizeof(*result);
     close(ends[0]);
     waitpid(child, &status, 0);
-    if (!told) snprintf(result->fault, sizeof(result->fault), "signal %d", WTERMSIG(status));
+    if (!told) snprintf(result->fault, sizeof(result->fault), "%s", strsignal(WTERMSIG(status)));
     return result->fault[0] == '\0';
 }
 
-/* Leaves out one element after the other, for as long as the fault stays. */
-static int shrink(struct sim_walk_config config) {
-    struct sim_walk_result result, best;
-    if (walk_apart(&config, &best)) {
-        printf("seed %" PRIu64 " ends well\n", config.seed);
-        return 0;
-    }
-    bool smaller = true;
-    while (smaller) {
-        smaller = false;
-        for (int i = SIM_WALK_ELEMENTS - 1; i >= 0; i--) {
-            if (!(best.elements >> i & 1) || (config.without >> i & 1)) continue;
-            struct sim_walk_config less = config;
-            less.without |= UINT64_C(1) << i;
-            if (walk_apart(&less, &result)) continue;
-            config = less;
-            best = result;
-            smaller = true;
-        }
-    }
-    printf("a line for the regressions:\n%" PRIu64 " 0x%" PRIx64 " # %s\n", config.seed, config.without, best.fault);
-    walk_one(&config, false);
-    return 1;
-}
-
-static int walk_regressions(const char *path) {
-    FILE *file = fopen(path, "r");
-    char line[400];
-    uint64_t number = 0;
-    int failed = 0;
+static int shrink(struct named_walk *one, const char *to) {
+    struct sim_walk_result best;
+    FILE *file = to != NULL ? fopen(to, "w") : stdout;
     if (file == NULL) {
-        perror(path);
+        fprintf(stderr, "%s: %s: %s\n", program, to, strerror(errno));
         return 2;
     }
-    while (fgets(line, sizeof(line), file) != NULL) {
-        struct sim_walk_config config = plain(0);
-        struct sim_walk_result result;
-        if (sscanf(line, "%" SCNu64 " %" SCNx64, &config.seed, &config.without) < 2) continue;
-        bool good = walk(&config, &result);
-        if (!good) say_failure(&config, &result);
-        failed |= !good;
-        char *comment = strchr(line, '#');
-        printf("%sok %" PRIu64 " - walk %" PRIu64 " %s", good ? "" : "not ", ++number, config.seed,
-               comment != NULL ? comment + 2 : "\n");
+    bool well = walk_apart(&one->plan, &best);
+    if (well) printf("%s ends well\n", one->name);
+    else {
+        walk_shrink(&one->plan, &best);
+        fprintf(file, "# %s\n# From %s.\n", best.fault, one->name);
+        sim_walk_print(&one->plan, file);
     }
-    fclose(file);
-    printf("1..%" PRIu64 "\n", number);
+    if (file != stdout) fclose(file);
+    return !well;
+}
+
+static int is_walk(const struct dirent *entry) {
+    const char *end = strrchr(entry->d_name, '.');
+    return end != NULL && strcmp(end, ".walk") == 0;
+}
+
+static int walk_regressions(const char *folder) {
+    struct dirent **names;
+    int count = scandir(folder, &names, is_walk, alphasort), failed = count <= 0;
+    if (count < 0) fprintf(stderr, "%s: %s: %s\n", program, folder, strerror(errno));
+    for (int i = 0; i < count; i++) {
+        static struct named_walk one;
+        char path[280];
+        struct sim_walk_result result;
+        snprintf(path, sizeof(path), "%.*s/%s", (int)(sizeof(path) - sizeof(names[i]->d_name) - 2), folder, names[i]->d_name);
+        bool readable = read_file(&one, path), good = readable && walk(&one, &result);
+        if (readable && !good) say_failure(&one, &result);
+        failed |= !good;
+        printf("%sok %d - %s\n", good ? "" : "not ", i + 1, names[i]->d_name);
+        free(names[i]);
+    }
+    printf("1..%d\n", count);
     return failed;
 }
 
@@ -198,14 +216,13 @@ static int walk_memory(uint64_t from, uint64_t count, double limit_s) {
     double began = seconds();
     uint64_t done = 0, failed = 0;
     for (; done < count && seconds() - began < limit_s; done++) {
-        struct sim_walk_config config = plain(from + done / 40);
+        static struct named_walk one;
         struct sim_walk_result result;
-        int64_t nth = 1 + (int64_t)(done % 40) * (int64_t)(1 + done % 7) / 2;
-        if (done % 2) config.client_allocations = nth;
-        else config.server_allocations = nth;
-        if (walk(&config, &result)) continue;
+        uint64_t nth = 2 + done % 40 * (1 + done % 7) / 2;
+        draw(&one, from + done / 40, done % 2 ? nth : 0, done % 2 ? 0 : nth);
+        if (walk(&one, &result)) continue;
         failed++;
-        say_failure(&config, &result);
+        say_failure(&one, &result);
     }
     double took = seconds() - began;
     printf("# %" PRIu64 " walks in %.1f s: %.0f walks a minute\n", done, took, (double)done * 60 / took);
@@ -213,33 +230,76 @@ static int walk_memory(uint64_t from, uint64_t count, double limit_s) {
     return failed != 0;
 }
 
+/* --- what is asked for --- */
+
+struct request {
+    enum { MANY, MEMORY, ONE, PRINT, SHRINK, REGRESSIONS } what;
+    const char *from_file, *to_file;
+    uint64_t seed, client_fails_at, server_fails_at, from, count;
+    double limit_s;
+    bool trace;
+};
+
+/* A walk is named by its seed, or by its file. */
+static void name_walk(struct request *request, const char *value) {
+    char *end;
+    request->seed = strtoull(value, &end, 0);
+    request->from_file = *end == '\0' && end != value ? NULL : value;
+}
+
+/* False: there is no such option. */
+static bool take_option(struct request *request, const char *option, const char *value) {
+    if (strcmp(option, "--seed") == 0) request->what = ONE, name_walk(request, value);
+    else if (strcmp(option, "--file") == 0) request->what = ONE, request->from_file = value;
+    else if (strcmp(option, "--print") == 0) request->what = PRINT, name_walk(request, value);
+    else if (strcmp(option, "--shrink") == 0) request->what = SHRINK, name_walk(request, value);
+    else if (strcmp(option, "--to") == 0) request->to_file = value;
+    else if (strcmp(option, "--regressions") == 0) request->what = REGRESSIONS, request->from_file = value;
+    else if (strcmp(option, "--client-fails-at") == 0) request->client_fails_at = strtoull(value, NULL, 0);
+    else if (strcmp(option, "--server-fails-at") == 0) request->server_fails_at = strtoull(value, NULL, 0);
+    else if (strcmp(option, "--from") == 0) request->from = strtoull(value, NULL, 0);
+    else if (strcmp(option, "--count") == 0) request->count = strtoull(value, NULL, 0);
+    else if (strcmp(option, "--seconds") == 0) request->limit_s = strtod(value, NULL);
+    else return false;
+    return true;
+}
+
+static bool take_flag(struct request *request, const char *option) {
+    if (strcmp(option, "--trace") == 0) request->trace = true;
+    else if (strcmp(option, "--memory") == 0) request->what = MEMORY;
+    else return false;
+    return true;
+}
+
+static int perform(const struct request *request) {
+    static struct named_walk one;
+    switch (request->what) {
+    case MANY: return walk_many(request->from, request->count, request->limit_s);
+    case MEMORY: return walk_memory(request->from, request->count, request->limit_s);
+    case REGRESSIONS: return walk_regressions(request->from_file);
+    default: break;
+    }
+    if (request->from_file == NULL) draw(&one, request->seed, request->client_fails_at, request->server_fails_at);
+    else if (!read_file(&one, request->from_file)) return 2;
+    if (request->what == SHRINK) return shrink(&one, request->to_file);
+    if (request->what == ONE) return walk_one(&one, request->trace);
+    sim_walk_print(&one.plan, stdout);
+    return 0;
+}
+
 int main(int argc, char **argv) {
-    struct sim_walk_config one = plain(0);
-    uint64_t from = 1, count = UINT64_MAX;
-    double limit_s = 1e9;
-    bool single = false, trace = false, shrinking = false, memory = false;
-    program = argv[0];
+    struct request request = {.from = 1, .count = UINT64_MAX, .limit_s = 1e9};
     const int signals[] = {SIGILL, SIGTRAP, SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGALRM};
+    program = argv[0];
     for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) signal(signals[i], tell_and_die);
     for (int i = 1; i < argc; i++) {
-        const char *value = i + 1 < argc ? argv[i + 1] : "0";
-        if (strcmp(argv[i], "--trace") == 0) trace = true;
-        else if (strcmp(argv[i], "--memory") == 0) memory = true;
-        else if (strcmp(argv[i], "--regressions") == 0) return walk_regressions(value);
-        else if (strcmp(argv[i], "--seed") == 0) single = true, one.seed = strtoull(value, NULL, 0), i++;
-        else if (strcmp(argv[i], "--shrink") == 0) shrinking = true, one.seed = strtoull(value, NULL, 0), i++;
-        else if (strcmp(argv[i], "--without") == 0) one.without = strtoull(value, NULL, 0), i++;
-        else if (strcmp(argv[i], "--client-memory") == 0) one.client_allocations = strtoll(value, NULL, 0), i++;
-        else if (strcmp(argv[i], "--server-memory") == 0) one.server_allocations = strtoll(value, NULL, 0), i++;
-        else if (strcmp(argv[i], "--from") == 0) from = strtoull(value, NULL, 0), i++;
-        else if (strcmp(argv[i], "--count") == 0) count = strtoull(value, NULL, 0), i++;
-        else if (strcmp(argv[i], "--seconds") == 0) limit_s = strtod(value, NULL), i++;
-        else {
-            fprintf(stderr, "%s: what is %s?\n", argv[0], argv[i]);
-            return 2;
+        if (take_flag(&request, argv[i])) continue;
+        if (i + 1 < argc && take_option(&request, argv[i], argv[i + 1])) {
+            i++;
+            continue;
         }
+        fprintf(stderr, "%s: what is %s?\n", argv[0], argv[i]);
+        return 2;
     }
-    if (shrinking) return shrink(one);
-    if (single) return walk_one(&one, trace);
-    return memory ? walk_memory(from, count, limit_s) : walk_many(from, count, limit_s);
+    return perform(&request);
 }

@@ -12,6 +12,7 @@ struct sim_stream_config {
     uint32_t message_bytes;   /* not 0: messages of this size, one every interval, from the start on */
     braid_time interval_ns;
     bool echo;                /* of the server: it writes as many bytes as it has read, when it has read them */
+    bool slices;              /* written by reference */
     bool keep_open;           /* no end of stream after the last byte */
     uint32_t read_bytes;      /* the other side's reading: most in one call; 0: by reference, all there is */
 };
@@ -24,6 +25,7 @@ struct sim_conversation_config {
     bool single_path;
     bool no_delay;
     const char *congestion;            /* of both sides; NULL: the stacks' */
+    const char *scheduler;             /* of both sides; NULL: the stacks' */
     bool deferred;                     /* the server's application answers each SYN, answer_ns later */
     braid_time answer_ns;
     braid_time start_ns;               /* of the world's time; 0: now */
