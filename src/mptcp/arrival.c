@@ -123,6 +123,7 @@ enum tcp_verdict arrival_segment(void *owner, struct tcp *t, const struct tcp_se
     if (verdict != TCP_VERDICT_ACCEPT) return verdict;
     urgent_arrived(sf, segment);
     window_arrived(sf, segment->payload_length, now);
+    if (c->mode == CONNECTION_MODE_FALLBACK && segment->payload_length > 0) return fallback_payload_arrived(sf, segment);
     if (c->mode != CONNECTION_MODE_MPTCP || (segment->flags & TCP_SYN)) return verdict;
 
     third_ack_confirmed(sf, segment, now);

@@ -77,6 +77,7 @@ struct receiving {
     dsn64 fin;
     bool urgent_known;
     dsn64 urgent_end; /* urgent.c */
+    bool doubtful; /* after fallback: the peer may not know of it (fallback.c) */
     bool discard; /* the application let go: what still comes resets the connection */
     uint64_t bytes_received, bytes_read;
 };

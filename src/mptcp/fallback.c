@@ -13,9 +13,20 @@ static void set_mode(struct braid_connection *c, const char *reason, braid_time 
 /* [R-3.1-9] [R-3.7-1] [R-6-1] */
 void fallback_handshake(struct braid_connection *c, const char *reason, braid_time now) { set_mode(c, reason, now); }
 
+/* Every byte that was taken from the subflow is in the stream, at its place. Not so if one was dropped after TCP had
+ * acknowledged it, for want of memory or of a mapping: it was to be said again at the data level. */
+static bool received_whole(const struct subflow *sf) {
+    const struct braid_connection *c = sf->c;
+    if (!c->keys.remote_known || connection_over(c)) return true;
+    uint32_t taken = (uint32_t)seq32_diff(sf->held_seq, seq32_add(tcp_irs(sf->t), 1));
+    uint32_t in_stream = (uint32_t)dsn64_diff(c->receive.nxt, c->keys.remote_idsn) - 1 - c->receive.fin_reached;
+    return in_stream == taken;
+}
+
 /* All that is under way is contiguous, there is nobody else, and no FIN of ours has cut the stream short. */
 bool fallback_possible(const struct subflow *sf) {
-    return sf->first && !sf->retiring && sf->c->contiguous && subflow_only(sf->c) == sf && list_empty(&sf->c->receive.ahead.runs);
+    return sf->first && !sf->retiring && sf->c->contiguous && subflow_only(sf->c) == sf &&
+           list_empty(&sf->c->receive.ahead.runs) && received_whole(sf);
 }
 
 /* Attempts to join: there is nothing to join any more. */
@@ -46,14 +57,49 @@ void fallback_enter(struct subflow *sf, const char *reason, braid_time now) {
     connection_wake(c);
 }
 
+/* The peer has mapped data, and now its options are gone. It may have fallen back; or it knows of nothing, and a middlebox
+ * takes them off: then it will say again what it has no DATA_ACK for, and nothing tells that from more of the stream. Until
+ * it says something itself, or acknowledges that we have fallen back, bytes without a word of MPTCP are not to be had. */
+static void doubt_the_peer(struct subflow *sf) { sf->c->receive.doubtful = sf->c->mapped; }
+
+static bool holds_unmapped(const struct subflow *sf) {
+    return sf->c->mapped && sf->held.length > 0 && mapping_find(&sf->mapped, sf->held_seq) == NULL;
+}
+
 enum tcp_verdict fallback_no_data_ack(struct subflow *sf, braid_time now) {
     COUNT(sf->c, fallback_no_dss);
-    if (fallback_possible(sf)) {
+    if (fallback_possible(sf) && !holds_unmapped(sf)) {
+        doubt_the_peer(sf);
         fallback_enter(sf, "data acknowledged without DSS", now);
         return TCP_VERDICT_ACCEPT;
     }
     sf->reset_reason = MPTCP_RESET_MIDDLEBOX;
     return TCP_VERDICT_RESET;
+}
+
+static enum tcp_verdict no_stream(struct subflow *sf, uint8_t reason) {
+    COUNT(sf->c, fallback_contradicted);
+    sf->reset_reason = reason;
+    return TCP_VERDICT_RESET;
+}
+
+/* Payload for one who has fallen back. A peer that has not yet heard of it still maps; what it says again at the data level
+ * is not more of the stream, and the two can no longer agree on one. */
+enum tcp_verdict fallback_payload_arrived(struct subflow *sf, const struct tcp_segment *segment) {
+    struct braid_connection *c = sf->c;
+    struct mptcp_option option;
+    seq32 end = seq32_add(segment->seq, segment->payload_length);
+    if (!c->keys.remote_known || seq32_le(end, sf->held_seq)) return TCP_VERDICT_ACCEPT;
+    if (segment->options.mptcp_count == 0)
+        return c->receive.doubtful && c->send.infinite_due ? no_stream(sf, MPTCP_RESET_MIDDLEBOX) : TCP_VERDICT_ACCEPT;
+    if (!arrival_find(sf, segment, MPTCP_DSS, &option) || !option.as.dss.has_mapping) return TCP_VERDICT_ACCEPT;
+    const struct dss *dss = &option.as.dss;
+    if (dss->data_length == 0) {
+        c->receive.doubtful = false;
+        return TCP_VERDICT_ACCEPT;
+    }
+    uint32_t place = (uint32_t)dss->dsn - (uint32_t)c->keys.remote_idsn.value;
+    return place == dss->subflow_seq ? TCP_VERDICT_ACCEPT : no_stream(sf, MPTCP_RESET_MPTCP_ERROR);
 }
 
 /* The only subflow has seen the peer's FIN, and our DATA_FIN is not answered: the peer may have fallen back, and know of

@@ -479,7 +479,9 @@ void outgoing_expire(struct braid_connection *c, braid_time now) {
     if (s->data_rto_backoff < DATA_RTO_BACKOFF_MAX) s->data_rto_backoff++;
     if (!dsn64_eq(s->una, s->nxt)) {
         if (peer_fell_back(c)) {
-            (void)fallback_no_data_ack(subflow_only(c), now); /* possible, so no reset */
+            struct subflow *only = subflow_only(c);
+            if (fallback_no_data_ack(only, now) == TCP_VERDICT_RESET)
+                subflow_reset(only, MPTCP_RESET_MIDDLEBOX, false, now);
             return;
         }
         if (!subflows_broken(c, now)) {

@@ -321,6 +321,7 @@ void fallback_handshake(struct braid_connection *c, const char *reason, braid_ti
 bool fallback_possible(const struct subflow *sf);
 void fallback_enter(struct subflow *sf, const char *reason, braid_time now);
 /* An ACK for data came without DATA_ACK; what to do with its segment. */
+enum tcp_verdict fallback_payload_arrived(struct subflow *sf, const struct tcp_segment *segment);
 enum tcp_verdict fallback_no_data_ack(struct subflow *sf, braid_time now);
 void fallback_fin_ask(struct braid_connection *c, braid_time now);
 void fallback_fin_answered(struct subflow *sf, braid_time now); /* its acknowledgement bore no option */

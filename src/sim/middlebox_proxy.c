@@ -13,6 +13,7 @@ struct half {
     struct proxied *flow;
     enum sim_direction direction;
     bool known;
+    seq32 begin;              /* after the SYN */
     seq32 next;               /* promised to the sender */
     seq32 acked;              /* by the receiver */
     struct sim_packet *first; /* promised, not acknowledged by the receiver */
@@ -206,9 +207,12 @@ static bool taken(struct half *half, const struct sim_tcp *tcp, braid_time now) 
     return false;
 }
 
+/* A SYN that comes again, or late, begins nothing. */
 static void begins(struct half *half, const struct sim_tcp *tcp) {
+    seq32 begin = seq32_add(tcp->segment.seq, tcp_segment_length(&tcp->segment));
+    if (half->known && seq32_eq(half->begin, begin)) return;
     half->known = true;
-    half->next = half->acked = seq32_add(tcp->segment.seq, tcp_segment_length(&tcp->segment));
+    half->begin = half->next = half->acked = begin;
 }
 
 static void proxy_syn(struct proxied *flow, enum sim_direction direction, const struct sim_tcp *tcp) {

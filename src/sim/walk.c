@@ -67,7 +67,8 @@ static void check_conversation(struct walk *walk, unsigned i) {
                    (unsigned long long)up.written, (unsigned long long)down.read, (unsigned long long)down.written);
     bool reset = sim_conversation_close_reason(c, SIM_UP) == BRAID_CLOSED_RESET ||
                  sim_conversation_close_reason(c, SIM_DOWN) == BRAID_CLOSED_RESET;
-    if (!excused(walk, i) && !(walk->was_pathless[i] && reset) && !sim_conversation_complete(c))
+    bool reset_excused = walk->was_pathless[i] || walk->boxes_may_reset;
+    if (!excused(walk, i) && !(reset && reset_excused) && !sim_conversation_complete(c))
         walk_fault(walk, "conversation %u is not whole: up %llu of %llu (%s), down %llu of %llu (%s)", i,
                    (unsigned long long)up.read, (unsigned long long)up.written,
                    braid_close_reason_name(sim_conversation_close_reason(c, SIM_UP)), (unsigned long long)down.read,

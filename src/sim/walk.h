@@ -21,7 +21,8 @@ struct walk {
     /* For a moment the client had no subflow. A server that meanwhile sends to one that was given up, and to an address
      * that is back, is reset by it, and may take that for the end. */
     bool was_pathless[SIM_WALK_TALKS_MAX];
-    bool boxes_may_kill; /* some middlebox breaks what passes */
+    bool boxes_may_kill;  /* some middlebox breaks what passes */
+    bool boxes_may_reset; /* one hides from the ends what they say to each other: they may find no common stream */
     braid_time healed_at;
     struct walk_event {
         struct walk *walk;

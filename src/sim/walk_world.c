@@ -25,7 +25,7 @@ static struct sim_box *make_box(struct walk *walk, unsigned path, const struct s
     case SIM_WALK_WINDOW: return sim_window_box(world, &box->window);
     case SIM_WALK_OPTION: walk->boxes_may_kill = true; return sim_option_box(world, &box->option);
     case SIM_WALK_COALESCER: return sim_coalescer(world, &box->coalesce);
-    case SIM_WALK_PROXY: return sim_proxy(world, &box->proxy);
+    case SIM_WALK_PROXY: walk->boxes_may_reset |= !box->proxy.repeats_options; return sim_proxy(world, &box->proxy);
     case SIM_WALK_SYN_DROPPER: return sim_syn_dropper(world, 0, box->syns_dropped);
     case SIM_WALK_SYN_PAYLOAD: return sim_syn_payload_stripper(world);
     case SIM_WALK_MISDIRECTOR: return make_misdirector(walk);

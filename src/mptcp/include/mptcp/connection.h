@@ -94,7 +94,7 @@ struct connection_config {
     X(infinite_mapping_sent) X(infinite_mapping_received)                                                        \
     X(race_lost) X(join_sent) X(join_established) X(join_received) X(join_no_token) X(join_bad_hmac)                 \
     X(join_refused_limit) X(join_half_open_full) X(join_refused_rate) X(join_rejected_by_peer)                   \
-    X(dss_bad_mapping) X(dss_mapping_contradicts) X(dss_unmapped_data) X(dss_checksum_failed)                     \
+    X(fallback_contradicted) X(dss_bad_mapping) X(dss_mapping_contradicts) X(dss_unmapped_data) X(dss_checksum_failed)                     \
     X(dss_unmapped_bytes_skipped) X(dss_checksum_presence) X(data_ack_outside) X(data_outside_window) X(data_duplicate) \
     X(add_addr_received) X(add_addr_bad_hmac) X(add_addr_over_limit) X(add_addr_echo_sent) X(add_addr_sent) X(add_addr_echo_received)   \
     X(remove_addr_received) X(remove_addr_unknown) X(remove_addr_sent)                                           \
