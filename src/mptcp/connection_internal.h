@@ -45,6 +45,7 @@ struct sending {
     dsn64 window_edge; /* largest DATA_ACK + window the peer offered */
     bool shutdown;     /* the application writes no more */
     bool write_short;  /* owed: WRITABLE */
+    bool write_starved; /* and nothing but memory was in the way */
     bool data_fin_sent, fin_acknowledged; /* DATA_FIN, or FIN without MPTCP */
     bool sent_reported;
     struct dsn_ranges reinject;

@@ -36,12 +36,33 @@ static void written(struct braid_connection *c, uint32_t bytes) {
     connection_wake(c);
 }
 
+static void starved(struct braid_connection *c, braid_time now) {
+    c->send.starved_until = now + NS_OF_MS(MEMORY_RETRY_MS);
+}
+
+/* No acknowledgement need ever come that would tell the application that it may write. */
+static void write_starved(struct braid_connection *c, braid_time now) {
+    c->send.write_starved = c->send.write_short = true;
+    starved(c, now);
+    connection_wake(c);
+}
+
+static void write_again(struct braid_connection *c, braid_time now) {
+    struct sending *s = &c->send;
+    if (!s->write_starved || s->starved_until > now) return;
+    s->write_starved = s->write_short = false;
+    connection_raise(c, CONNECTION_WRITABLE);
+}
+
 uint32_t connection_write(struct braid_connection *c, const void *bytes, uint32_t length, braid_time now) {
     uint32_t room = connection_write_room(c);
     uint32_t part = length < room ? length : room;
     c->now = now;
-    if (part > 0 && !slice_queue_append_copy(&c->send.queue, bytes, part)) part = 0;
     if (part < length) c->send.write_short = true;
+    if (part > 0 && !slice_queue_append_copy(&c->send.queue, bytes, part)) {
+        write_starved(c, now);
+        return 0;
+    }
     if (part > 0) written(c, part);
     return part;
 }
@@ -49,8 +70,12 @@ uint32_t connection_write(struct braid_connection *c, const void *bytes, uint32_
 bool connection_write_slice(struct braid_connection *c, struct braid_slice slice, braid_time now) {
     uint32_t length = slice.length;
     c->now = now;
-    if (connection_write_room(c) == 0 || !slice_queue_append(&c->send.queue, slice)) {
+    if (connection_write_room(c) == 0) {
         c->send.write_short = true;
+        return false;
+    }
+    if (!slice_queue_append(&c->send.queue, slice)) {
+        write_starved(c, now);
         return false;
     }
     written(c, length);
@@ -99,10 +124,6 @@ static uint32_t hand_over(struct braid_connection *c, struct tcp *t, dsn64 dsn, 
         }
     }
     return done;
-}
-
-static void starved(struct braid_connection *c, braid_time now) {
-    c->send.starved_until = now + NS_OF_MS(MEMORY_RETRY_MS);
 }
 
 uint32_t outgoing_give(struct subflow *sf, dsn64 dsn, uint32_t length, braid_time now) {
@@ -474,6 +495,7 @@ static void data_fin_again(struct braid_connection *c, braid_time now) {
  * acknowledged by a middlebox, or dropped by a peer without room. */
 void outgoing_expire(struct braid_connection *c, braid_time now) {
     struct sending *s = &c->send;
+    write_again(c, now);
     if (s->data_rto_at > now) return;
     TRACE(c->env, now, timer_fired, .connection = c->config.number, .subflow = 0, .timer = "data");
     if (s->data_rto_backoff < DATA_RTO_BACKOFF_MAX) s->data_rto_backoff++;

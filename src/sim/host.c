@@ -5,7 +5,10 @@
 
 static void *host_allocate(void *context, size_t size) {
     struct sim_host *host = context;
-    if (host->allocations_left == 0) return NULL;
+    if (host->allocations_left == 0) {
+        if (--host->failures_left == 0) host->allocations_left = -1;
+        return NULL;
+    }
     if (host->allocations_left > 0) host->allocations_left--;
     void *memory = malloc(size);
     if (memory == NULL) return NULL;
@@ -89,7 +92,14 @@ void sim_host_set_listener(struct sim_host *host, struct sim_listener listener) 
 uint64_t sim_host_memory(const struct sim_host *host) { return host->live_bytes; }
 uint64_t sim_host_memory_peak(const struct sim_host *host) { return host->peak_bytes; }
 uint64_t sim_host_allocations(const struct sim_host *host) { return host->allocations; }
-void sim_host_fail_allocations_after(struct sim_host *host, int64_t count) { host->allocations_left = count; }
+void sim_host_fail_allocations_after(struct sim_host *host, int64_t after) {
+    sim_host_fail_some_allocations_after(host, after, UINT64_MAX);
+}
+
+void sim_host_fail_some_allocations_after(struct sim_host *host, int64_t after, uint64_t count) {
+    host->allocations_left = after;
+    host->failures_left = count;
+}
 
 uint64_t sim_host_counter(const struct sim_host *host, const char *name) {
     const char *found;

@@ -51,7 +51,11 @@ static void server_init(struct sim_phone *phone, const struct sim_phone_config *
     struct sim_interface_config interface = {.name = "eth0", .super_segment_bytes = config->super_segment_bytes};
     sim_host_interface_add(server, &interface);
     sim_host_address_add(server, 0, address, false, false);
-    if (phone->router == NULL) return;
+    if (phone->router == NULL) {
+        struct braid_address second = address_of(config->ipv6, 9, 3);
+        if (config->announced) sim_host_address_add(server, 0, &second, false, true);
+        return;
+    }
     int number = sim_host_interface_add(phone->router, &interface);
     struct sim_link *link = sim_link_add(phone->world, sim_host_name(server), (struct sim_link_end){phone->router, number},
                                          (struct sim_link_end){server, 0});

@@ -57,6 +57,7 @@ struct sim_host {
     struct prng secret;
     uint64_t live_bytes, peak_bytes, allocations;
     int64_t allocations_left; /* below 0: no limit */
+    uint64_t failures_left;   /* once there are none */
     bool touched;
     struct sim_timer timer;
     struct sim_listener listener;

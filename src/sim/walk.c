@@ -28,13 +28,16 @@ static void memory_returns(void *context, braid_time now) {
 
 static void fail_allocations(struct walk *walk) {
     struct sim_world *world = walk->phone.world;
-    const uint64_t fails_at[2] = {walk->plan->client.fails_at, walk->plan->server.fails_at};
+    const struct sim_walk_stack *stacks[2] = {&walk->plan->client, &walk->plan->server};
     struct sim_host *hosts[2] = {walk->phone.client, walk->phone.server};
     for (int side = 0; side < 2; side++) {
-        if (fails_at[side] == 0) continue;
-        sim_host_fail_allocations_after(hosts[side], (int64_t)fails_at[side] - 1);
+        if (stacks[side]->fails_at == 0) continue;
+        sim_host_fail_some_allocations_after(hosts[side], (int64_t)stacks[side]->fails_at - 1,
+                                             stacks[side]->fails != 0 ? stacks[side]->fails : UINT64_MAX);
         sim_world_at(world, walk->healed_at, memory_returns, hosts[side]);
-        for (unsigned i = 0; i < SIM_WALK_TALKS_MAX; i++) walk->may_die[i] = true;
+        walk->may_end = true;
+        /* Someone who cannot even send a RST leaves the other one waiting. */
+        for (unsigned i = 0; i < SIM_WALK_TALKS_MAX; i++) walk->may_die[i] |= stacks[side]->fails == 0;
     }
 }
 
@@ -68,7 +71,7 @@ static void check_conversation(struct walk *walk, unsigned i) {
     bool reset = sim_conversation_close_reason(c, SIM_UP) == BRAID_CLOSED_RESET ||
                  sim_conversation_close_reason(c, SIM_DOWN) == BRAID_CLOSED_RESET;
     bool reset_excused = walk->was_pathless[i] || walk->boxes_may_reset;
-    if (!excused(walk, i) && !(reset && reset_excused) && !sim_conversation_complete(c))
+    if (!excused(walk, i) && !walk->may_end && !(reset && reset_excused) && !sim_conversation_complete(c))
         walk_fault(walk, "conversation %u is not whole: up %llu of %llu (%s), down %llu of %llu (%s)", i,
                    (unsigned long long)up.read, (unsigned long long)up.written,
                    braid_close_reason_name(sim_conversation_close_reason(c, SIM_UP)), (unsigned long long)down.read,

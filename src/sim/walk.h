@@ -18,6 +18,7 @@ struct walk {
     struct sim_conversation *talks[SIM_WALK_TALKS_MAX];
     /* It may end otherwise than whole: it was told to, or no way was left to it. */
     bool may_die[SIM_WALK_TALKS_MAX];
+    bool may_end; /* for want of memory, in other ways than it would; but nobody is left waiting */
     /* For a moment the client had no subflow. A server that meanwhile sends to one that was given up, and to an address
      * that is back, is reset by it, and may take that for the end. */
     bool was_pathless[SIM_WALK_TALKS_MAX];

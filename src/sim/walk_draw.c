@@ -160,6 +160,7 @@ static void draw_world(uint64_t seed, struct sim_walk_plan *out) {
     out->checksums = chance(&prng, 0.5);
     out->check_every = chance(&prng, 0.1) ? 1 : 64;
     out->twin = chance(&prng, 0.1);
+    out->announced = chance(&prng, 0.2);
     out->path_count = counts[prng_below(&prng, 8)];
     if (chance(&prng, 0.3)) out->super_segment_bytes = (uint32_t)log_uniform(&prng, 3000, 64000);
     draw_stack(&out->client.config, &stacks);

@@ -16,6 +16,7 @@ static const struct walk_field world_fields[] = {
     AS("checksums", struct sim_walk_plan, checksums, WALK_FLAG),
     AS("ipv6", struct sim_walk_plan, ipv6, WALK_FLAG),
     AS("twin", struct sim_walk_plan, twin, WALK_FLAG),
+    AS("announced", struct sim_walk_plan, announced, WALK_FLAG),
     AS("check_every", struct sim_walk_plan, check_every, WALK_U32),
     AS("super_segment", struct sim_walk_plan, super_segment_bytes, WALK_U32),
 };
@@ -23,6 +24,7 @@ static const struct walk_field world_fields[] = {
 #define STACK(name, field, type) AS(name, struct sim_walk_stack, field, type)
 static const struct walk_field stack_fields[] = {
     STACK("fails_at", fails_at, WALK_U64),
+    STACK("fails", fails, WALK_U64),
     STACK("connections_max", config.connections_max, WALK_U32),
     STACK("send_buffer", config.send_buffer_bytes, WALK_U32),
     STACK("receive_buffer_max", config.receive_buffer_max_bytes, WALK_U32),

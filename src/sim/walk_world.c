@@ -60,7 +60,8 @@ void walk_world_begin(struct walk *walk) {
                                      .path_count = plan->path_count,
                                      .ipv6 = plan->ipv6,
                                      .super_segment_bytes = plan->super_segment_bytes,
-                                     .twin = plan->twin};
+                                     .twin = plan->twin,
+                                     .announced = plan->announced};
     for (unsigned i = 0; i < plan->path_count; i++) phone.paths[i] = plan->paths[i].config;
     sim_phone_init(&walk->phone, &phone);
     for (unsigned i = 0; i < plan->path_count; i++) furnish_path(walk, i);

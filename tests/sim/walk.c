@@ -6,6 +6,8 @@
  *     sim_walk --print SEED                              what it is made of, as a file has it
  *     sim_walk --shrink SEED|FILE [--to FILE]            one that fails, made as small as it will still fail, as a file
  *     sim_walk --regressions FOLDER                      those of the folder's files
+ *     sim_walk --allocations FILE [--thin N]  the walk of a file once for each of its allocations (of each N-th), which fails:
+ *                                             alone, or with all that follow until all heals
  *     sim_walk --memory [--from SEED] [--count N] [--seconds N]  walks in which the n-th allocation fails, for many n
  *
  * A seed's walk may be given memory that runs out: --client-fails-at N, --server-fails-at N. Says what it found as TAP. A walk
@@ -230,12 +232,61 @@ static int walk_memory(uint64_t from, uint64_t count, double limit_s) {
     return failed != 0;
 }
 
+/* --- every allocation --- */
+
+enum { FAIL_ALONE, FAIL_ON, WAYS_TO_FAIL };
+static const char *const sides[2] = {"client", "server"}, *const ways_to_fail[WAYS_TO_FAIL] = {"alone", "and all that follow"};
+
+static void fail_nth(struct sim_walk_plan *plan, int side, int way, uint64_t nth) {
+    struct sim_walk_stack *stack = side == 0 ? &plan->client : &plan->server;
+    stack->fails_at = nth;
+    stack->fails = way == FAIL_ALONE ? 1 : 0;
+}
+
+/* How many of them ended badly. */
+static uint64_t fail_each(const struct named_walk *whole, int side, int way, uint64_t count, uint64_t thin) {
+    uint64_t failed = 0;
+    for (uint64_t nth = 1; nth <= count; nth += thin) {
+        static struct named_walk one;
+        struct sim_walk_result result;
+        one = *whole;
+        fail_nth(&one.plan, side, way, nth);
+        snprintf(one.name, sizeof(one.name), "%.200s with %s fails_at=%" PRIu64 "%s", whole->name, sides[side], nth,
+                 way == FAIL_ALONE ? " fails=1" : "");
+        if (walk(&one, &result)) continue;
+        failed++;
+        say_failure(&one, &result);
+    }
+    return failed;
+}
+
+static int walk_allocations(const char *path, uint64_t thin) {
+    static struct named_walk whole;
+    struct sim_walk_result result;
+    int number = 0, bad = 0;
+    if (!read_file(&whole, path)) return 2;
+    bool good = walk(&whole, &result);
+    bad += !good;
+    if (!good) say_failure(&whole, &result);
+    printf("%sok %d - a whole life, with all the memory it wants\n", good ? "" : "not ", ++number);
+    for (int side = 0; side < 2; side++) {
+        for (int way = 0; way < WAYS_TO_FAIL; way++) {
+            uint64_t failed = fail_each(&whole, side, way, result.allocations[side], thin);
+            printf("%sok %d - each of %" PRIu64 " allocations of the %s fails, %s%s\n", failed ? "not " : "", ++number,
+                   result.allocations[side], sides[side], ways_to_fail[way], thin > 1 ? " (thinned)" : "");
+            bad += failed != 0;
+        }
+    }
+    printf("1..%d\n", number);
+    return bad != 0;
+}
+
 /* --- what is asked for --- */
 
 struct request {
-    enum { MANY, MEMORY, ONE, PRINT, SHRINK, REGRESSIONS } what;
+    enum { MANY, MEMORY, ONE, PRINT, SHRINK, REGRESSIONS, ALLOCATIONS } what;
     const char *from_file, *to_file;
-    uint64_t seed, client_fails_at, server_fails_at, from, count;
+    uint64_t seed, thin, client_fails_at, server_fails_at, from, count;
     double limit_s;
     bool trace;
 };
@@ -255,6 +306,8 @@ static bool take_option(struct request *request, const char *option, const char 
     else if (strcmp(option, "--shrink") == 0) request->what = SHRINK, name_walk(request, value);
     else if (strcmp(option, "--to") == 0) request->to_file = value;
     else if (strcmp(option, "--regressions") == 0) request->what = REGRESSIONS, request->from_file = value;
+    else if (strcmp(option, "--allocations") == 0) request->what = ALLOCATIONS, request->from_file = value;
+    else if (strcmp(option, "--thin") == 0) request->thin = strtoull(value, NULL, 0);
     else if (strcmp(option, "--client-fails-at") == 0) request->client_fails_at = strtoull(value, NULL, 0);
     else if (strcmp(option, "--server-fails-at") == 0) request->server_fails_at = strtoull(value, NULL, 0);
     else if (strcmp(option, "--from") == 0) request->from = strtoull(value, NULL, 0);
@@ -276,6 +329,7 @@ static int perform(const struct request *request) {
     switch (request->what) {
     case MANY: return walk_many(request->from, request->count, request->limit_s);
     case MEMORY: return walk_memory(request->from, request->count, request->limit_s);
+    case ALLOCATIONS: return walk_allocations(request->from_file, request->thin);
     case REGRESSIONS: return walk_regressions(request->from_file);
     default: break;
     }
@@ -288,7 +342,7 @@ static int perform(const struct request *request) {
 }
 
 int main(int argc, char **argv) {
-    struct request request = {.from = 1, .count = UINT64_MAX, .limit_s = 1e9};
+    struct request request = {.thin = 1, .from = 1, .count = UINT64_MAX, .limit_s = 1e9};
     const int signals[] = {SIGILL, SIGTRAP, SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGALRM};
     program = argv[0];
     for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) signal(signals[i], tell_and_die);

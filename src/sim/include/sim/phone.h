@@ -27,6 +27,7 @@ struct sim_phone_config {
     unsigned path_count;
     bool ipv6;
     uint32_t super_segment_bytes;
+    bool announced; /* the server has a second address, and says so; not beside a twin */
     bool twin; /* beside the server, behind the same router, stands another one, of the same configuration */
 };
 

@@ -80,6 +80,7 @@ struct sim_walk_event {
 struct sim_walk_stack {
     struct braid_stack_config config;
     uint64_t fails_at; /* this allocation, counted from 1, and all later ones until all heals; 0: none */
+    uint64_t fails;    /* not all later ones, but so many in a row */
 };
 struct sim_walk_path {
     bool late; /* not there until an event, or healing, brings it up */
@@ -95,7 +96,7 @@ struct sim_walk_talk {
 
 struct sim_walk_plan {
     uint64_t seed; /* of all that is drawn on the way: losses, keys, ports */
-    bool checksums, ipv6, twin;
+    bool checksums, ipv6, twin, announced;
     uint32_t check_every, super_segment_bytes;
     struct sim_walk_stack client, server;
     struct sim_walk_path paths[SIM_PATHS_MAX];

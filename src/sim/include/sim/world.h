@@ -122,10 +122,11 @@ struct sim_listener {
 void sim_host_set_listener(struct sim_host *host, struct sim_listener listener);
 
 /* Memory of the host's stack: how much there is now, the most there ever was, and after how many more allocations none
- * succeeds (-1: no limit). */
+ * succeeds (-1: no limit), or only the next `count` of them do not. */
 uint64_t sim_host_memory(const struct sim_host *host);
 uint64_t sim_host_memory_peak(const struct sim_host *host);
-void sim_host_fail_allocations_after(struct sim_host *host, int64_t count);
+void sim_host_fail_allocations_after(struct sim_host *host, int64_t after);
+void sim_host_fail_some_allocations_after(struct sim_host *host, int64_t after, uint64_t count);
 uint64_t sim_host_allocations(const struct sim_host *host);
 uint64_t sim_host_counter(const struct sim_host *host, const char *name);
 
