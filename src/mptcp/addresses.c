@@ -130,10 +130,12 @@ void addresses_path_back(struct braid_connection *c, const struct local_path *pa
     if (c->confirmed && !c->client) announce(c, path, now);
 }
 
+static bool has_room_for_removal(const struct subflow *sf) { return sf->signals.remove_count < SIGNAL_IDS_MAX; }
+
 static void removal_assign(struct braid_connection *c, struct removal *r, braid_time now) {
     struct subflow *sf = subflow_best(c, r->last_subflow - 1);
     struct tcp_info info;
-    if (!sf || sf->signals.remove_count == SIGNAL_IDS_MAX) return;
+    if (!sf || !has_room_for_removal(sf)) return;
     sf->signals.remove_ids[sf->signals.remove_count++] = r->id;
     sf->signals.acks_in_a_row = 0;
     tcp_info(sf->t, &info);
@@ -159,11 +161,13 @@ braid_time addresses_deadline(const struct braid_connection *c) {
     const struct addresses *a = &c->addresses;
     braid_time earliest = BRAID_NEVER;
     if (a->removal_count == 0 && a->announced_count == 0) return BRAID_NEVER;
-    if (c->mode != CONNECTION_MODE_MPTCP || !c->confirmed || connection_over(c) || !subflow_best(c, UINT64_MAX))
-        return BRAID_NEVER;
+    if (c->mode != CONNECTION_MODE_MPTCP || !c->confirmed || connection_over(c)) return BRAID_NEVER;
     for (unsigned i = 0; i < a->removal_count; i++) {
-        if (a->removals[i].due < earliest) earliest = a->removals[i].due;
+        const struct subflow *sf = subflow_best(c, a->removals[i].last_subflow - 1);
+        if (sf && has_room_for_removal(sf) && a->removals[i].due < earliest) earliest = a->removals[i].due;
     }
+    const struct subflow *sf = subflow_best(c, UINT64_MAX);
+    if (!sf || sf->signals.announce) return earliest; /* what it has to say yet, it says when it may */
     for (unsigned i = 0; i < a->announced_count; i++) {
         braid_time due = a->announced[i].due > a->announce_turn ? a->announced[i].due : a->announce_turn;
         if (due < earliest) earliest = due;
