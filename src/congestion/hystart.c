@@ -14,44 +14,64 @@ void hystart_init(struct hystart *h) {
         .last_min_rtt_ns = BRAID_NEVER,
         .current_min_rtt_ns = BRAID_NEVER,
         .baseline_min_rtt_ns = BRAID_NEVER,
+        .group_min_rtt_ns = BRAID_NEVER,
     };
 }
 
-static void begin_round(struct hystart *h) {
-    h->last_min_rtt_ns = h->current_min_rtt_ns;
-    h->current_min_rtt_ns = BRAID_NEVER;
-    h->samples = 0;
+static braid_time risen_from(braid_time min_rtt_ns) {
+    braid_time threshold = min_rtt_ns / MIN_RTT_DIVISOR;
+    if (threshold < MIN_RTT_THRESHOLD_NS) threshold = MIN_RTT_THRESHOLD_NS;
+    if (threshold > MAX_RTT_THRESHOLD_NS) threshold = MAX_RTT_THRESHOLD_NS;
+    return min_rtt_ns + threshold;
+}
+
+/* A round without a queue: it was jitter. */
+static void judge_round(struct hystart *h) {
     if (h->phase != HYSTART_CONSERVATIVE) return;
-    if (h->rounds_left > 0) h->rounds_left--;
-    if (h->rounds_left == 0) h->phase = HYSTART_DONE;
-}
-
-static braid_time rtt_threshold_ns(braid_time last_min_rtt_ns) {
-    braid_time threshold = last_min_rtt_ns / MIN_RTT_DIVISOR;
-    if (threshold < MIN_RTT_THRESHOLD_NS) return MIN_RTT_THRESHOLD_NS;
-    return threshold < MAX_RTT_THRESHOLD_NS ? threshold : MAX_RTT_THRESHOLD_NS;
-}
-
-static void judge(struct hystart *h) {
-    if (h->samples < ROUND_SAMPLES || h->current_min_rtt_ns == BRAID_NEVER) return;
-    if (h->phase == HYSTART_SLOW_START && h->last_min_rtt_ns != BRAID_NEVER &&
-        h->current_min_rtt_ns >= h->last_min_rtt_ns + rtt_threshold_ns(h->last_min_rtt_ns)) {
-        h->baseline_min_rtt_ns = h->current_min_rtt_ns;
-        h->rounds_left = CONSERVATIVE_ROUNDS;
-        h->phase = HYSTART_CONSERVATIVE;
-    } else if (h->phase == HYSTART_CONSERVATIVE && h->current_min_rtt_ns < h->baseline_min_rtt_ns) {
-        /* The delay went away again: it was jitter, not a queue. */
+    if (--h->rounds_left == 0) {
+        h->phase = HYSTART_DONE;
+    } else if (h->samples >= ROUND_SAMPLES && !h->risen) {
         h->baseline_min_rtt_ns = BRAID_NEVER;
         h->phase = HYSTART_SLOW_START;
     }
+}
+
+static void begin_round(struct hystart *h) {
+    judge_round(h);
+    h->last_min_rtt_ns = h->current_min_rtt_ns;
+    h->current_min_rtt_ns = h->group_min_rtt_ns = BRAID_NEVER;
+    h->samples = 0;
+    h->risen = false;
+}
+
+/* The least of eight samples in a row, again and again: jitter leaves one of them as it was, a queue raises all. Against
+ * the last round's, as RFC 9406 has it; and against this round's, for a round is sent in half a round-trip time (see
+ * tcp/pacing.c), so that its first packets always find the queue drained, until it is too late. */
+static void judge_group(struct hystart *h) {
+    braid_time base = h->phase == HYSTART_CONSERVATIVE ? h->baseline_min_rtt_ns : h->last_min_rtt_ns;
+    braid_time group = h->group_min_rtt_ns;
+    h->group_min_rtt_ns = BRAID_NEVER;
+    if (base == BRAID_NEVER) return;
+    if (h->current_min_rtt_ns < base) base = h->current_min_rtt_ns;
+    if (group < risen_from(base)) return;
+    h->risen = true;
+    if (h->phase == HYSTART_CONSERVATIVE) {
+        /* The first of a round finds a queue, which stood there while nothing was sent: the path is full. */
+        if (h->samples == ROUND_SAMPLES && h->rounds_left < CONSERVATIVE_ROUNDS) h->phase = HYSTART_DONE;
+        return;
+    }
+    if (h->phase != HYSTART_SLOW_START) return;
+    h->baseline_min_rtt_ns = base;
+    h->rounds_left = CONSERVATIVE_ROUNDS;
+    h->phase = HYSTART_CONSERVATIVE;
 }
 
 uint32_t hystart_on_ack(struct hystart *h, const struct congestion_ack *ack, uint32_t acked_bytes) {
     if (ack->round_start) begin_round(h);
     if (ack->rtt_ns > 0) {
         if (ack->rtt_ns < h->current_min_rtt_ns) h->current_min_rtt_ns = ack->rtt_ns;
-        h->samples++;
-        judge(h);
+        if (ack->rtt_ns < h->group_min_rtt_ns) h->group_min_rtt_ns = ack->rtt_ns;
+        if (++h->samples % ROUND_SAMPLES == 0) judge_group(h);
     }
     if (h->phase != HYSTART_CONSERVATIVE) return acked_bytes;
     return acked_bytes / CONSERVATIVE_GROWTH_DIVISOR;

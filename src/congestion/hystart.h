@@ -10,8 +10,11 @@ struct hystart {
     enum hystart_phase phase;
     uint32_t samples;       /* round-trip times taken this round */
     uint32_t rounds_left;   /* of conservative slow start */
-    braid_time last_min_rtt_ns, current_min_rtt_ns; /* BRAID_NEVER: none */
-    braid_time baseline_min_rtt_ns;
+    bool risen;             /* this round */
+    /* BRAID_NEVER: none */
+    braid_time last_min_rtt_ns, current_min_rtt_ns; /* of a round */
+    braid_time group_min_rtt_ns;                    /* of the samples since the last judgement */
+    braid_time baseline_min_rtt_ns;                 /* what it had risen from */
 };
 
 void hystart_init(struct hystart *h);

@@ -180,7 +180,7 @@ static void reordering_is_learnt(void **state) {
         p.ends[0].to_send = 3000000;
         assert_true(pair_run_until(&p, all_received, 60 * SECOND));
         uint64_t first = info_of(&p.ends[0]).segments_retransmitted;
-        assert_true(first < 5); /* of 2,000, 100 came late */
+        assert_true(first <= 5); /* of 2,000, 100 came late */
         p.ends[0].to_send += 20000000;
         assert_true(pair_run_until(&p, all_received, 60 * SECOND));
         assert_true(info_of(&p.ends[0]).segments_retransmitted <= first + 5); /* of 14,000, 700 came late */
@@ -266,7 +266,7 @@ static void silence_is_suspected_after_two_round_trips_and_recovery_told(void **
     (void)state;
     begin(1, 0);
     p.ends[0].to_send = 50000000;
-    pair_run(&p, 500 * MS);
+    pair_run(&p, 1500 * MS); /* slow start is over: a round trip is as long as the last one */
     p.ends[0].wire.loss = 1.0;
     braid_time gone = p.now;
     braid_time srtt = info_of(&p.ends[0]).srtt_ns;
