@@ -29,7 +29,7 @@ void coalesce_begin(struct coalesced *c, struct braid_packet_in *packet, uint8_t
     c->tcp_length = (uint32_t)(tcp[12] >> 4) * 4;
     if (c->tcp_length < TCP_OPTIONS || packet->length <= ip_length + c->tcp_length || tcp[TCP_FLAGS] != FLAG_ACK) return;
     c->segment_bytes = packet->length - ip_length - c->tcp_length;
-    c->next_seq = load32(tcp + TCP_SEQ) + c->segment_bytes;
+    c->next_seq = seq32_add(seq32_of(load32(tcp + TCP_SEQ)), c->segment_bytes);
     c->packet = packet;
 }
 
@@ -57,13 +57,13 @@ bool coalesce_add(struct coalesced *c, const uint8_t *tcp, uint32_t tcp_length, 
     if (c->packet == NULL || tcp_length != c->tcp_length || length == 0 || length > c->segment_bytes) return false;
     uint8_t *head = c->bytes + c->ip_length;
     uint32_t total = c->packet->length + length;
-    if (load32(tcp + TCP_SEQ) != c->next_seq || !says_the_same(head, tcp, tcp_length)) return false;
+    if (!seq32_eq(seq32_of(load32(tcp + TCP_SEQ)), c->next_seq) || !says_the_same(head, tcp, tcp_length)) return false;
     if (total > LINK_PACKET_MAX || total > c->room_bytes) return false;
     if (payload != c->bytes + c->packet->length) memmove(c->bytes + c->packet->length, payload, length);
     c->packet->length = total;
     c->packet->segment_bytes = (uint16_t)c->segment_bytes;
     c->packet->checksum_verified = true;
-    c->next_seq += length;
+    c->next_seq = seq32_add(c->next_seq, length);
     head[TCP_FLAGS] |= tcp[TCP_FLAGS] & FLAG_PSH;
     ip_length_set(c->bytes, total);
     if (length < c->segment_bytes || tcp[TCP_FLAGS] & FLAG_PSH) c->packet = NULL;

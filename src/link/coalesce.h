@@ -8,6 +8,7 @@
 #ifndef LINK_COALESCE_H
 #define LINK_COALESCE_H
 
+#include <base/seq.h>
 #include <link/link.h>
 
 struct coalesced {
@@ -15,7 +16,8 @@ struct coalesced {
     uint8_t *bytes;                 /* of the packet, for writing: what is merged must be the link's alone */
     uint32_t room_bytes;            /* from `bytes` on */
     uint32_t ip_length, tcp_length; /* of its headers */
-    uint32_t segment_bytes, next_seq;
+    uint32_t segment_bytes;
+    seq32 next_seq;
 };
 
 /* Begins with `packet`, an IP packet whose TCP checksum holds (or is vouched for) and which starts at `bytes`, where its

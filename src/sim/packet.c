@@ -119,7 +119,7 @@ static void ip_length_set(uint8_t *ip, uint32_t length) {
 /* One segment of a super-segment: the `index`-th of those that start at payload byte `offset`. */
 static void segment_fit(struct sim_packet *packet, const struct braid_packet_out *out, uint32_t offset, bool last) {
     uint8_t *tcp = packet->bytes + out->checksum_start;
-    put_u32(tcp + TCP_SEQ_OFFSET, get_u32(tcp + TCP_SEQ_OFFSET) + offset);
+    put_u32(tcp + TCP_SEQ_OFFSET, seq32_add(seq32_of(get_u32(tcp + TCP_SEQ_OFFSET)), offset).value);
     if (!last) tcp[TCP_FLAGS_OFFSET] &= (uint8_t)~(TCP_FIN | TCP_PSH);
     if (offset > 0) tcp[TCP_FLAGS_OFFSET] &= (uint8_t)~TCP_CWR;
     ip_length_set(packet->bytes, packet->length);
