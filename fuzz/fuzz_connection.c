@@ -143,11 +143,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t length) {
     struct feed f = feed_of(input, length);
     uint8_t kind = feed_u8(&f);
     kept_count = 0;
-    secrets = (struct mutate_secrets){0};
+    secrets = (struct mutate_secrets){.version_0 = (kind & 6) == 4};
     struct sim_phone_config config = {.world = {.seed = kind, .check_every = 1, .observer = {.packet = on_packet}},
                                       .paths = {sim_wifi, sim_cellular},
                                       .path_count = kind & 1 ? 2 : 1};
     config.client.checksum = (kind & 6) == 2;
+    if ((kind & 6) == 4) config.client.versions = BRAID_VERSION_0;
     config.client.time_wait_ns = config.server.time_wait_ns = BRAID_NS_PER_S;
     config.client.receive_buffer_max_bytes = config.server.receive_buffer_max_bytes = 256 << 10;
     config.client.receive_buffer_initial_bytes = config.server.receive_buffer_initial_bytes = 64 << 10;

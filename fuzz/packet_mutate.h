@@ -8,6 +8,7 @@
 #include <wire/checksum.h>
 #include <wire/ip.h>
 #include <wire/mptcp_option.h>
+#include <wire/mptcp_option_v0.h>
 #include <wire/tcp_segment.h>
 
 enum { MUTATED_BYTES_MAX = 1500, MUTATED_OPTIONS_MAX = 8 };
@@ -23,6 +24,7 @@ struct mutated {
 /* What the fuzzer may use to be believed. */
 struct mutate_secrets {
     uint64_t keys[2]; /* the client's, the server's */
+    bool version_0;   /* of MPTCP */
 };
 
 static inline bool mutate_open(const uint8_t *bytes, uint32_t length, struct mutated *m) {
@@ -133,6 +135,10 @@ static inline void mutate_option(struct feed *f, struct mptcp_option *o, const s
     }
 }
 
+static inline uint32_t mutate_encode(const struct mptcp_option *o, uint8_t *out, const struct mutate_secrets *secrets) {
+    return secrets->version_0 ? mptcp_option_encode_v0(o, out, MPTCP_OPTION_MAX) : mptcp_option_encode(o, out, MPTCP_OPTION_MAX);
+}
+
 static inline void mutate_add_option(struct feed *f, struct mutated *m, const struct mutate_secrets *secrets) {
     struct tcp_options *options = &m->segment.options;
     struct mptcp_option o = {.subtype = (enum mptcp_subtype)(feed_u8(f) % 9)};
@@ -144,7 +150,7 @@ static inline void mutate_add_option(struct feed *f, struct mutated *m, const st
     if (o.subtype == MPTCP_DSS) o.as.dss = (struct dss){.has_data_ack = true, .data_ack_64 = true};
     mutate_option(f, &o, secrets);
     uint8_t *bytes = m->options[options->mptcp_count];
-    uint32_t length = mptcp_option_encode(&o, bytes, MPTCP_OPTION_MAX);
+    uint32_t length = mutate_encode(&o, bytes, secrets);
     if (length > 0) options->mptcp[options->mptcp_count++] = (struct tcp_raw_option){bytes, (uint8_t)length};
 }
 
@@ -153,9 +159,12 @@ static inline void mutate_some_option(struct feed *f, struct mutated *m, const s
     struct mptcp_option o;
     if (options->mptcp_count == 0) return;
     unsigned i = feed_u8(f) % options->mptcp_count;
-    if (mptcp_option_decode(m->options[i], options->mptcp[i].length, &o) != MPTCP_DECODE_OK) return;
+    enum mptcp_decode_result result = secrets->version_0
+                                          ? mptcp_option_decode_v0(m->options[i], options->mptcp[i].length, &o)
+                                          : mptcp_option_decode(m->options[i], options->mptcp[i].length, &o);
+    if (result != MPTCP_DECODE_OK) return;
     mutate_option(f, &o, secrets);
-    uint32_t length = mptcp_option_encode(&o, m->options[i], MPTCP_OPTION_MAX);
+    uint32_t length = mutate_encode(&o, m->options[i], secrets);
     if (length > 0) options->mptcp[i].length = (uint8_t)length;
     else m->options[i][feed_u8(f) % options->mptcp[i].length] ^= feed_u8(f);
 }

@@ -35,12 +35,22 @@ struct braid_path_limits {
     uint8_t ndiffports;        /* subflows that manager makes; 1..BRAID_NDIFFPORTS_MAX; 0: 2 */
 };
 
+/* Which versions of MPTCP are spoken (docs/decisions/0022-version-0.md). */
+enum braid_versions {
+    BRAID_VERSIONS_DEFAULT,  /* of a stack: BOTH; of a connection or a listener: the stack's */
+    BRAID_VERSIONS_BOTH,     /* 1 (RFC 8684), and 0 (RFC 6824) with peers that ask for it or answer by it */
+    BRAID_VERSIONS_DISCOVER, /* as BOTH; and when a peer ignores version 1, the next connection to it asks for version 0 */
+    BRAID_VERSION_1,
+    BRAID_VERSION_0,
+};
+
 struct braid_stack_config {
     uint32_t connections_max;              /* 0: 65536 */
     uint32_t half_open_max;                /* connections whose handshake is not done, of peers; 0: 4096 */
     uint32_t send_buffer_bytes;            /* per connection; 0: 4 MiB */
     uint32_t receive_buffer_max_bytes;     /* per connection; 0: 8 MiB */
     uint32_t receive_buffer_initial_bytes; /* 0: 256 KiB */
+    enum braid_versions versions;          /* of MPTCP */
     bool checksum;                         /* ask for the DSS checksum, RFC 8684 §3.1 */
     bool checksum_forbidden;               /* fall back to TCP where a peer asks for it; not with `checksum` */
     bool no_join_to_source;                /* tell peers not to join to the address and port of the first subflow, but
@@ -57,8 +67,8 @@ struct braid_stack_config {
     const struct braid_path_limits *path_limits; /* NULL: as said there; copied */
 };
 
-/* NULL: no memory, no randomness, limits out of range, checksums asked for and forbidden, or an unknown congestion control,
- * scheduler or path manager. `env` must outlive the stack. */
+/* NULL: no memory, no randomness, limits or versions out of range, checksums asked for and forbidden, or an unknown
+ * congestion control, scheduler or path manager. `env` must outlive the stack. */
 struct braid_stack *braid_stack_create(const struct braid_env *env, const struct braid_stack_config *config);
 /* Ends everything without sending anything. */
 void braid_stack_destroy(struct braid_stack *stack);
@@ -151,6 +161,7 @@ struct braid_connect_config {
                                     braid_connection_endpoints() may change until the connection is established */
     uint16_t local_port;         /* of the first subflow; 0: chosen */
     bool multipath;              /* ask for MPTCP (falls back to TCP where the peer does not know it) */
+    enum braid_versions versions; /* with multipath */
     bool single_path;            /* with multipath: never join further paths by itself; as the path manager "none" */
     bool no_delay;
     const char *congestion;      /* of each subflow; NULL: the stack's */
@@ -167,6 +178,7 @@ enum braid_connect_error {
     BRAID_CONNECT_UNKNOWN_SCHEDULER,
     BRAID_CONNECT_UNKNOWN_PATH_MANAGER,
     BRAID_CONNECT_BAD_LIMITS, /* out of range */
+    BRAID_CONNECT_BAD_VERSIONS,
 };
 struct braid_connection *braid_stack_connect(struct braid_stack *stack, const struct braid_connect_config *config,
                                              braid_time now, enum braid_connect_error *error);
@@ -175,12 +187,13 @@ struct braid_listen_config {
     int link;                      /* only SYNs by this link; -1: any */
     struct braid_endpoint local;   /* family 0: any address; port 0: any port */
     bool multipath;                /* answer MP_CAPABLE */
+    enum braid_versions versions;  /* of these */
     bool deferred;                 /* hold the SYN/ACK until braid_connection_accept() */
     uint8_t dscp, hop_limit;       /* of what is accepted, as in struct braid_tuning */
     const char *congestion;        /* of each subflow of what is accepted; NULL: the stack's */
     const char *scheduler;         /* of what is accepted; NULL: the stack's */
 };
-/* NULL: no memory, the same is listened to already, or an unknown congestion control or scheduler. More specific listeners win. */
+/* NULL: no memory, the same is listened to already, or unknown versions, congestion control or scheduler. More specific listeners win. */
 struct braid_listener *braid_stack_listen(struct braid_stack *stack, const struct braid_listen_config *config);
 /* Connections whose handshake is not done are reset; accepted ones live on. */
 void braid_listener_close(struct braid_listener *listener, braid_time now);
@@ -295,6 +308,7 @@ bool braid_connection_address_use(struct braid_connection *connection, int link,
 struct braid_connection_info {
     uint64_t number;
     bool established, multipath, fallback, checksum;
+    uint8_t version; /* of MPTCP, with multipath */
     unsigned paths;
     uint64_t bytes_written, bytes_acknowledged, bytes_received, bytes_reinjected, bytes_copied, bytes_out_of_order;
     uint32_t receive_window_bytes, send_window_bytes;
@@ -305,6 +319,9 @@ void braid_connection_info(const struct braid_connection *connection, struct bra
 const char *braid_congestion_name(unsigned index);
 /* The schedulers (docs/schedulers.md), the default first. */
 const char *braid_scheduler_name(unsigned index);
+
+/* What enum braid_versions may be, the default first: "both", "discover", "1", "0". The i-th is the enumerator i + 1. */
+const char *braid_versions_name(unsigned index);
 
 /* The path managers (docs/paths.md), the default first. */
 const char *braid_path_manager_name(unsigned index);

@@ -116,6 +116,7 @@ static enum braid_refusal refusal_for(enum braid_connect_error error) {
     case BRAID_CONNECT_UNKNOWN_SCHEDULER:
     case BRAID_CONNECT_UNKNOWN_PATH_MANAGER:
     case BRAID_CONNECT_BAD_LIMITS:
+    case BRAID_CONNECT_BAD_VERSIONS:
         break;
     }
     return BRAID_REFUSE_SILENT; /* the program's kernel tries again */

@@ -151,6 +151,7 @@ static bool start_engine(struct run *run) {
         .stack = {.checksum = run->options.checksum,
                   .congestion = run->options.congestion,
                   .scheduler = run->options.scheduler,
+                  .versions = run->options.versions,
                   .path_manager = run->options.path_manager,
                   .path_limits = run->options.limited ? &run->options.limits : NULL,
                   .time_wait_ns = TIME_WAIT_NS},

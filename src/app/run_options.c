@@ -22,6 +22,7 @@ static const char help[] =
     "  -c, --pcap FILE              write packets of uplinks and programs as pcapng, for Wireshark\n"
     "  -l, --live                   show rate, round-trip time and state of each uplink on standard error\n"
     "      --checksum               ask servers for the checksum of RFC 8684 over data and mapping\n"
+    "      --mptcp VERSIONS         versions of Multipath TCP (1: RFC 8684, 0: RFC 6824) that are spoken:\n%s"
     "      --congestion NAME        how much goes by each path:\n%s"
     "      --scheduler NAME         by which path the next bytes go:\n%s"
     "      --path-manager NAME      which paths a connection has:\n%s"
@@ -56,8 +57,8 @@ static const char *list_lines(char text[NAMES_MAX], const char *(*name_of)(unsig
 }
 
 void run_options_help(void) {
-    char congestion[NAMES_MAX], scheduler[NAMES_MAX], path_manager[NAMES_MAX];
-    printf(help, list_lines(congestion, braid_congestion_name), list_lines(scheduler, braid_scheduler_name),
+    char versions[NAMES_MAX], congestion[NAMES_MAX], scheduler[NAMES_MAX], path_manager[NAMES_MAX];
+    printf(help, list_lines(versions, braid_versions_name), list_lines(congestion, braid_congestion_name), list_lines(scheduler, braid_scheduler_name),
            list_lines(path_manager, braid_path_manager_name), BRAID_SUBFLOWS_MAX, SUBFLOWS_DEFAULT,
            BRAID_ADD_ADDR_ACCEPTED_MAX, BRAID_ADD_ADDR_ACCEPTED_MAX, BRAID_NDIFFPORTS_MAX, NDIFFPORTS_DEFAULT);
 }
@@ -106,6 +107,14 @@ static bool take_name(const char **out, const char *text, const char *what, cons
     return complain("%s %s is unknown; there are %s", what, text, list_names(names, name_of));
 }
 
+static bool take_versions(enum braid_versions *out, const char *text) {
+    const char *name;
+    if (!take_name(&name, text, "choice of versions", braid_versions_name)) return false;
+    for (unsigned i = 0; braid_versions_name(i) != NULL; i++)
+        if (strcmp(name, braid_versions_name(i)) == 0) *out = (enum braid_versions)(i + 1);
+    return true;
+}
+
 struct limit {
     const char *name;
     unsigned least, most;
@@ -151,7 +160,7 @@ static bool take_limits(struct run_options *out, const char *text) {
     }
 }
 
-enum { LONG_CHECKSUM = 256, LONG_CONGESTION, LONG_SCHEDULER, LONG_PATH_MANAGER, LONG_LIMIT };
+enum { LONG_CHECKSUM = 256, LONG_CONGESTION, LONG_SCHEDULER, LONG_PATH_MANAGER, LONG_LIMIT, LONG_MPTCP };
 
 static const struct option long_options[] = {
     {"uplink", required_argument, NULL, 'u'},
@@ -165,6 +174,7 @@ static const struct option long_options[] = {
     {"scheduler", required_argument, NULL, LONG_SCHEDULER},
     {"path-manager", required_argument, NULL, LONG_PATH_MANAGER},
     {"limit", required_argument, NULL, LONG_LIMIT},
+    {"mptcp", required_argument, NULL, LONG_MPTCP},
     {0},
 };
 
@@ -195,6 +205,8 @@ static bool take_option(struct run_options *out, int option, char **argv) {
         return take_name(&out->scheduler, optarg, "scheduler", braid_scheduler_name);
     case LONG_PATH_MANAGER:
         return take_name(&out->path_manager, optarg, "path manager", braid_path_manager_name);
+    case LONG_MPTCP:
+        return take_versions(&out->versions, optarg);
     case LONG_LIMIT:
         return take_limits(out, optarg);
     case ':':

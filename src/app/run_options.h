@@ -14,6 +14,7 @@ struct run_options {
     const char *path_manager;
     struct braid_path_limits limits;
     bool limited;
+    enum braid_versions versions;
     bool checksum, live;
     bool help;
     char **command; /* ends with NULL */

@@ -4,6 +4,7 @@
 #define APP_SCENARIO_H
 
 #include <braid/env.h>
+#include <braid/stack.h>
 #include <sim/link_model.h>
 #include <sim/noise_model.h>
 #include <wire/address.h>
@@ -184,6 +185,7 @@ struct scenario_transfer {
     size_t uplink_count;
     bool aggregate;               /* braid run's policy */
     bool checksum;
+    enum braid_versions versions; /* of MPTCP */
     const char *congestion;       /* of the run's host; NULL: braid run's own choice */
     const char *server_congestion; /* NULL: the server's own choice */
     const char *scheduler, *server_scheduler; /* the same; only where the server is braid's, as in braid sim */

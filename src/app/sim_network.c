@@ -169,6 +169,7 @@ static void add_hosts(struct sim_network *network, const struct sim_network_conf
         struct braid_stack_config stack = {0};
         if (i == config->run->command.host) {
             stack.checksum = config->transfer->checksum;
+            stack.versions = config->transfer->versions;
             stack.congestion = config->transfer->congestion;
             stack.scheduler = config->transfer->scheduler;
         }

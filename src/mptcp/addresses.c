@@ -1,5 +1,6 @@
 /* What each end knows of the other's addresses: ADD_ADDR and REMOVE_ADDR (RFC 8684 §3.4). */
 #include "subflow.h"
+#include "version.h"
 
 #include <crypto/mptcp_keys.h>
 
@@ -72,7 +73,8 @@ static void announcement_assign(struct braid_connection *c, struct announcement 
     tcp_info(sf->t, &info);
     c->addresses.announce_turn = now + 2 * subflow_rtt(&info) + NS_OF_MS(ADD_ADDR_TURN_MS);
     a->tries++;
-    a->due = a->tries < ADD_ADDR_TRIES ? now + NS_OF_MS(ADD_ADDR_RETRY_MS) : BRAID_NEVER; /* [R-3.4.1-15] */
+    unsigned tries = version_0(c) ? ADD_ADDR_V0_TIMES : ADD_ADDR_TRIES;
+    a->due = a->tries < tries ? now + NS_OF_MS(ADD_ADDR_RETRY_MS) : BRAID_NEVER; /* [R-3.4.1-15] */
 }
 
 void addresses_announcement_shorten(const struct braid_connection *c, struct add_addr *option) {
@@ -196,7 +198,9 @@ static void remember(struct braid_connection *c, const struct add_addr *option, 
         path_manager_address_news(c, &fresh.address, port);
         return;
     }
-    if (a->remote_count > c->config.limits.add_addr_accepted || a->remote_count == REMOTE_ADDRESSES_MAX) {
+    unsigned most = c->config.limits.add_addr_accepted;
+    if (version_0(c) && most > ADDRESSES_V0_MAX) most = ADDRESSES_V0_MAX;
+    if (a->remote_count > most || a->remote_count == REMOTE_ADDRESSES_MAX) {
         COUNT(c, add_addr_over_limit);
         return;
     }
@@ -217,7 +221,33 @@ static void echo(struct subflow *sf, const struct add_addr *option) {
     connection_wake(sf->c);
 }
 
-void addresses_add_arrived(struct subflow *sf, const struct add_addr *option, braid_time now) {
+/* Version 0: an ADD_ADDR without an HMAC might be anybody's who guesses ports and a sequence number, and would lead our
+ * joins to him (RFC 7430 §3.1). What he cannot see is how far our data is acknowledged: without a DATA_ACK that could be
+ * the peer's next one it is not believed. [R-6824-3.4.1-2] [R-6824-5-1] */
+static bool vouched(struct subflow *sf, const struct tcp_segment *segment) {
+    const struct sending *s = &sf->c->send;
+    struct mptcp_option option;
+    if (!arrival_find(sf, segment, MPTCP_DSS, &option) || !option.as.dss.has_data_ack) return false;
+    const struct dss *dss = &option.as.dss;
+    dsn64 ack = dss->data_ack_64 ? dsn64_of(dss->data_ack) : dsn64_expand(s->una, (uint32_t)dss->data_ack);
+    return dsn64_ge(ack, s->una) && dsn64_le(ack, dsn64_add(s->nxt, s->data_fin_sent ? 1 : 0));
+}
+
+static bool genuine(struct subflow *sf, const struct tcp_segment *segment, const struct add_addr *option) {
+    struct braid_connection *c = sf->c;
+    if (version_0(c)) {
+        if (vouched(sf, segment)) return true;
+        COUNT(c, add_addr_not_vouched);
+        return false;
+    }
+    uint64_t expected = hmac_of(c->keys.remote, c->keys.local, option);
+    if (crypto_equal(&expected, &option->hmac, sizeof(expected))) return true;
+    COUNT(c, add_addr_bad_hmac); /* [R-3.4.1-6] */
+    return false;
+}
+
+void addresses_add_arrived(struct subflow *sf, const struct tcp_segment *segment, const struct add_addr *option,
+                           braid_time now) {
     struct braid_connection *c = sf->c;
     char text[IP_ADDRESS_TEXT_MAX];
     if (option->echo) {
@@ -225,12 +255,8 @@ void addresses_add_arrived(struct subflow *sf, const struct add_addr *option, br
         return;
     }
     COUNT(c, add_addr_received);
-    uint64_t expected = hmac_of(c->keys.remote, c->keys.local, option);
-    if (!crypto_equal(&expected, &option->hmac, sizeof(expected))) {
-        COUNT(c, add_addr_bad_hmac); /* [R-3.4.1-6] */
-        return;
-    }
-    echo(sf, option);
+    if (!genuine(sf, segment, option)) return;
+    if (!version_0(c)) echo(sf, option);
     if (!usable(&option->address)) return;
     TRACE(c->env, now, address_announced, .connection = c->config.number, .address_id = option->address_id,
           .address = ip_address_format(&option->address, text), .by = "peer");

@@ -1,12 +1,13 @@
 /* What a segment's options say, before TCP looks at its ACK and payload. TCP has checked it already (RFC 5961), as
  * RFC 8684 §3 demands before any option acts. */
 #include "subflow.h"
+#include "version.h"
 
 /* [R-3.8-1] False if it is to be ignored, which is counted. */
 static bool decode(struct subflow *sf, const struct tcp_raw_option *raw, struct mptcp_option *out) {
     struct braid_connection *c = sf->c;
     const char *reason;
-    switch (mptcp_option_decode(raw->bytes, raw->length, out)) {
+    switch (version_decode(c->version, raw, out)) {
     case MPTCP_DECODE_OK: return true;
     case MPTCP_DECODE_BAD_LENGTH:
         COUNT(c, option_bad_length);
@@ -66,7 +67,7 @@ static enum tcp_verdict option_arrived(struct subflow *sf, const struct tcp_segm
     case MPTCP_MP_JOIN: /* the third ACK once more: ours in answer was lost */
         if (!sf->first && !sf->ours && option->as.mp_join.form == MP_JOIN_ACK) tcp_ack_now(sf->t);
         break;
-    case MPTCP_ADD_ADDR: addresses_add_arrived(sf, &option->as.add_addr, now); break;
+    case MPTCP_ADD_ADDR: addresses_add_arrived(sf, segment, &option->as.add_addr, now); break;
     case MPTCP_REMOVE_ADDR: addresses_remove_arrived(sf, &option->as.remove_addr, now); break;
     case MPTCP_MP_PRIO: priority_arrived(sf, &option->as.mp_prio, now); break;
     case MPTCP_MP_FAIL: return fallback_fail_arrived(sf, now);

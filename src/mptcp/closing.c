@@ -2,6 +2,7 @@
  * without MPTCP,
  * FIN or RST. */
 #include "subflow.h"
+#include "version.h"
 
 static const char *state_name(enum connection_state state) {
     switch (state) {
@@ -173,7 +174,7 @@ static void reset_all(struct braid_connection *c, const struct subflow *except, 
 
 static void end(struct braid_connection *c, enum connection_close_reason reason, bool fastclose, braid_time now) {
     if (connection_over(c)) return;
-    struct subflow *asking = fastclose && c->config.fastclose_by_ack ? fastclose_begin(c, now) : NULL;
+    struct subflow *asking = fastclose && (c->config.fastclose_by_ack || version_0(c)) ? fastclose_begin(c, now) : NULL;
     set_state(c, asking ? STATE_FASTCLOSE_WAIT : STATE_CLOSED, now);
     report(c, reason, now);
     reset_all(c, asking, fastclose && !asking, now);

@@ -1,5 +1,6 @@
 /* A connection's life, how it is driven, and what it tells about itself. */
 #include "subflow.h"
+#include "version.h"
 
 static void config_fill(struct connection_config *config) {
     struct path_limits *limits = &config->limits;
@@ -40,6 +41,7 @@ static struct braid_connection *create(const struct braid_env *env, const struct
                                     .hop_limit = config->hop_limit};
     c->now = now;
     c->client = client;
+    c->version = version_to_ask(&c->config);
     c->mode = config->multipath ? CONNECTION_MODE_UNDECIDED : CONNECTION_MODE_TCP;
     c->icmp_kind = ICMP_OTHER;
     c->contiguous = true;
@@ -229,6 +231,7 @@ const char *connection_close_reason_name(enum connection_close_reason reason) {
 
 enum icmp_error_kind connection_icmp_kind(const struct braid_connection *c) { return c->icmp_kind; }
 enum connection_mode connection_mode(const struct braid_connection *c) { return c->mode; }
+uint8_t connection_version(const struct braid_connection *c) { return c->version; }
 bool connection_established(const struct braid_connection *c) { return c->established; }
 uint64_t connection_number(const struct braid_connection *c) { return c->config.number; }
 const struct flow *connection_flow(const struct braid_connection *c) { return &c->flow; }

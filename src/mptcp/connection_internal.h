@@ -163,6 +163,7 @@ struct braid_connection {
     unsigned subflow_count;
     uint64_t subflow_next_number;
 
+    uint8_t version; /* of MPTCP: what we ask for, then what was agreed */
     struct keys keys;
     bool checksum;
     bool confirmed;  /* a DSS came: MPTCP works both ways, joins are allowed (§3.1) */
@@ -170,6 +171,7 @@ struct braid_connection {
     bool contiguous; /* one subflow carried all, in order: fallback by infinite mapping is possible (§3.7) */
     bool no_join_to_first; /* the peer's C flag */
     unsigned plain_syns; /* client: of the first subflow's, those that did not ask for MPTCP */
+    bool capable_ignored; /* client: the SYN/ACK had no MP_CAPABLE */
     braid_time joins_since; /* what joins_count counts from */
     unsigned joins_count;
 

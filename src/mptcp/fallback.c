@@ -116,7 +116,7 @@ void fallback_fin_answered(struct subflow *sf, braid_time now) {
     fallback_enter(sf, "FIN acknowledged without DSS", now);
 }
 
-/* [R-3.7-9] [R-3.7-11] [R-3.7-17] */
+/* [R-3.7-9] [R-3.7-11] [R-3.7-17] [R-6824-3.6-1] */
 /* The mapping at `dsn` is not what was sent. Its bytes may still be a stream, of a middlebox's making: with one
  * subflow that stream goes on without mappings; with more, this one goes. */
 void fallback_checksum_failed(struct subflow *sf, dsn64 dsn, braid_time now) {

@@ -10,7 +10,7 @@ static braid_time timeout(const struct subflow *sf, unsigned times) {
     return interval < most ? interval : most;
 }
 
-/* [R-3.5-1] */
+/* [R-3.5-1] [R-6824-3.5-1] */
 static void say(struct subflow *sf, braid_time now) {
     struct braid_connection *c = sf->c;
     COUNT(c, fastclose_sent);
@@ -36,7 +36,7 @@ static struct subflow *asking(const struct braid_connection *c) {
     return NULL;
 }
 
-/* [R-3.5-2] [R-3.5-4] */
+/* [R-3.5-2] [R-3.5-4] [R-6824-3.5-2] */
 void fastclose_expire(struct braid_connection *c, braid_time now) {
     struct subflow *sf = asking(c);
     if (!sf) return;
@@ -54,7 +54,7 @@ void fastclose_arrived(struct subflow *sf, uint64_t receiver_key, braid_time now
         COUNT(c, fastclose_bad_key);
         return;
     }
-    COUNT(c, fastclose_received); /* [R-3.5-5] */
+    COUNT(c, fastclose_received); /* [R-3.5-5] [R-6824-3.5-3] */
     /* Both at the same time: a RST is the answer, as it would have been. */
     if (sf->fastclosing) subflow_reset(sf, MPTCP_RESET_UNSPECIFIED, false, now);
     closing_fastclosed(c, now);

@@ -2,6 +2,7 @@
  * data order, and waits there for holes to be filled and for the application to read. With DSS checksums a mapping's
  * bytes are held back until all of them are there and prove to be right. */
 #include "subflow.h"
+#include "version.h"
 
 #include <wire/checksum.h>
 
@@ -130,7 +131,8 @@ enum tcp_verdict incoming_dss(struct subflow *sf, const struct tcp_segment *segm
     handshake_confirmed(c, now);
     if (!dss->has_mapping) return TCP_VERDICT_ACCEPT;
     if (dss->data_length == 0) return fallback_infinite_arrived(sf, now);
-    if (dss->has_checksum != c->checksum) { /* [R-3.3-2] [R-3.3-3] [R-3.3-4] */
+    bool surplus = dss->has_checksum && version_0(c); /* [R-6824-3.3-1] */
+    if (dss->has_checksum != c->checksum && !surplus) { /* [R-3.3-2] [R-3.3-3] [R-3.3-4] [R-6824-3.3-2] */
         COUNT(c, dss_checksum_presence);
         return broken(sf, MPTCP_RESET_MPTCP_ERROR);
     }

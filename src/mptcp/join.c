@@ -1,14 +1,16 @@
 /* Further subflows: MP_JOIN (RFC 8684 §3.2). The initiator's HMAC travels only in the third ACK, which is repeated
  * until the peer is heard again; before that the subflow carries nothing. */
 #include "subflow.h"
+#include "version.h"
 
 #include <crypto/mptcp_keys.h>
 
 /* HMAC of what we send, or of what the peer should. */
 static void hmac_of(const struct subflow *sf, bool local, uint8_t out[20]) {
     const struct keys *k = &sf->c->keys;
-    if (local) mptcp_join_hmac(k->local, k->remote, sf->local_nonce, sf->remote_nonce, out);
-    else mptcp_join_hmac(k->remote, k->local, sf->remote_nonce, sf->local_nonce, out);
+    uint8_t version = sf->c->version;
+    if (local) version_join_hmac(version, k->local, k->remote, sf->local_nonce, sf->remote_nonce, out);
+    else version_join_hmac(version, k->remote, k->local, sf->remote_nonce, sf->local_nonce, out);
 }
 
 static bool nonce_draw(struct subflow *sf) {
@@ -117,7 +119,7 @@ enum tcp_verdict join_syn_ack_arrived(struct subflow *sf, const struct tcp_segme
     hmac_of(sf, false, hmac);
     struct writer w = writer_of(got, sizeof(got));
     write_u64(&w, m->hmac64);
-    if (!crypto_equal(got, hmac, sizeof(got))) { /* [R-3.2-8] [R-3.9.3-2] */
+    if (!crypto_equal(got, hmac, sizeof(got))) { /* [R-3.2-8] [R-3.9.3-2] [R-6824-3.2-2] */
         COUNT(sf->c, join_bad_hmac);
         return refuse(sf);
     }

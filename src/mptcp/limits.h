@@ -26,6 +26,8 @@ enum mptcp_limit {
     REMOTE_ADDRESSES_MAX = 16, /* [R-3.4.1-4] */
     ANNOUNCEMENTS_MAX = 16,
     ADD_ADDR_TRIES = 3,
+    ADD_ADDR_V0_TIMES = 2,         /* version 0 has no echo */
+    ADDRESSES_V0_MAX = 2,          /* of the peer's, as nobody signs for them */
     ADD_ADDR_RETRY_MS = 1000,
     ADD_ADDR_TURN_MS = 50,         /* and two round trips, for an echo before the next one is said */
     REMOVALS_MAX = 16,

@@ -10,14 +10,16 @@
  *   RST                 MP_FASTCLOSE, or MP_FAIL, and MP_TCPRST
  *   ACKs of an abort    MP_FASTCLOSE and nothing else, if it is to be said so (fastclose.c) */
 #include "subflow.h"
+#include "version.h"
 
 struct pen {
     uint8_t *out;
     size_t room, length;
+    uint8_t version;
 };
 
 static bool put(struct pen *pen, const struct mptcp_option *option) {
-    uint32_t length = mptcp_option_encode(option, pen->out + pen->length, pen->room - pen->length);
+    uint32_t length = version_encode(pen->version, option, pen->out + pen->length, pen->room - pen->length);
     pen->length += length;
     return length > 0;
 }
@@ -66,7 +68,7 @@ static void write_data(struct pen *pen, struct subflow *sf, seq32 seq) {
     struct dss *dss = &option.as.dss;
     ENSURE(m);
     if (m->sent_at == 0) m->sent_at = c->now;
-    bool first = c->client && sf->first && !c->confirmed && dsn64_eq(m->dsn, c->send.first);
+    bool first = c->client && sf->first && !c->confirmed && !version_0(c) && dsn64_eq(m->dsn, c->send.first);
     if (first && put_capable(pen, sf, m)) return; /* [R-3.1-31] */
     dss_ack(c, dss);
     dss_mapping(sf, dss, m->dsn, relative(sf, m->seq), m->length, m->checksum);
@@ -77,7 +79,7 @@ static void write_data(struct pen *pen, struct subflow *sf, seq32 seq) {
     put(pen, &option);
 }
 
-/* [R-3.3.3-1] §3.3.3: without data beside it a DATA_FIN has subflow sequence number 0 and length 1. */
+/* [R-3.3.3-1] [R-6824-3.3.3-1] §3.3.3: without data beside it a DATA_FIN has subflow sequence number 0 and length 1. */
 static void dss_data_fin(const struct subflow *sf, struct dss *dss) {
     const struct braid_connection *c = sf->c;
     if (!c->send.data_fin_sent || c->send.fin_acknowledged) return;
@@ -111,8 +113,8 @@ static void write_fail(struct pen *pen, struct subflow *sf) {
     sf->signals.fail = false;
 }
 
-/* Echoes before our own; one address at a time. */
-static void write_address(struct pen *pen, struct subflow *sf) {
+/* Echoes before our own; one address at a time. `alone`: it will not find more room. */
+static void write_address(struct pen *pen, struct subflow *sf, bool alone) {
     struct signals *s = &sf->signals;
     struct mptcp_option option = {.subtype = MPTCP_ADD_ADDR};
     if (s->echo_count > 0) {
@@ -122,7 +124,6 @@ static void write_address(struct pen *pen, struct subflow *sf) {
         memmove(s->echoes, s->echoes + 1, --s->echo_count * sizeof(s->echoes[0]));
     } else if (s->announce) {
         /* IPv6 with a port needs 30 bytes, and beside timestamps there are 28. */
-        bool alone = pen->length == 0;
         option.as.add_addr = s->announcement;
         bool written = put(pen, &option);
         if (!written && alone && s->announcement.has_port) {
@@ -170,13 +171,19 @@ static void write_ack(struct pen *pen, struct subflow *sf) {
     /* A DATA_FIN does not fit beside the keys, and the peer, that may have neither, needs both: one ACK each. */
     if (capable_due(sf) && !sf->signals.data_fin) {
         put_capable(pen, sf, NULL);
+        sf->third_packet_due = false;
         sf->signals.data_fin = c->send.data_fin_sent && !c->send.fin_acknowledged;
         return;
     }
     sf->signals.data_fin = false;
     bool urgent = sf->signals.remove_count > 0 || sf->signals.fail;
     if (!urgent && address_needs_all(sf)) {
-        write_address(pen, sf);
+        if (version_0(c)) { /* what vouches for it, as short as it can be */
+            dss_ack(c, &option.as.dss);
+            option.as.dss.data_ack_64 = false;
+            put(pen, &option);
+        }
+        write_address(pen, sf, true);
         return;
     }
     dss_ack(c, &option.as.dss);
@@ -191,13 +198,13 @@ static void write_ack(struct pen *pen, struct subflow *sf) {
     write_fail(pen, sf);
     write_removals(pen, sf);
     write_prio(pen, sf);
-    write_address(pen, sf);
+    write_address(pen, sf, false);
 }
 
 static void write_reset(struct pen *pen, struct subflow *sf) {
     struct braid_connection *c = sf->c;
     struct mptcp_option option = {.subtype = MPTCP_MP_TCPRST};
-    if (sf->reset_fastclose && c->keys.remote_known) {
+    if (sf->reset_fastclose && c->keys.remote_known && !version_0(c)) {
         put_fastclose(pen, c);
         return;
     }
@@ -228,7 +235,7 @@ static void write_fallback(struct pen *pen, struct subflow *sf, const struct tcp
 size_t options_write(void *owner, struct tcp *t, const struct tcp_outgoing *segment, uint8_t *out, size_t room) {
     struct subflow *sf = owner;
     struct braid_connection *c = sf->c;
-    struct pen pen = {.out = out, .room = room};
+    struct pen pen = {.out = out, .room = room, .version = c->version};
     (void)t;
     if (c->mode == CONNECTION_MODE_TCP) return 0;
     if (segment->flags & TCP_SYN) {

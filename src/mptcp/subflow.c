@@ -246,7 +246,7 @@ void subflow_bury(struct subflow *sf, braid_time now) {
 }
 
 bool subflow_carries(const struct subflow *sf) {
-    if (sf->closed || sf->retiring || sf->third_ack_pending) return false; /* [R-3.2-14] */
+    if (sf->closed || sf->retiring || sf->third_ack_pending || sf->third_packet_due) return false; /* [R-3.2-14] */
     return sf->status == SUBFLOW_ACTIVE || sf->status == SUBFLOW_SUSPECTED;
 }
 

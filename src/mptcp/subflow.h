@@ -64,6 +64,8 @@ struct subflow {
 
     unsigned capable_syns, plain_syns; /* SYNs of the first subflow, with MP_CAPABLE and then without */
 
+    bool third_packet_due; /* version 0: no data before an ACK with both keys */
+
     /* MP_JOIN */
     uint32_t local_nonce, remote_nonce;
     bool third_ack_pending; /* PRE_ESTABLISHED: our HMAC is not known to have arrived */
@@ -288,7 +290,9 @@ void window_arrived(struct subflow *sf, uint32_t bytes, braid_time now);
 uint32_t window_receive(void *owner, struct tcp *t);
 
 /* addresses.c */
-void addresses_add_arrived(struct subflow *sf, const struct add_addr *option, braid_time now);
+/* In version 0 the segment's DATA_ACK vouches for it. */
+void addresses_add_arrived(struct subflow *sf, const struct tcp_segment *segment, const struct add_addr *option,
+                           braid_time now);
 void addresses_remove_arrived(struct subflow *sf, const struct remove_addr *option, braid_time now);
 /* Its address is in use again: nothing is to be said of its removal any more. */
 void addresses_joined(struct subflow *sf);

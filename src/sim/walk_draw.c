@@ -3,7 +3,7 @@
 
 #include "sim_internal.h"
 
-enum element { NOISE = 0, BOX = 4, TALK = 8, LOSS = 12, EVENT = 16, WORLD = 60, EVENTS = 61, STACKS = 62, PATH = 64, BOX_AGAIN = 68 };
+enum element { NOISE = 0, BOX = 4, TALK = 8, LOSS = 12, EVENT = 16, VERSIONS = 58, WORLD = 60, EVENTS = 61, STACKS = 62, PATH = 64, BOX_AGAIN = 68 };
 
 /* Draws for one element, the same whatever others there are. */
 static struct prng element_prng(uint64_t seed, unsigned element) {
@@ -152,6 +152,16 @@ static void draw_stack(struct braid_stack_config *config, struct prng *prng) {
     }
 }
 
+/* Some peers know version 0 of MPTCP only, some version 1 only. */
+static void draw_versions(uint64_t seed, struct sim_walk_plan *out) {
+    static const enum braid_versions versions[] = {BRAID_VERSIONS_BOTH, BRAID_VERSIONS_DISCOVER, BRAID_VERSION_1,
+                                                   BRAID_VERSION_0, BRAID_VERSION_0};
+    struct prng prng = element_prng(seed, VERSIONS);
+    if (!chance(&prng, 0.3)) return;
+    out->client.config.versions = versions[prng_below(&prng, 5)];
+    out->server.config.versions = versions[prng_below(&prng, 5)];
+}
+
 static void draw_world(uint64_t seed, struct sim_walk_plan *out) {
     static const unsigned counts[] = {1, 2, 2, 2, 2, 3, 3, 4};
     struct prng prng = element_prng(seed, WORLD), stacks = element_prng(seed, STACKS);
@@ -165,6 +175,7 @@ static void draw_world(uint64_t seed, struct sim_walk_plan *out) {
     if (chance(&prng, 0.3)) out->super_segment_bytes = (uint32_t)log_uniform(&prng, 3000, 64000);
     draw_stack(&out->client.config, &stacks);
     draw_stack(&out->server.config, &stacks);
+    draw_versions(seed, out);
 }
 
 /* --- conversations --- */

@@ -21,6 +21,7 @@ static const struct walk_field world_fields[] = {
     AS("super_segment", struct sim_walk_plan, super_segment_bytes, WALK_U32),
 };
 
+static const char *const version_names[] = {"", "both", "discover", "1", "0", NULL};
 #define STACK(name, field, type) AS(name, struct sim_walk_stack, field, type)
 static const struct walk_field stack_fields[] = {
     STACK("fails_at", fails_at, WALK_U64),
@@ -31,6 +32,7 @@ static const struct walk_field stack_fields[] = {
     STACK("receive_buffer", config.receive_buffer_initial_bytes, WALK_U32),
     STACK("checksum", config.checksum, WALK_FLAG),
     STACK("ecn", config.ecn, WALK_FLAG),
+    CHOICE("versions", struct sim_walk_stack, config.versions, version_names),
     STACK("time_wait", config.time_wait_ns, WALK_TIME),
     STACK("connect_timeout", config.connect_timeout_ns, WALK_TIME),
     STACK("congestion", config.congestion, WALK_CONGESTION),

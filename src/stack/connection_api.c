@@ -18,6 +18,8 @@ struct braid_connection *braid_stack_connect(struct braid_stack *stack, const st
     if (!congestion || !scheduler) return NULL;
     *error = manager ? BRAID_CONNECT_BAD_LIMITS : BRAID_CONNECT_UNKNOWN_PATH_MANAGER;
     if (!manager || (config->path_limits && !stack_limits_in(config->path_limits, &limits))) return NULL;
+    *error = BRAID_CONNECT_BAD_VERSIONS;
+    if (!stack_versions_known(config->versions)) return NULL;
     *error = BRAID_CONNECT_NO_PATH;
     if (!path || ip_address_is_multicast(&remote) || ip_address_is_unspecified(&remote)) return NULL; /* [MUST-46] */
     *error = BRAID_CONNECT_NO_MEMORY;
@@ -32,6 +34,11 @@ struct braid_connection *braid_stack_connect(struct braid_stack *stack, const st
     details.multipath = config->multipath &&
                         capable_memory_ask(&stack->capable, path->address_id, &remote, now, &details.capable_syns);
     if (config->multipath && !details.multipath) stack->counters.capable_not_asked++;
+    enum braid_versions versions = config->versions ? config->versions : stack->config.versions;
+    details.versions = stack_versions(versions);
+    entry->discovers = details.multipath && versions == BRAID_VERSIONS_DISCOVER;
+    entry->asked_version_0 = details.ask_version_0 =
+        entry->discovers && version_memory_ask_0(&stack->versions, path->address_id, &remote, now);
     details.path_manager = config->single_path ? &path_manager_none : manager;
     details.limits = limits;
     details.race = config->multipath && local.family == IP_NONE && config->local_port == 0;
@@ -195,6 +202,7 @@ void braid_connection_info(const struct braid_connection *c, struct braid_connec
         .multipath = info.mode == CONNECTION_MODE_MPTCP,
         .fallback = info.mode == CONNECTION_MODE_FALLBACK,
         .checksum = info.checksum,
+        .version = connection_version(c),
         .paths = info.subflows,
         .bytes_written = info.bytes_written,
         .bytes_acknowledged = info.bytes_acknowledged,

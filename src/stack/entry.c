@@ -71,8 +71,10 @@ static unsigned entry_events(struct entry *entry, braid_time now) {
         } else {
             uint8_t path_id;
             enum capable_outcome outcome = connection_capable_outcome(entry->connection, &path_id);
-            capable_memory_result(&entry->stack->capable, path_id, &connection_flow(entry->connection)->remote, outcome,
-                                  now);
+            const struct ip_address *remote = &connection_flow(entry->connection)->remote;
+            capable_memory_result(&entry->stack->capable, path_id, remote, outcome, now);
+            if (entry->discovers)
+                version_memory_result(&entry->stack->versions, path_id, remote, entry->asked_version_0, outcome, now);
         }
     }
     if (bits & CONNECTION_CLOSED) entry_not_half_open(entry);
@@ -91,12 +93,24 @@ void entry_settle(struct entry *entry, braid_time now) {
     heap_set(&stack->timers, &entry->timer, connection_deadline(entry->connection));
 }
 
+enum mptcp_versions stack_versions(enum braid_versions versions) {
+    switch (versions) {
+    case BRAID_VERSIONS_DEFAULT:
+    case BRAID_VERSIONS_BOTH:
+    case BRAID_VERSIONS_DISCOVER: return MPTCP_VERSIONS_BOTH;
+    case BRAID_VERSION_1: return MPTCP_VERSIONS_1;
+    case BRAID_VERSION_0: return MPTCP_VERSIONS_0;
+    }
+    return MPTCP_VERSIONS_BOTH;
+}
+
 struct connection_config stack_connection_config(struct braid_stack *stack, const struct local_path *path,
                                                  const struct flow *flow) {
     return (struct connection_config){
         .number = ++stack->next_number,
         .path = *path,
         .flow = *flow,
+        .versions = stack_versions(stack->config.versions),
         .checksum = stack->config.checksum,
         .checksum_forbidden = stack->config.checksum_forbidden,
         .no_join_to_source = stack->config.no_join_to_source,

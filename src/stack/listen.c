@@ -5,7 +5,7 @@ struct braid_listener *braid_stack_listen(struct braid_stack *stack, const struc
     struct ip_address address = stack_address_in(&config->local.address);
     const struct congestion_ops *congestion = config->congestion ? congestion_find(config->congestion) : stack->congestion;
     const struct scheduler_ops *scheduler = config->scheduler ? scheduler_find(config->scheduler) : stack->scheduler;
-    if (!congestion || !scheduler) return NULL;
+    if (!congestion || !scheduler || !stack_versions_known(config->versions)) return NULL;
     LIST_EACH(&stack->listeners, node, following) {
         const struct braid_listener *other = LIST_ENTRY(node, struct braid_listener, node);
         if (!other->closed && other->config.link == config->link && other->config.local.port == config->local.port &&
@@ -100,7 +100,7 @@ static bool join_arrived(struct braid_stack *stack, uint16_t link, const struct 
         struct local_path path = stack_path_for(stack, link, &flow->local);
         if (!connection_join(c, &path, flow, syn, &why.reason, now)) {
             stack->counters.join_refused++;
-            stack_send_reset(stack, link, flow, syn, &why);
+            stack_send_reset(stack, link, flow, syn, connection_version(c) == 0 ? NULL : &why);
         }
         struct entry *entry = entry_of(c);
         if (entry) entry_touch(entry);
@@ -152,6 +152,7 @@ static bool entry_accept(struct entry *entry, struct braid_listener *listener, u
     struct local_path path = stack_path_for(stack, link, &flow->local);
     struct connection_config config = stack_connection_config(stack, &path, flow);
     config.multipath = listener->config.multipath;
+    if (listener->config.versions) config.versions = stack_versions(listener->config.versions);
     config.congestion = listener->congestion;
     config.scheduler = listener->scheduler;
     config.no_delay = !config.multipath;

@@ -7,6 +7,7 @@ static void config_defaults(struct braid_stack_config *config) {
     if (config->send_buffer_bytes == 0) config->send_buffer_bytes = 4u << 20;
     if (config->receive_buffer_max_bytes == 0) config->receive_buffer_max_bytes = 8u << 20;
     if (config->receive_buffer_initial_bytes == 0) config->receive_buffer_initial_bytes = 256u << 10;
+    if (!config->versions) config->versions = BRAID_VERSIONS_BOTH;
     if (!config->congestion) config->congestion = "cubic";
     if (!config->scheduler) config->scheduler = scheduler_name(0);
 }
@@ -28,6 +29,7 @@ struct braid_stack *braid_stack_create(const struct braid_env *env, const struct
     struct path_limits limits;
     if (!congestion || !scheduler || !path_manager || !stack_limits_in(filled.path_limits, &limits)) return NULL;
     if (filled.checksum && filled.checksum_forbidden) return NULL;
+    if (!stack_versions_known(filled.versions)) return NULL;
     filled.congestion = congestion->name; /* ours to keep */
     filled.scheduler = scheduler->name;
     filled.path_manager = path_manager->name;
@@ -73,6 +75,10 @@ void braid_stack_destroy(struct braid_stack *stack) {
 
 const char *braid_congestion_name(unsigned index) { return congestion_name(index); }
 const char *braid_scheduler_name(unsigned index) { return scheduler_name(index); }
+const char *braid_versions_name(unsigned index) {
+    static const char *const names[] = {"both", "discover", "1", "0"};
+    return index < ARRAY_COUNT(names) ? names[index] : NULL;
+}
 const char *braid_path_manager_name(unsigned index) { return path_manager_name(index); }
 
 const struct braid_stack_config *braid_stack_config(const struct braid_stack *stack) { return &stack->config; }

@@ -15,6 +15,7 @@
 enum stack_limit {
     STACK_CONTROL_QUEUE_MAX = 64,  /* resets and ICMP errors waiting for output; more are not sent */
     STACK_CAPABLE_FAILURES_MAX = 64,
+    STACK_VERSION_NOTES_MAX = 64,
     STACK_SYN_QUOTE_BYTES = 128,   /* kept of a deferred SYN, to refuse it in its own words */
 };
 
@@ -61,6 +62,23 @@ void capable_memory_result(struct stack_capable_memory *m, uint8_t path_id, cons
                            enum capable_outcome outcome, braid_time now);
 void capable_memory_network_new(struct stack_capable_memory *m, uint8_t path_id);
 
+/* version_memory.c */
+struct version_note {
+    struct ip_address remote;
+    uint8_t path_id;
+    bool ask_0; /* or 1, as if there were no note */
+    braid_time until;
+};
+struct stack_version_memory {
+    struct version_note notes[STACK_VERSION_NOTES_MAX];
+    unsigned count;
+};
+bool version_memory_ask_0(struct stack_version_memory *m, uint8_t path_id, const struct ip_address *remote,
+                          braid_time now) MUST_USE;
+void version_memory_result(struct stack_version_memory *m, uint8_t path_id, const struct ip_address *remote,
+                           bool asked_0, enum capable_outcome outcome, braid_time now);
+void version_memory_network_new(struct stack_version_memory *m, uint8_t path_id);
+
 struct braid_listener {
     struct braid_stack *stack;
     struct list_node node;
@@ -83,6 +101,7 @@ struct entry {
     bool half_open;                  /* counted in half_open_count, and listed */
     bool reported;                   /* the application knows of it */
     bool released;                   /* the application let go of it */
+    bool discovers, asked_version_0; /* for version_memory.c */
     uint8_t *syn_packet;             /* deferred: the SYN as it came; STACK_SYN_QUOTE_BYTES, from env */
     uint32_t syn_length;
 };
@@ -116,6 +135,7 @@ struct braid_stack {
     int link_count;
     struct stack_path paths[BRAID_ADDRESSES_MAX];
     struct stack_capable_memory capable;
+    struct stack_version_memory versions;
     struct hash_table flows, tokens;
     struct list_node connections, ready, eventful, listeners;
     struct list_node half_open; /* the oldest first */
@@ -161,6 +181,11 @@ struct entry *entry_of(const struct braid_connection *connection);
 void entry_touch(struct entry *entry);
 /* Takes its events and sets its timer, or destroys it if nobody needs it any more. */
 void entry_settle(struct entry *entry, braid_time now);
+/* What the connection is told; `versions` is one of the enumeration. */
+enum mptcp_versions stack_versions(enum braid_versions versions);
+static inline bool stack_versions_known(enum braid_versions versions) {
+    return (unsigned)versions <= (unsigned)BRAID_VERSION_0;
+}
 struct connection_config stack_connection_config(struct braid_stack *stack, const struct local_path *path,
                                                  const struct flow *flow);
 

@@ -43,7 +43,9 @@ static bool decode_mp_capable(struct reader *r, uint32_t length, struct mp_capab
     o->no_join_to_source = (o->flags & CAPABLE_NO_JOIN_TO_SOURCE) != 0;
     o->hmac_sha256 = (o->flags & CAPABLE_HMAC_SHA256) != 0;
     if (length < 4) return false;
-    /* Of other versions we know no lengths; what fits is read, so that they can be answered (§3.1). */
+    /* [R-6824-3.1-2] RFC 6824 has one key with a SYN, both without. Of versions above ours we know no lengths; what fits is read, so that
+     * they can be answered (§3.1). */
+    if (o->version == MPTCP_VERSION_0 && length != 12 && length != 20) return false;
     if (o->version == MPTCP_VERSION && length != 4 && length != 12 && length != 20 && length != 22 && length != 24)
         return false;
     o->has_sender_key = length >= 12;

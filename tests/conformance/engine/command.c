@@ -11,6 +11,21 @@ static bool number(struct script *s, struct words *w, uint64_t *out) { return nu
 
 /* --- the network --- */
 
+static enum braid_versions versions_of(const char *text) {
+    return strcmp(text, "0") == 0          ? BRAID_VERSION_0
+           : strcmp(text, "1") == 0        ? BRAID_VERSION_1
+           : strcmp(text, "discover") == 0 ? BRAID_VERSIONS_DISCOVER
+                                           : BRAID_VERSIONS_BOTH;
+}
+
+/* Of the options in the script from here on. */
+static bool run_version(struct script *s, struct words *w) {
+    uint64_t value;
+    if (!number(s, w, &value)) return false;
+    s->version_0 = value == 0;
+    return true;
+}
+
 static bool run_stack(struct script *s, struct words *w) {
     uint64_t value;
     if (s->stack != NULL) return script_fail(s, "the stack is there already");
@@ -20,6 +35,7 @@ static bool run_stack(struct script *s, struct words *w) {
         else if (words_take(w, "fastclose_by_ack")) s->config.fastclose_by_ack = true;
         else if (words_take(w, "no_join_to_source")) s->config.no_join_to_source = true;
         else if (words_take(w, "ecn")) s->config.ecn = true;
+        else if (words_take(w, "versions")) s->config.versions = versions_of(words_next(w));
         else if (words_take(w, "random_stuck")) s->random_stuck = true;
         else if (words_take(w, "receive_buffer") && number(s, w, &value))
             s->config.receive_buffer_initial_bytes = s->config.receive_buffer_max_bytes = (uint32_t)value;
@@ -333,6 +349,7 @@ bool command_run(struct script *s, struct words *w) {
     if (strcmp(what, "flow") == 0) return run_flow(s, w);
     if (strcmp(what, "icmp") == 0) return run_icmp(s, w);
     if (strcmp(what, "let") == 0) return run_let(s, w);
+    if (strcmp(what, "version") == 0) return run_version(s, w);
     if (strcmp(what, "connect") == 0) return run_connect(s, w);
     if (strcmp(what, "listen") == 0) return run_listen(s, w);
     if (strcmp(what, "accept") == 0) return run_accept(s);

@@ -168,10 +168,12 @@ static bool encode_dss(struct script *s, struct words *w, bool ours, struct byte
 static bool encode_add_addr(struct script *s, struct words *w, struct bytes *b) {
     uint64_t id, port, hmac;
     struct braid_address address;
+    uint8_t *third = b->at + b->length;
     put(b, 0x30 | (words_take(w, "echo") ? 1 : 0), 1);
     if (!must(s, w, "id", &id)) return false;
     put(b, id, 1);
     if (!address_of(words_next(w), &address)) return script_fail(s, "add-addr without an address");
+    if (s->version_0) *third = (uint8_t)(0x30 | address.family);
     for (unsigned i = 0; i < (address.family == 4 ? 4u : 16u); i++) put(b, address.bytes[i], 1);
     if (named(s, w, "port", &port)) put(b, port, 2);
     if (named(s, w, "hmac", &hmac)) put(b, hmac, 8);
@@ -325,6 +327,19 @@ static void decode_dss(struct script *s, const uint8_t *b, uint32_t length, bool
     if (b[3] & 0xe0) say(o, " rsv3 %u", b[3] & 0xe0u);
 }
 
+static void decode_add_addr_v0(const uint8_t *b, uint32_t length, struct out *o) {
+    struct braid_address address = {.family = b[2] & 15};
+    char text[64];
+    uint32_t size = address.family == 6 ? 16 : 4;
+    if ((address.family != 4 && address.family != 6) || (length != 4 + size && length != 6 + size)) {
+        say(o, "add-addr of no form");
+        return;
+    }
+    memcpy(address.bytes, b + 4, size);
+    say(o, "add-addr id %u %s", b[3], address_text(&address, text, sizeof(text)));
+    if (length == 6 + size) say(o, " port %u", (unsigned)get(b + 4 + size, 2));
+}
+
 static void decode_add_addr(const uint8_t *b, uint32_t length, struct out *o) {
     bool echo = b[2] & 1;
     uint32_t rest = length - 4 - (echo ? 0 : 8);
@@ -370,7 +385,10 @@ void mptcp_decode(struct script *s, const uint8_t *b, uint32_t length, bool ours
     case 0: decode_capable(s, b, length, ours, &o); break;
     case 1: decode_join(b, length, &o); break;
     case 2: decode_dss(s, b, length, ours, &o); break;
-    case 3: decode_add_addr(b, length, &o); break;
+    case 3:
+        if (s->version_0) decode_add_addr_v0(b, length, &o);
+        else decode_add_addr(b, length, &o);
+        break;
     case 4:
         say(&o, "rem-addr");
         for (uint32_t i = 3; i < length; i++) say(&o, " id %u", b[i]);

@@ -99,6 +99,7 @@ struct script {
     struct braid_stack_config config;
     uint64_t random;
     bool together; /* nothing is asked of the stack between packets */
+    bool version_0; /* keys, HMACs and ADD_ADDR are RFC 6824's */
     bool random_stuck; /* it says the same for ever */
     long live_bytes;
     struct braid_stack *stack;
@@ -130,7 +131,6 @@ bool value_of(struct script *s, const char *text, struct value *out);
 bool number_of(struct script *s, const char *text, uint64_t *out);
 /* Does what was seen equal what `text` expects? `*` is anything, a variable without value takes this one. */
 bool value_matches(struct script *s, const char *text, const struct value *seen);
-bool idsn_of(uint64_t key, uint64_t *out);
 /* The data sequence number before the first byte that we, or the peer, send; 0 while the key is not known. */
 uint64_t data_base(struct script *s, bool ours);
 

@@ -1,4 +1,4 @@
-/* Variables, numbers, and the cryptography of RFC 8684, straight from libcrypto. */
+/* Variables, numbers, and the cryptography of RFC 8684, or RFC 6824 (version 0), straight from libcrypto. */
 #include "script.h"
 
 #include <stdlib.h>
@@ -28,34 +28,35 @@ static uint64_t get(const uint8_t *in, unsigned bytes) {
     return value;
 }
 
-static void key_hash(uint64_t key, uint8_t out[32]) {
+static const EVP_MD *hash_of(const struct script *s) { return s->version_0 ? EVP_sha1() : EVP_sha256(); }
+
+/* Returns the digest's length. */
+static unsigned key_hash(const struct script *s, uint64_t key, uint8_t out[32]) {
     uint8_t bytes[8];
     unsigned length = 32;
     put(bytes, key, 8);
-    EVP_Digest(bytes, 8, out, &length, EVP_sha256(), NULL);
+    EVP_Digest(bytes, 8, out, &length, hash_of(s), NULL);
+    return length;
 }
 
-bool idsn_of(uint64_t key, uint64_t *out) {
+static uint64_t idsn_of(const struct script *s, uint64_t key) {
     uint8_t hash[32];
-    key_hash(key, hash);
-    *out = get(hash + 24, 8);
-    return true;
+    unsigned length = key_hash(s, key, hash);
+    return get(hash + length - 8, 8);
 }
 
 uint64_t data_base(struct script *s, bool ours) {
-    uint64_t idsn;
     const struct variable *v = variable_find(s, ours ? "local" : "peer");
     if (v == NULL || !v->set) return 0;
-    idsn_of(v->value.number, &idsn);
-    return idsn;
+    return idsn_of(s, v->value.number);
 }
 
-static void hmac(uint64_t first, uint64_t second, const uint8_t *message, size_t length, uint8_t out[32]) {
+static void hmac(const struct script *s, uint64_t first, uint64_t second, const uint8_t *message, size_t length, uint8_t out[32]) {
     uint8_t key[16];
     unsigned size = 32;
     put(key, first, 8);
     put(key + 8, second, 8);
-    HMAC(EVP_sha256(), key, 16, message, length, out, &size);
+    HMAC(hash_of(s), key, 16, message, length, out, &size);
 }
 
 /* --- functions: arguments by text --- */
@@ -77,7 +78,7 @@ static bool call_hmac(struct script *s, const struct arguments *a, bool whole, s
         if (!call_number(s, a, i, &key[i]) || !call_number(s, a, 2 + i, &nonce[i])) return false;
     put(message, nonce[0], 4);
     put(message + 4, nonce[1], 4);
-    hmac(key[0], key[1], message, 8, digest);
+    hmac(s, key[0], key[1], message, 8, digest);
     *out = (struct value){.number = get(digest, 8), .length = whole ? 20 : 0};
     memcpy(out->bytes, digest, 20);
     return true;
@@ -96,7 +97,7 @@ static bool call_add_hmac(struct script *s, const struct arguments *a, struct va
     message[0] = (uint8_t)id;
     memcpy(message + 1, address.bytes, length);
     put(message + 1 + length, port, 2);
-    hmac(key[0], key[1], message, length + 3, digest);
+    hmac(s, key[0], key[1], message, length + 3, digest);
     *out = (struct value){.number = get(digest + 24, 8)};
     return true;
 }
@@ -114,9 +115,9 @@ static bool call(struct script *s, const char *name, const struct arguments *a, 
         return true;
     }
     if (!call_number(s, a, 0, &key)) return false;
-    key_hash(key, hash);
+    key_hash(s, key, hash);
     if (strcmp(name, "token") == 0) *out = (struct value){.number = get(hash, 4)};
-    else if (strcmp(name, "idsn") == 0) *out = (struct value){.number = get(hash + 24, 8)};
+    else if (strcmp(name, "idsn") == 0) *out = (struct value){.number = idsn_of(s, key)};
     else return script_fail(s, "no function '%s'", name);
     return true;
 }

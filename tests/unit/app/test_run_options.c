@@ -59,6 +59,23 @@ static void paths_are_managed_as_said(void **state) {
     assert_int_equal(options.limits.add_addr_accepted, 0);
 }
 
+static void versions_are_those_that_were_named(void **state) {
+    static const struct {
+        const char *line;
+        enum braid_versions versions;
+    } cases[] = {{"true", BRAID_VERSIONS_DEFAULT},
+                 {"--mptcp both true", BRAID_VERSIONS_BOTH},
+                 {"--mptcp discover true", BRAID_VERSIONS_DISCOVER},
+                 {"--mptcp 1 true", BRAID_VERSION_1},
+                 {"--mptcp=0 true", BRAID_VERSION_0}};
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct run_options options;
+        assert_null(parse(cases[i].line, &options));
+        assert_int_equal(options.versions, cases[i].versions);
+    }
+}
+
 static void options_after_the_command_are_the_commands(void **state) {
     struct run_options options;
     (void)state;
@@ -78,6 +95,8 @@ static void each_mistake_is_one_line_that_names_it(void **state) {
         {"--policy bonded -- true", "bonded"},   {"--congestion vegas -- true", "vegas"},
         {"--scheduler fastest -- true", "lowest-rtt"},
         {"--path-manager mesh -- true", "fullmesh, backup, ndiffports, interactive, none"},
+        {"--mptcp 2 -- true", "both, discover, 1, 0"},
+        {"--mptcp -- true", "both, discover, 1, 0"},
         {"--limit subflows=32 -- true", "from 0 to 31"},
         {"--limit subflows= -- true", "from 0 to 31"},
         {"--limit ndiffports=0 -- true", "from 1 to 32"},
@@ -105,6 +124,7 @@ int main(void) {
         cmocka_unit_test(uplinks_keep_their_order_and_backups_are_marked),
         cmocka_unit_test(handover_is_the_default),
         cmocka_unit_test(paths_are_managed_as_said),
+        cmocka_unit_test(versions_are_those_that_were_named),
         cmocka_unit_test(options_after_the_command_are_the_commands),
         cmocka_unit_test(each_mistake_is_one_line_that_names_it),
     };

@@ -9,6 +9,7 @@
 #include <base/prng.h>
 #include <base/reader.h>
 #include <crypto/mptcp_keys.h>
+#include <crypto/mptcp_keys_v0.h>
 
 /* Computed with Python's hashlib and hmac. */
 static void tokens_and_idsns_are_the_known_ones(void **state) {
@@ -52,6 +53,32 @@ static void add_addr_hmacs_are_the_known_ones(void **state) {
     assert_true(mptcp_add_addr_hmac(sender, receiver, 2, v6, 16, 8080) == UINT64_C(0xad19f6ff02c56445));
 }
 
+/* [R-6824-3.1-4] [R-6824-3.1-5] [R-6824-3.2-1] Version 0: SHA-1 in both places. */
+static void those_of_version_0_are_the_known_ones(void **state) {
+    (void)state;
+    static const struct {
+        uint64_t key;
+        uint32_t token;
+        uint64_t idsn;
+    } cases[] = {
+        {0, 0x05fe4057, UINT64_C(0xac558654f107c7e9)},
+        {UINT64_C(0x0102030405060708), 0xdd5783bc, UINT64_C(0x3a95ed6e4ebb4ad5)},
+        {UINT64_MAX, 0xbe673e8a, UINT64_C(0x866701c11ef8e089)},
+    };
+    static const uint8_t expected[20] = {0xbf, 0xa8, 0x0d, 0x00, 0x79, 0x5d, 0x72, 0xfd, 0x15, 0x31,
+                                         0xf8, 0xe1, 0x47, 0x2d, 0x90, 0x2d, 0x14, 0x0c, 0x6f, 0xbe};
+    uint8_t out[20];
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        uint32_t token;
+        uint64_t idsn;
+        mptcp_v0_key_derive(cases[i].key, &token, &idsn);
+        assert_int_equal(token, cases[i].token);
+        assert_true(idsn == cases[i].idsn);
+    }
+    mptcp_v0_join_hmac(UINT64_C(0x0706050403020100), UINT64_C(0x0f0e0d0c0b0a0908), 0x01020304, 0x05060708, out);
+    assert_memory_equal(out, expected, 20);
+}
+
 /* The same through libcrypto's own HMAC and EVP. */
 static void everything_agrees_with_libcryptos_own_hmac(void **state) {
     (void)state;
@@ -70,6 +97,11 @@ static void everything_agrees_with_libcryptos_own_hmac(void **state) {
         assert_non_null(HMAC(EVP_sha256(), keys, 16, message, 8, digest, &digest_length));
         mptcp_join_hmac(a, b, na, nb, out);
         assert_memory_equal(out, digest, 20);
+        uint8_t sha1[20];
+        unsigned sha1_length = sizeof(sha1);
+        assert_non_null(HMAC(EVP_sha1(), keys, 16, message, 8, sha1, &sha1_length));
+        mptcp_v0_join_hmac(a, b, na, nb, out);
+        assert_memory_equal(out, sha1, 20);
 
         uint8_t id = (uint8_t)na, address[16];
         uint16_t port = (uint16_t)nb;
@@ -121,6 +153,7 @@ int main(void) {
         cmocka_unit_test(tokens_and_idsns_are_the_known_ones),
         cmocka_unit_test(join_hmacs_are_the_known_ones),
         cmocka_unit_test(add_addr_hmacs_are_the_known_ones),
+        cmocka_unit_test(those_of_version_0_are_the_known_ones),
         cmocka_unit_test(everything_agrees_with_libcryptos_own_hmac),
         cmocka_unit_test(the_two_directions_have_different_hmacs),
         cmocka_unit_test(comparison_looks_at_every_byte),

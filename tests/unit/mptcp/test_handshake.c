@@ -173,6 +173,8 @@ static void another_version_is_not_spoken(void **state) {
     for (int from = 0; from < 2; from++) {
         struct net n;
         net_init(&n, 210, 1);
+        n.config[CLIENT].versions = from == CLIENT ? MPTCP_VERSIONS_0 : MPTCP_VERSIONS_1;
+        n.config[SERVER].versions = MPTCP_VERSIONS_1;
         n.spoil = other_version;
         n.spoil_context = &from;
         both_exchange(&n, 10000, 10000);

@@ -330,6 +330,29 @@ static void an_announcement_is_repeated_until_it_is_echoed(void **state) {
     }
 }
 
+/* Only two ACKs in a row are for options alone; what is due meanwhile must not keep anybody awake. */
+static void announcements_that_have_to_wait_cost_nothing(void **state) {
+    (void)state;
+    struct net n;
+    struct address_spoiler spoiler = {.drop_announcements = 1000};
+    net_init(&n, 45, 1);
+    for (unsigned i = 1; i < WIRES_MAX; i++) {
+        n.host[SERVER].paths[i] = path_of(&n, SERVER, i);
+        n.host[SERVER].paths[i].announce = n.host[SERVER].path_up[i] = true;
+    }
+    n.host[SERVER].path_count = WIRES_MAX;
+    n.spoil = address_box;
+    n.spoil_context = &spoiler;
+    n.host[CLIENT].app.to_send = n.host[SERVER].app.to_send = 1000;
+    net_connect(&n);
+    net_run(&n, 10 * S); /* which fails if time stands still */
+    assert_in_range(n.host[SERVER].counters.add_addr_sent, 2, 4);
+    n.host[CLIENT].app.to_send += 1000; /* and when the peer speaks they go on */
+    net_run(&n, 10 * S);
+    assert_in_range(n.host[SERVER].counters.add_addr_sent, 5, 9);
+    net_deinit(&n);
+}
+
 static void an_address_with_a_bad_hmac_is_not_believed(void **state) {
     (void)state;
     struct net n;
@@ -393,6 +416,7 @@ int main(void) {
         cmocka_unit_test(an_address_that_answers_is_not_removed),
         cmocka_unit_test(an_announced_address_is_joined),
         cmocka_unit_test(an_address_that_comes_later_is_announced_and_taken_back),
+        cmocka_unit_test(announcements_that_have_to_wait_cost_nothing),
         cmocka_unit_test(an_announcement_is_repeated_until_it_is_echoed),
         cmocka_unit_test(an_address_with_a_bad_hmac_is_not_believed),
         cmocka_unit_test(a_reset_subflow_is_replaced_and_nothing_is_lost),

@@ -169,6 +169,7 @@ static bool length_is_right(uint8_t subtype, uint8_t third, uint8_t fourth, uint
     uint32_t ack, map;
     switch (subtype) {
     case MPTCP_MP_CAPABLE:
+        if ((third & 0xf) == MPTCP_VERSION_0) return length == 12 || length == 20;
         if ((third & 0xf) != MPTCP_VERSION) return length >= 4;
         return length == 4 || length == 12 || length == 20 || length == 22 || length == 24;
     case MPTCP_MP_JOIN: return length == 12 || length == 16 || length == 24;

@@ -57,11 +57,20 @@ struct connection_host_ops {
     void (*wake)(void *host, struct braid_connection *c);
 };
 
+/* Which versions of MPTCP a connection speaks: 1 (RFC 8684), 0 (RFC 6824). */
+enum mptcp_versions {
+    MPTCP_VERSIONS_BOTH, /* the highest that the peer does */
+    MPTCP_VERSIONS_1,
+    MPTCP_VERSIONS_0,
+};
+
 struct connection_config {
     uint64_t number; /* for traces, unique in the stack */
     struct local_path path; /* of the first subflow */
     struct flow flow;       /* local_port 0: choose one (client) */
     bool multipath;         /* ask for, or accept, MPTCP */
+    enum mptcp_versions versions;
+    bool ask_version_0;     /* client that speaks both: the peer is known not to answer version 1 */
     bool race;              /* client: the first SYN may go by other paths as well, and win (race.c) */
     bool checksum;          /* ask for the DSS checksum (the A bit); the peer's A binds us too */
     bool checksum_forbidden; /* fall back to TCP rather than compute it (§3.1); `checksum` is false */
@@ -89,14 +98,14 @@ struct connection_config {
 /* Counted for a named reason, shared by the connections of a stack (the kernel's MPTcpExt is the model). */
 #define MPTCP_COUNTERS(X)                                                                                        \
     X(capable_syn_sent) X(capable_syn_received) X(capable_established_active) X(capable_established_passive)     \
-    X(fallback_syn_no_option) X(fallback_syn_version) X(fallback_third_ack) X(fallback_first_data)               \
+    X(capable_version_0) X(fallback_syn_no_option) X(fallback_syn_version) X(fallback_third_ack) X(fallback_first_data)               \
     X(fallback_key_mirrored) X(fallback_checksum_refused) X(fallback_no_dss) X(fallback_checksum) X(fallback_mp_fail_received)                \
     X(infinite_mapping_sent) X(infinite_mapping_received)                                                        \
     X(race_lost) X(join_sent) X(join_established) X(join_received) X(join_no_token) X(join_bad_hmac)                 \
     X(join_refused_limit) X(join_half_open_full) X(join_refused_rate) X(join_rejected_by_peer)                   \
     X(fallback_contradicted) X(dss_bad_mapping) X(dss_mapping_contradicts) X(dss_unmapped_data) X(dss_checksum_failed)                     \
     X(dss_unmapped_bytes_skipped) X(dss_checksum_presence) X(data_ack_outside) X(data_outside_window) X(data_duplicate) \
-    X(add_addr_received) X(add_addr_bad_hmac) X(add_addr_over_limit) X(add_addr_echo_sent) X(add_addr_sent) X(add_addr_echo_received)   \
+    X(add_addr_received) X(add_addr_bad_hmac) X(add_addr_not_vouched) X(add_addr_over_limit) X(add_addr_echo_sent) X(add_addr_sent) X(add_addr_echo_received)   \
     X(remove_addr_received) X(remove_addr_unknown) X(remove_addr_sent)                                           \
     X(mp_prio_received) X(mp_prio_sent) X(mp_fail_received) X(mp_fail_sent)                                      \
     X(fastclose_received) X(fastclose_bad_key) X(fastclose_sent) X(tcprst_received) X(tcprst_sent)               \
@@ -235,9 +244,11 @@ enum connection_mode connection_mode(const struct braid_connection *c);
 enum capable_outcome {
     CAPABLE_UNKNOWN,
     CAPABLE_GRANTED,
+    CAPABLE_IGNORED, /* answered by a SYN/ACK without it */
     CAPABLE_UNANSWERED, /* only a SYN without it was answered, and not by MPTCP */
 };
 enum capable_outcome connection_capable_outcome(const struct braid_connection *c, uint8_t *path_id);
+uint8_t connection_version(const struct braid_connection *c); /* of MPTCP; of a client that has no answer, the one it asked for */
 bool connection_established(const struct braid_connection *c);
 uint64_t connection_number(const struct braid_connection *c);
 /* Addresses of the first subflow, for ever (RFC 6897 §4). */

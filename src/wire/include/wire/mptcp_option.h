@@ -1,4 +1,5 @@
-/* The MPTCP options of RFC 8684 §3 (version 1): bytes -> struct -> bytes. Names are the RFC's. */
+/* The MPTCP options of RFC 8684 §3 (version 1): bytes -> struct -> bytes. Names are the RFC's. What version 0 has otherwise:
+ * mptcp_option_v0.h. */
 #ifndef WIRE_MPTCP_OPTION_H
 #define WIRE_MPTCP_OPTION_H
 
@@ -18,14 +19,16 @@ enum mptcp_subtype {
 };
 
 #define MPTCP_VERSION 1 /* [R-3.1-1] [R-3.1-2] */
+#define MPTCP_VERSION_0 0 /* RFC 6824 */
 
-/* §3.1. Which fields are there follows from the length: SYN 4, SYN/ACK 12, ACK 20, ACK with data 22 or 24. */
+/* §3.1. Which fields are there follows from the length: SYN 4, SYN/ACK 12, ACK 20, ACK with data 22 or 24. Version 0: with
+ * a SYN 12, without 20. */
 struct mp_capable {
     uint8_t version;
     bool checksum_required;  /* A */
     bool extensibility;      /* B */
     bool no_join_to_source;  /* C */
-    bool hmac_sha256;        /* H */
+    bool hmac_sha256;        /* H; in version 0: HMAC-SHA1 */
     uint8_t flags;           /* all eight, as received */
     bool has_sender_key, has_receiver_key, has_data_length, has_checksum;
     uint64_t sender_key, receiver_key;
