@@ -4,29 +4,37 @@
 
 #define BUCKETS_MIN 16
 #define BUCKETS_MAX (UINT32_C(1) << 30)
+#define MOVED_AT_ONCE 2 /* buckets with each insertion: done long before it grows again */
 
 static struct hash_node **buckets_create(const struct braid_env *env, uint32_t count) {
-    struct hash_node **buckets = env->allocate(env->context, count * sizeof(buckets[0]));
-    if (buckets != NULL) memset(buckets, 0, count * sizeof(buckets[0]));
-    return buckets;
+    return env->allocate(env->context, count * sizeof(struct hash_node *));
 }
 
+static void buckets_release(const struct braid_env *env, struct hash_node **buckets, uint32_t count) {
+    if (buckets != NULL) env->release(env->context, buckets, count * sizeof(buckets[0]));
+}
+
+/* While it grows, a bucket that has not moved yet is the only place for its hashes; the two that follow from it are not
+ * even set. */
 static struct hash_node **bucket_of(const struct hash_table *table, uint64_t hash) {
+    if (table->old_buckets != NULL) {
+        uint64_t old = hash & (table->bucket_count / 2 - 1);
+        if (old >= table->moved) return &table->old_buckets[old];
+    }
     return &table->buckets[hash & (table->bucket_count - 1)];
 }
 
 bool hash_table_init(struct hash_table *table, const struct braid_env *env) {
     *table = (struct hash_table){.env = env, .buckets = buckets_create(env, BUCKETS_MIN)};
     if (table->buckets == NULL) return false;
+    memset(table->buckets, 0, BUCKETS_MIN * sizeof(table->buckets[0]));
     table->bucket_count = BUCKETS_MIN;
     return true;
 }
 
 void hash_table_deinit(struct hash_table *table) {
-    if (table->buckets != NULL) {
-        table->env->release(table->env->context, table->buckets,
-                            table->bucket_count * sizeof(table->buckets[0]));
-    }
+    buckets_release(table->env, table->buckets, table->bucket_count);
+    buckets_release(table->env, table->old_buckets, table->bucket_count / 2);
     *table = (struct hash_table){.env = table->env};
 }
 
@@ -39,24 +47,31 @@ static void append_to_chain(struct hash_node **link, struct hash_node *node) {
 
 static void grow(struct hash_table *table) {
     if (table->bucket_count >= BUCKETS_MAX) return;
-    struct hash_table grown = {.env = table->env, .count = table->count};
-    grown.bucket_count = table->bucket_count * 2;
-    grown.buckets = buckets_create(table->env, grown.bucket_count);
-    if (grown.buckets == NULL) return;
-    for (uint32_t i = 0; i < table->bucket_count; i++) {
-        struct hash_node *node = table->buckets[i];
-        while (node != NULL) {
-            struct hash_node *next = node->next;
-            append_to_chain(bucket_of(&grown, node->hash), node);
-            node = next;
-        }
+    struct hash_node **larger = buckets_create(table->env, table->bucket_count * 2);
+    if (larger == NULL) return;
+    table->old_buckets = table->buckets;
+    table->buckets = larger;
+    table->bucket_count *= 2;
+    table->moved = 0;
+}
+
+static void move_bucket(struct hash_table *table) {
+    uint32_t old_count = table->bucket_count / 2, index = table->moved++;
+    struct hash_node *node = table->old_buckets[index];
+    table->buckets[index] = table->buckets[index + old_count] = NULL;
+    while (node != NULL) {
+        struct hash_node *next = node->next;
+        append_to_chain(bucket_of(table, node->hash), node);
+        node = next;
     }
-    hash_table_deinit(table);
-    *table = grown;
+    if (table->moved < old_count) return;
+    buckets_release(table->env, table->old_buckets, old_count);
+    table->old_buckets = NULL;
 }
 
 void hash_table_insert(struct hash_table *table, struct hash_node *node, uint64_t hash) {
-    if (table->count >= table->bucket_count) grow(table);
+    if (table->old_buckets == NULL && table->count >= table->bucket_count) grow(table);
+    for (int i = 0; i < MOVED_AT_ONCE && table->old_buckets != NULL; i++) move_bucket(table);
     node->hash = hash;
     append_to_chain(bucket_of(table, hash), node);
     table->count++;

@@ -83,6 +83,45 @@ static void a_table_that_cannot_grow_still_works(void **state) {
     assert_nothing_leaked(&memory);
 }
 
+/* Each is looked for, there or removed, at every step of the growth. */
+static void entries_are_found_and_removed_while_the_table_grows(void **state) {
+    (void)state;
+    enum { COUNT = 400 };
+    struct test_memory memory;
+    struct braid_env env = test_env(&memory);
+    struct hash_table table;
+    static struct entry entries[COUNT];
+    memset(entries, 0, sizeof(entries));
+    assert_true(hash_table_init(&table, &env));
+    for (int i = 0; i < COUNT; i++) {
+        hash_table_insert(&table, &entries[i].node, (uint64_t)i * UINT64_C(0x9e3779b97f4a7c15));
+        entries[i].in = true;
+        if (i % 4 == 3) {
+            hash_table_remove(&table, &entries[i / 2].node);
+            entries[i / 2].in = false;
+        }
+        for (int k = 0; k <= i; k++)
+            assert_int_equal(found(&table, &entries[k], (uint64_t)k * UINT64_C(0x9e3779b97f4a7c15)), entries[k].in);
+    }
+    hash_table_deinit(&table);
+    assert_nothing_leaked(&memory);
+}
+
+static void a_table_is_dropped_in_the_middle_of_its_growth_without_a_leak(void **state) {
+    (void)state;
+    for (int count = 1; count < 80; count++) {
+        struct test_memory memory;
+        struct braid_env env = test_env(&memory);
+        struct hash_table table;
+        static struct entry entries[80];
+        memset(entries, 0, sizeof(entries));
+        assert_true(hash_table_init(&table, &env));
+        for (int i = 0; i < count; i++) hash_table_insert(&table, &entries[i].node, (uint64_t)i);
+        hash_table_deinit(&table);
+        assert_nothing_leaked(&memory);
+    }
+}
+
 static void creating_a_table_without_memory_fails(void **state) {
     (void)state;
     struct test_memory memory;
@@ -116,6 +155,8 @@ int main(void) {
         cmocka_unit_test(every_entry_is_found_while_it_is_in_and_not_after),
         cmocka_unit_test(entries_of_one_hash_come_out_as_they_went_in),
         cmocka_unit_test(a_table_that_cannot_grow_still_works),
+        cmocka_unit_test(entries_are_found_and_removed_while_the_table_grows),
+        cmocka_unit_test(a_table_is_dropped_in_the_middle_of_its_growth_without_a_leak),
         cmocka_unit_test(creating_a_table_without_memory_fails),
         cmocka_unit_test(hash_is_siphash_2_4),
         cmocka_unit_test(the_hash_depends_on_its_key),

@@ -1,5 +1,5 @@
 /* Intrusive chained hash table, growing by doubling. The hash is keyed with a secret, so that a peer cannot aim
- * for one bucket. */
+ * for one bucket. What is in it moves to the larger place a little with each insertion: no single one takes long. */
 #ifndef BASE_HASH_TABLE_H
 #define BASE_HASH_TABLE_H
 
@@ -15,6 +15,8 @@ struct hash_table {
     const struct braid_env *env;
     struct hash_node **buckets;
     uint32_t bucket_count, count;
+    struct hash_node **old_buckets; /* half as many; NULL unless it grows just now */
+    uint32_t moved;                 /* so many of them are empty for good */
 };
 
 /* False when there is no memory. */
