@@ -10,6 +10,17 @@ uint8_t address_local_id(const struct braid_connection *c, uint8_t path_id) {
     return path_id == c->config.path.address_id ? 0 : path_id;
 }
 
+void addresses_deinit(struct braid_connection *c) {
+    struct addresses *a = &c->addresses;
+    array_release(c->env, a->further, a->further_capacity, sizeof(a->further[0]));
+    array_release(c->env, a->announced, a->announced_capacity, sizeof(a->announced[0]));
+    array_release(c->env, a->removals, a->removal_capacity, sizeof(a->removals[0]));
+}
+
+const struct remote_address *address_remote(const struct braid_connection *c, uint32_t index) {
+    return index == 0 ? &c->addresses.first : &c->addresses.further[index - 1];
+}
+
 static bool id_is_used(const struct braid_connection *c, uint8_t id) {
     return id == 0 || (c->addresses.used_ids[id / 8] >> (id % 8) & 1);
 }
@@ -25,18 +36,26 @@ static uint64_t hmac_of(uint64_t from, uint64_t to, const struct add_addr *a) {
                                a->has_port ? a->port : 0);
 }
 
+/* Without memory it is not announced, and the peer does without. */
+static struct announcement *announcement_add(struct braid_connection *c) {
+    struct addresses *a = &c->addresses;
+    if (a->announced_count == ANNOUNCEMENTS_MAX) return NULL;
+    void *items = array_reserve(c->env, a->announced, &a->announced_capacity, a->announced_count, sizeof(a->announced[0]));
+    if (!items) return NULL;
+    a->announced = items;
+    return &a->announced[a->announced_count++];
+}
+
 static void announce(struct braid_connection *c, const struct local_path *path, braid_time now) {
     struct addresses *a = &c->addresses;
     uint8_t id = address_local_id(c, path->address_id);
     if (!path->announce || id == 0 || c->mode != CONNECTION_MODE_MPTCP) return;
     struct announcement *entry = NULL;
-    for (unsigned i = 0; i < a->announced_count; i++) {
+    for (uint32_t i = 0; i < a->announced_count; i++) {
         if (a->announced[i].id == id) entry = &a->announced[i];
     }
-    if (!entry) {
-        if (a->announced_count == ANNOUNCEMENTS_MAX) return;
-        entry = &a->announced[a->announced_count++];
-    }
+    if (!entry) entry = announcement_add(c);
+    if (!entry) return;
     *entry = (struct announcement){.id = id, .address = path->address, .port = path->announce_port, .due = now};
     address_id_used(c, id);
     connection_wake(c);
@@ -120,6 +139,9 @@ void addresses_path_gone(struct braid_connection *c, uint8_t path_id, braid_time
     if (!id_is_used(c, id) || c->mode != CONNECTION_MODE_MPTCP) return;
     removal_forget(c, id);
     if (a->removal_count == REMOVALS_MAX) return;
+    void *items = array_reserve(c->env, a->removals, &a->removal_capacity, a->removal_count, sizeof(a->removals[0]));
+    if (!items) return; /* the peer finds out when it uses the address */
+    a->removals = items;
     a->removals[a->removal_count++] = (struct removal){.id = id, .times_left = REMOVE_ADDR_TIMES, .due = now};
     TRACE(c->env, now, address_removed, .connection = c->config.number, .address_id = id, .by = "us");
 }
@@ -186,31 +208,39 @@ static bool usable(const struct ip_address *address) {
            !ip_address_is_unspecified(address);
 }
 
-/* [R-3.2-1] [R-3.4.1-3] */
-static void remember(struct braid_connection *c, const struct add_addr *option, uint16_t port) {
+/* [R-3.2-1] [R-3.4.1-3] False: there is no memory, so it is not echoed, and said again. */
+static bool remember(struct braid_connection *c, const struct add_addr *option, uint16_t port) {
     struct addresses *a = &c->addresses;
     struct remote_address fresh = {option->address_id, option->address, port};
-    for (unsigned i = 1; i < a->remote_count; i++) {
-        if (a->remote[i].id != option->address_id) continue;
+    for (uint32_t i = 1; i < a->remote_count; i++) {
+        struct remote_address *known = &a->further[i - 1];
+        if (known->id != option->address_id) continue;
         /* [R-3.4.1-10] [R-3.4.1-12] §3.4.1: an ID in use keeps its address; the port may be another one. */
-        if (!ip_address_equal(&a->remote[i].address, &option->address)) return;
-        a->remote[i] = fresh; /* [R-3.4.1-11] */
+        if (!ip_address_equal(&known->address, &option->address)) return true;
+        *known = fresh; /* [R-3.4.1-11] */
         path_manager_address_news(c, &fresh.address, port);
-        return;
+        return true;
     }
     unsigned most = c->config.limits.add_addr_accepted;
     if (version_0(c) && most > ADDRESSES_V0_MAX) most = ADDRESSES_V0_MAX;
     if (a->remote_count > most || a->remote_count == REMOTE_ADDRESSES_MAX) {
         COUNT(c, add_addr_over_limit);
-        return;
+        return true;
     }
-    if (option->address_id == 0) return;
-    a->remote[a->remote_count++] = fresh;
+    if (option->address_id == 0) return true;
+    if (a->remote_count == 0) return false;
+    void *items = array_reserve(c->env, a->further, &a->further_capacity, a->remote_count - 1, sizeof(a->further[0]));
+    if (!items) return false;
+    a->further = items;
+    a->further[a->remote_count++ - 1] = fresh;
     path_manager_address_news(c, &fresh.address, port);
+    return true;
 }
 
+/* Version 0 has none. */
 static void echo(struct subflow *sf, const struct add_addr *option) {
     struct signals *s = &sf->signals;
+    if (version_0(sf->c)) return;
     for (unsigned i = 0; i < s->echo_count; i++) {
         if (s->echoes[i].address_id == option->address_id) return;
     }
@@ -256,11 +286,13 @@ void addresses_add_arrived(struct subflow *sf, const struct tcp_segment *segment
     }
     COUNT(c, add_addr_received);
     if (!genuine(sf, segment, option)) return;
-    if (!version_0(c)) echo(sf, option);
-    if (!usable(&option->address)) return;
+    if (!usable(&option->address)) {
+        echo(sf, option);
+        return;
+    }
     TRACE(c->env, now, address_announced, .connection = c->config.number, .address_id = option->address_id,
           .address = ip_address_format(&option->address, text), .by = "peer");
-    remember(c, option, option->has_port ? option->port : sf->flow.remote_port); /* [R-3.4.1-5] */
+    if (remember(c, option, option->has_port ? option->port : sf->flow.remote_port)) echo(sf, option); /* [R-3.4.1-5] */
 }
 
 /* [R-3.4.2-3] [R-3.4.2-4] */
@@ -285,8 +317,8 @@ static bool remove_one(const struct subflow *told_on, uint8_t id, braid_time now
     struct addresses *a = &c->addresses;
     bool known = false;
     for (unsigned i = 1; i < a->remote_count; i++) {
-        if (a->remote[i].id != id) continue;
-        a->remote[i--] = a->remote[--a->remote_count]; /* [R-3.4.2-5] */
+        if (a->further[i - 1].id != id) continue;
+        a->further[i-- - 1] = a->further[--a->remote_count - 1]; /* [R-3.4.2-5] */
         known = true;
     }
     LIST_EACH(&c->subflows, node, following) {

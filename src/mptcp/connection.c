@@ -98,6 +98,8 @@ void connection_destroy(struct braid_connection *c) {
     LIST_EACH(&c->subflows, node, following) subflow_destroy(SUBFLOW_OF(node));
     handshake_keys_close(c);
     outgoing_deinit(c);
+    addresses_deinit(c);
+    path_targets_deinit(c);
     incoming_deinit(c);
     c->env->release(c->env->context, c, sizeof(*c));
 }

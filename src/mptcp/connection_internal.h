@@ -3,6 +3,7 @@
 #define MPTCP_CONNECTION_INTERNAL_H
 
 #include <string.h>
+#include <base/array.h>
 #include <base/list.h>
 #include <base/slice_queue.h>
 #include <base/trace.h>
@@ -104,13 +105,14 @@ struct removal { /* ours, by REMOVE_ADDR */
     braid_time due;
 };
 struct addresses {
-    struct remote_address remote[REMOTE_ADDRESSES_MAX]; /* [0] is the first subflow's */
-    unsigned remote_count;
-    struct announcement announced[ANNOUNCEMENTS_MAX];
-    unsigned announced_count;
+    struct remote_address first; /* the first subflow's; address_remote() counts it as 0 */
+    struct remote_address *further;
+    struct announcement *announced;
+    struct removal *removals;
+    uint32_t remote_count; /* with the first */
+    uint32_t announced_count, removal_count;
+    uint32_t further_capacity, announced_capacity, removal_capacity;
     braid_time announce_turn; /* the next one may be said from then on */
-    struct removal removals[REMOVALS_MAX];
-    unsigned removal_count;
     uint8_t used_ids[256 / 8]; /* of ours, the peer knows of by a join or ADD_ADDR */
 };
 
@@ -127,8 +129,8 @@ struct join_target {
 };
 struct path_manager {
     bool due; /* something changed: look again */
-    struct join_target targets[JOIN_TARGETS_MAX];
-    unsigned target_count;
+    struct join_target *targets;
+    uint32_t target_count, target_capacity;
     braid_time no_path_deadline; /* BRAID_NEVER while there is a subflow */
     braid_time forgotten_at; /* silence.c */
     braid_time trouble_until, ask_again_at, asked_at; /* of the plan */
@@ -276,6 +278,8 @@ void window_read(struct braid_connection *c, uint64_t bytes, braid_time now);
 /* addresses.c */
 uint8_t address_local_id(const struct braid_connection *c, uint8_t path_id);
 void address_id_used(struct braid_connection *c, uint8_t local_id);
+void addresses_deinit(struct braid_connection *c);
+const struct remote_address *address_remote(const struct braid_connection *c, uint32_t index);
 void addresses_path_gone(struct braid_connection *c, uint8_t path_id, braid_time now);
 void addresses_path_back(struct braid_connection *c, const struct local_path *path, braid_time now);
 void addresses_announce_all(struct braid_connection *c, braid_time now);
@@ -297,6 +301,7 @@ braid_time path_manager_deadline(const struct braid_connection *c);
 void path_manager_expire(struct braid_connection *c, braid_time now);
 
 /* path_targets.c */
+void path_targets_deinit(struct braid_connection *c);
 struct join_target *path_target_find(struct braid_connection *c, uint8_t path_id, const struct ip_address *address,
                                      uint16_t port);
 void path_target_failed(struct braid_connection *c, uint8_t path_id, const struct ip_address *address, uint16_t port,

@@ -206,7 +206,7 @@ void handshake_established(struct subflow *sf, braid_time now) {
     }
     c->established = true;
     c->send.window_edge = dsn64_add(c->send.una, tcp_peer_window(sf->t));
-    c->addresses.remote[0] = (struct remote_address){0, sf->flow.remote, sf->flow.remote_port};
+    c->addresses.first = (struct remote_address){0, sf->flow.remote, sf->flow.remote_port};
     if (c->addresses.remote_count == 0) c->addresses.remote_count = 1;
     window_start(c);
     if (c->client && c->mode == CONNECTION_MODE_MPTCP && version_0(c)) {

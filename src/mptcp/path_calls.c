@@ -11,7 +11,7 @@ static struct subflow *of_number(const struct braid_connection *c, uint64_t numb
 /* The address ID by which the peer announced it; unknown ones go by 0, and are joined all the same. */
 static uint8_t remote_id_of(const struct braid_connection *c, const struct ip_address *remote, uint16_t port) {
     for (unsigned i = 0; i < c->addresses.remote_count; i++) {
-        const struct remote_address *known = &c->addresses.remote[i];
+        const struct remote_address *known = address_remote(c, i);
         if (known->port == port && ip_address_equal(&known->address, remote)) return known->id;
     }
     return 0;

@@ -71,7 +71,7 @@ static bool slow(const struct subflow *sf) {
 
 static void pair_fill(const struct braid_connection *c, struct path_pair *pair, const struct local_path *path,
                       unsigned remote) {
-    const struct remote_address *to = &c->addresses.remote[remote];
+    const struct remote_address *to = address_remote(c, remote);
     *pair = (struct path_pair){
         .preference = preference_of(path, remote),
         .subflow = !path->no_subflow,
@@ -116,7 +116,7 @@ static void survey_make(struct braid_connection *c, struct survey *s, braid_time
     s->plan.ask_again_at = BRAID_NEVER;
     for (unsigned i = 0; i < count; i++)
         for (unsigned j = 0; j < c->addresses.remote_count; j++)
-            if (fits(c, &s->paths[i], &c->addresses.remote[j])) pair_add(c, s, i, j);
+            if (fits(c, &s->paths[i], address_remote(c, j))) pair_add(c, s, i, j);
 }
 
 /* --- doing as it says --- */
@@ -132,7 +132,7 @@ unsigned path_places_taken(const struct braid_connection *c) {
 /* [R-3.9.1-1] */
 static bool join_one(struct braid_connection *c, const struct survey *s, unsigned pair, braid_time now) {
     struct local_path path = s->paths[s->of[pair].path];
-    const struct remote_address *to = &c->addresses.remote[s->of[pair].remote];
+    const struct remote_address *to = address_remote(c, s->of[pair].remote);
     if (to->id == 0 && c->no_join_to_first) return false; /* [R-3.1-14] */
     const struct join_target *t = path_target_find(c, path.address_id, &to->address, to->port);
     if (t && t->not_before > now) return false; /* [R-3.4.1-9] [R-3.9.3-3] */
@@ -164,7 +164,7 @@ static bool kept_in_service(const struct braid_connection *c, const struct subfl
 /* The youngest first; never the last that works. */
 static void surplus_close(struct braid_connection *c, const struct survey *s, unsigned pair, braid_time now) {
     const struct local_path *path = &s->paths[s->of[pair].path];
-    const struct remote_address *to = &c->addresses.remote[s->of[pair].remote];
+    const struct remote_address *to = address_remote(c, s->of[pair].remote);
     unsigned wanted = s->plan.pairs[pair].wanted, seen = 0;
     LIST_EACH(&c->subflows, node, following) {
         struct subflow *sf = SUBFLOW_OF(node);
@@ -175,7 +175,7 @@ static void surplus_close(struct braid_connection *c, const struct survey *s, un
 
 static void standby_tell(struct braid_connection *c, const struct survey *s, unsigned pair, braid_time now) {
     const struct local_path *path = &s->paths[s->of[pair].path];
-    const struct remote_address *to = &c->addresses.remote[s->of[pair].remote];
+    const struct remote_address *to = address_remote(c, s->of[pair].remote);
     LIST_EACH(&c->subflows, node, following) {
         struct subflow *sf = SUBFLOW_OF(node);
         if (by_pair(sf, path, to) && subflow_carries(sf) && !sf->backup_by_program)

@@ -4,6 +4,10 @@
  * so. */
 #include "subflow.h"
 
+void path_targets_deinit(struct braid_connection *c) {
+    array_release(c->env, c->paths.targets, c->paths.target_capacity, sizeof(c->paths.targets[0]));
+}
+
 struct join_target *path_target_find(struct braid_connection *c, uint8_t path_id, const struct ip_address *address,
                                      uint16_t port) {
     for (unsigned i = 0; i < c->paths.target_count; i++) {
@@ -13,13 +17,17 @@ struct join_target *path_target_find(struct braid_connection *c, uint8_t path_id
     return NULL;
 }
 
+/* NULL: there is no memory. */
 static struct join_target *target_remember(struct braid_connection *c, uint8_t path_id,
                                            const struct ip_address *address, uint16_t port) {
     struct path_manager *p = &c->paths;
     struct join_target *t = path_target_find(c, path_id, address, port);
     if (t) return t;
-    /* Too many: the one that was added first is forgotten. */
-    if (p->target_count == JOIN_TARGETS_MAX)
+    void *items = array_reserve(c->env, p->targets, &p->target_capacity, p->target_count, sizeof(p->targets[0]));
+    if (items) p->targets = items;
+    if (!items && p->target_count == 0) return NULL;
+    /* Too many, or no memory: the one that was added first is forgotten. */
+    if (!items || p->target_count == JOIN_TARGETS_MAX)
         memmove(p->targets, p->targets + 1, --p->target_count * sizeof(p->targets[0]));
     t = &p->targets[p->target_count++];
     *t = (struct join_target){.path_id = path_id, .address = *address, .port = port};
@@ -47,6 +55,11 @@ void path_manager_address_news(struct braid_connection *c, const struct ip_addre
 void path_target_failed(struct braid_connection *c, uint8_t path_id, const struct ip_address *address, uint16_t port,
                         bool for_good, braid_time now) {
     struct join_target *t = target_remember(c, path_id, address, port);
+    if (!t) { /* tried again soon, for nothing will be known of this */
+        braid_time at = now + NS_OF_MS(JOIN_RETRY_FIRST_MS);
+        if (at < c->paths.ask_again_at) c->paths.ask_again_at = at;
+        return;
+    }
     if (t->failures >= JOIN_SILENT_TRIES) t->silent = false;
     braid_time wait = NS_OF_MS(JOIN_RETRY_FIRST_MS) << (t->failures < 6 ? t->failures : 6);
     if (t->silent) wait = NS_OF_MS(JOIN_SILENT_RETRY_MS);
@@ -58,6 +71,7 @@ void path_target_failed(struct braid_connection *c, uint8_t path_id, const struc
 /* A path that lost too much is remembered while it is in service, too: if it does so again soon it waits longer. */
 static void losing_again(struct subflow *sf, braid_time now) {
     struct join_target *t = target_remember(sf->c, sf->path_id, &sf->flow.remote, sf->flow.remote_port);
+    if (!t) return;
     if (t->losing && t->joined_at > 0 && now - t->joined_at > NS_OF_MS(LOSING_FORGIVEN_MS)) t->failures = 0;
     t->losing = true;
 }
@@ -77,6 +91,7 @@ void path_manager_failed(struct subflow *sf, braid_time now) {
 
 void path_manager_silent(struct subflow *sf, braid_time now) {
     struct join_target *t = target_remember(sf->c, sf->path_id, &sf->flow.remote, sf->flow.remote_port);
+    if (!t) return;
     t->silent = true;
     t->not_before = now + NS_OF_MS(JOIN_SILENT_RETRY_MS);
 }
@@ -100,5 +115,6 @@ void path_manager_joined(struct subflow *sf) {
 }
 
 void path_target_forbid(const struct subflow *sf) {
-    target_remember(sf->c, sf->path_id, &sf->flow.remote, sf->flow.remote_port)->not_before = BRAID_NEVER;
+    struct join_target *t = target_remember(sf->c, sf->path_id, &sf->flow.remote, sf->flow.remote_port);
+    if (t) t->not_before = BRAID_NEVER;
 }
