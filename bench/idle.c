@@ -9,70 +9,12 @@
  * time out when the peer does not answer one more byte, and to close on the server's side. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-#include "pair.h"
+#include "crowd.h"
 
-#define PORT_FIRST 1024
-#define PORTS 60000u /* of the client, for each port of the server */
-#define OPENING_AT_ONCE 500u
-#define ROUNDS_MAX 200
 #define TIME_OUT_STEP_NS (30 * BRAID_NS_PER_S)
 #define TIME_OUT_MAX_NS (3600 * BRAID_NS_PER_S)
-
-struct crowd {
-    struct pair pair;
-    struct braid_connection **ours, **theirs;
-    unsigned count, paths, accepted, closed;
-};
-
-static void take_events(struct crowd *crowd) {
-    struct braid_event event;
-    uint8_t byte[16];
-    while (braid_stack_next_event(crowd->pair.client.stack, &event))
-        if (event.bits & BRAID_EVENT_CLOSED) crowd->closed++;
-    while (braid_stack_next_event(crowd->pair.server.stack, &event)) {
-        if (event.bits & BRAID_EVENT_ACCEPTED) crowd->theirs[crowd->accepted++] = event.connection;
-        if (event.bits & BRAID_EVENT_READABLE)
-            (void)braid_connection_read(event.connection, byte, sizeof(byte), crowd->pair.now);
-    }
-}
-
-static void open_one(struct crowd *crowd, unsigned index) {
-    struct braid_connect_config connect = {.remote = pair_server_endpoint((uint16_t)(1 + index / PORTS)),
-                                           .multipath = crowd->paths > 0,
-                                           .local = pair_client_address(0)};
-    enum braid_connect_error error;
-    crowd->ours[index] = braid_stack_connect(crowd->pair.client.stack, &connect, crowd->pair.now, &error);
-    pair_check(crowd->ours[index] != NULL, "no connection");
-    pair_check(braid_connection_write(crowd->ours[index], "x", 1, crowd->pair.now) == 1,
-               "no room for a byte");
-}
-
-static bool all_there(const struct crowd *crowd, unsigned count) {
-    struct braid_connection_info info;
-    if (crowd->accepted < count) return false;
-    braid_connection_info(crowd->ours[count - 1], &info);
-    return info.bytes_acknowledged == 1 && (crowd->paths == 0 || info.paths == crowd->paths);
-}
-
-static void open_all(struct crowd *crowd) {
-    for (unsigned opened = 0; opened < crowd->count;) {
-        for (unsigned i = 0; i < OPENING_AT_ONCE && opened < crowd->count; i++)
-            open_one(crowd, opened++);
-        int rounds = 0;
-        while (!all_there(crowd, opened)) {
-            pair_round(&crowd->pair);
-            take_events(crowd);
-            pair_check(rounds++ < ROUNDS_MAX, "not every connection opened");
-        }
-    }
-    for (int i = 0; i < 3000; i++) { /* what is delayed is said, so that all is quiet */
-        pair_round(&crowd->pair);
-        take_events(crowd);
-    }
-}
 
 static void look_at_each(struct crowd *crowd) {
     uint64_t sum = 0;
@@ -107,7 +49,7 @@ static void time_out_all(struct crowd *crowd) {
         crowd->pair.now += TIME_OUT_STEP_NS;
         braid_stack_expire(crowd->pair.client.stack, crowd->pair.now);
         drop_all_sent(crowd);
-        take_events(crowd);
+        crowd_take_events(crowd);
     }
     pair_check(crowd->closed == crowd->count, "not every connection timed out");
 }
@@ -135,29 +77,14 @@ int main(int count, char **arguments) {
         fprintf(stderr, "usage: bench_idle CONNECTIONS PATHS\n");
         return 2;
     }
-    crowd.count = (unsigned)atoi(arguments[1]);
-    crowd.paths = (unsigned)atoi(arguments[2]);
-    crowd.ours = calloc(crowd.count, sizeof(*crowd.ours));
-    crowd.theirs = calloc(crowd.count, sizeof(*crowd.theirs));
-    pair_check(crowd.ours != NULL && crowd.theirs != NULL, "no memory");
-    struct pair_config config = {
-        .stack = {.connections_max = crowd.count + 1, .half_open_max = crowd.count + 1},
-        .client_links = crowd.paths > 0 ? crowd.paths : 1,
-        .mtu_bytes = 1500,
-        .round_bytes = UINT64_C(1) << 40,
-        .port_first = PORT_FIRST};
-    struct braid_listen_config listen = {.link = -1, .multipath = true};
-    pair_init(&crowd.pair, &config);
-    pair_check(braid_stack_listen(crowd.pair.server.stack, &listen) != NULL, "no listener");
-
-    uint64_t client_before = crowd.pair.client.memory.bytes, server_before = crowd.pair.server.memory.bytes;
+    crowd_init(&crowd, (unsigned)atoi(arguments[1]), (unsigned)atoi(arguments[2]));
     uint64_t resident_before = resident_bytes();
     double start = pair_seconds();
-    open_all(&crowd);
+    crowd_open(&crowd);
     double opened = pair_seconds();
     double n = crowd.count;
-    double client = (double)(crowd.pair.client.memory.bytes - client_before) / n;
-    double server = (double)(crowd.pair.server.memory.bytes - server_before) / n;
+    double client = (double)(crowd.pair.client.memory.bytes - crowd.client_before) / n;
+    double server = (double)(crowd.pair.server.memory.bytes - crowd.server_before) / n;
     double resident = (double)(resident_bytes() - resident_before) / n;
     double looking = pair_seconds();
     look_at_each(&crowd);

@@ -1,7 +1,7 @@
 /* A memory pipe: one connection between two stacks, written and read by reference, over a wire that copies
  * once.
  *
- *     bench_pipe PATHS SUPER CHECKSUM MEGABYTES
+ *     bench_pipe PATHS SUPER CHECKSUM MEGABYTES [SCHEDULER]
  *
  * PATHS: 0 is plain TCP, else the subflows of MPTCP. SUPER: 1 for super-segments, 0 for single ones. Prints
  * one line of JSON: gigabits a second of processor time; segments that carried data, and packets in all, both
@@ -71,8 +71,8 @@ static void move(struct pipe *pipe, uint64_t bytes) {
     }
 }
 
-static void open_pipe(struct pipe *pipe, unsigned paths, bool super, bool checksum) {
-    struct pair_config config = {.stack = {.checksum = checksum, .send_buffer_bytes = 4u << 20},
+static void open_pipe(struct pipe *pipe, unsigned paths, bool super, bool checksum, const char *scheduler) {
+    struct pair_config config = {.stack = {.checksum = checksum, .scheduler = scheduler, .send_buffer_bytes = 4u << 20},
                                  .client_links = paths > 0 ? paths : 1,
                                  .mtu_bytes = 1500,
                                  .super_segment_bytes = super ? 65535 - BRAID_PACKET_HEADER_MAX : 0,
@@ -116,11 +116,12 @@ static double copy_gbps(struct pipe *pipe, uint64_t bytes) {
 int main(int count, char **arguments) {
     static struct pipe pipe;
     if (count < 5) {
-        fprintf(stderr, "usage: bench_pipe PATHS SUPER CHECKSUM MEGABYTES\n");
+        fprintf(stderr, "usage: bench_pipe PATHS SUPER CHECKSUM MEGABYTES [SCHEDULER]\n");
         return 2;
     }
     uint64_t bytes = strtoull(arguments[4], NULL, 10) << 20;
-    open_pipe(&pipe, (unsigned)atoi(arguments[1]), atoi(arguments[2]) != 0, atoi(arguments[3]) != 0);
+    open_pipe(&pipe, (unsigned)atoi(arguments[1]), atoi(arguments[2]) != 0, atoi(arguments[3]) != 0,
+              count > 5 ? arguments[5] : NULL);
     move(&pipe, bytes / 4); /* up to speed */
     uint64_t segments = pipe.pair.client.data_packets,
              packets = pipe.pair.client.packets + pipe.pair.server.packets;

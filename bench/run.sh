@@ -7,7 +7,7 @@ set -eu
 cd "$(dirname "$0")/.."
 repetitions=${1:-5}
 scripts/build.sh release
-ninja -C build/release bench_pipe bench_idle bench_exchange bench_forward bench_udp bench_checksum >build/bench.log 2>&1 || { tail build/bench.log; exit 1; }
+ninja -C build/release bench_pipe bench_idle bench_scale bench_exchange bench_forward bench_udp bench_checksum >build/bench.log 2>&1 || { tail build/bench.log; exit 1; }
 bench=$PWD/build/release/bench out=$PWD/build/bench
 mkdir -p "$out"
 
@@ -49,6 +49,19 @@ for count in ${BENCH_IDLE:-1000 100000}; do
     done
 done
 jq -s . "$out/idle.lines" >"$out/idle.json"
+
+echo
+echo "With so many connections in the process, one operation on any of them, nanoseconds (worst open: microseconds)"
+printf '%-12s %-6s %10s %13s %14s %8s %11s\n' connections paths 'byte, both' 'stray, reset' 'join, refused' timer 'worst open'
+: >"$out/scale.lines"
+for count in 1 ${BENCH_IDLE:-1000 100000}; do
+    for paths in 0 2; do
+        "$bench/bench_scale" "$count" $paths | tee -a "$out/scale.lines" |
+            jq -r '[.connections, .paths, .exchange_ns, .stray_ns, .token_ns, .timer_ns, .worst_open_us] | @tsv' |
+            awk '{ printf "%-12s %-6s %10s %13s %14s %8s %11s\n", $1, $2, $3, $4, $5, $6, $7 }'
+    done
+done
+jq -s . "$out/scale.lines" >"$out/scale.json"
 
 echo
 echo "The Internet checksum: nanoseconds for so many bytes"
