@@ -201,13 +201,21 @@ static bool schedule_again(struct braid_connection *c, struct scheduler_choice *
     return false;
 }
 
+/* The application was cut short in its writing, and has more as soon as there is room: what would not fill a super-segment
+ * waits for it, or each write would end in a crumb. Not unless enough is under way to make that room. */
+static bool rest_waits(const struct braid_connection *c) {
+    const struct sending *s = &c->send;
+    return s->write_short && outgoing_unassigned(c) < c->config.path.super_segment_bytes &&
+           2 * (uint64_t)dsn64_diff(s->nxt, s->una) >= c->config.send_buffer_bytes;
+}
+
 /* New bytes that the peer's window has room for. With nothing under way and the window shut, one byte goes all the
  * same: it is what the subflow probes the window with. */
 static uint64_t sendable(const struct braid_connection *c) {
     const struct sending *s = &c->send;
     uint64_t unassigned = outgoing_unassigned(c);
     int64_t window = dsn64_diff(s->window_edge, s->nxt);
-    if (unassigned == 0) return 0;
+    if (unassigned == 0 || rest_waits(c)) return 0;
     if (window <= 0) return dsn64_eq(s->una, s->nxt) ? 1 : 0;
     return unassigned < (uint64_t)window ? unassigned : (uint64_t)window;
 }
@@ -230,7 +238,8 @@ static uint32_t give_all_new(struct subflow *sf, uint64_t waiting, const struct 
         total += given;
         room -= given;
         waiting -= given;
-    } while (given > 0 && s->starved_until <= now && waiting > 0 && room >= segment && dsn_ranges_empty(&s->reinject));
+    } while (given > 0 && s->starved_until <= now && waiting > 0 && room >= segment && dsn_ranges_empty(&s->reinject) &&
+             !rest_waits(sf->c));
     return total;
 }
 
