@@ -2,6 +2,15 @@
 
 #include <string.h>
 
+/* Between the machine's order and the network's: a load and a swap where bytes one by one would be eight. */
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+static uint32_t network_u32(uint32_t value) { return __builtin_bswap32(value); }
+static uint64_t network_u64(uint64_t value) { return __builtin_bswap64(value); }
+#else
+static uint32_t network_u32(uint32_t value) { return value; }
+static uint64_t network_u64(uint64_t value) { return value; }
+#endif
+
 struct reader reader_of(const void *bytes, size_t length) {
     const uint8_t *start = bytes;
     return (struct reader){.at = start, .end = length > 0 ? start + length : start};
@@ -33,18 +42,19 @@ uint16_t read_u16(struct reader *r) {
 }
 
 uint32_t read_u32(struct reader *r) {
-    const uint8_t *b = read_span(r, 4);
+    uint32_t value;
+    const uint8_t *b = read_span(r, sizeof(value));
     if (b == NULL) return 0;
-    return (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
+    memcpy(&value, b, sizeof(value));
+    return network_u32(value);
 }
 
 uint64_t read_u64(struct reader *r) {
-    if (reader_left(r) < 8) {
-        reader_fail(r);
-        return 0;
-    }
-    uint64_t high = read_u32(r);
-    return high << 32 | read_u32(r);
+    uint64_t value;
+    const uint8_t *b = read_span(r, sizeof(value));
+    if (b == NULL) return 0;
+    memcpy(&value, b, sizeof(value));
+    return network_u64(value);
 }
 
 void read_bytes(struct reader *r, void *out, size_t length) {
@@ -83,21 +93,15 @@ void write_u16(struct writer *w, uint16_t value) {
 }
 
 void write_u32(struct writer *w, uint32_t value) {
-    uint8_t *b = write_span(w, 4);
-    if (b == NULL) return;
-    b[0] = (uint8_t)(value >> 24);
-    b[1] = (uint8_t)(value >> 16);
-    b[2] = (uint8_t)(value >> 8);
-    b[3] = (uint8_t)value;
+    uint8_t *b = write_span(w, sizeof(value));
+    value = network_u32(value);
+    if (b != NULL) memcpy(b, &value, sizeof(value));
 }
 
 void write_u64(struct writer *w, uint64_t value) {
-    if (w->failed || writer_room(w) < 8) {
-        w->failed = true;
-        return;
-    }
-    write_u32(w, (uint32_t)(value >> 32));
-    write_u32(w, (uint32_t)value);
+    uint8_t *b = write_span(w, sizeof(value));
+    value = network_u64(value);
+    if (b != NULL) memcpy(b, &value, sizeof(value));
 }
 
 void write_bytes(struct writer *w, const void *bytes, size_t length) {

@@ -62,7 +62,7 @@ void fallback_enter(struct subflow *sf, const char *reason, braid_time now) {
  * it says something itself, or acknowledges that we have fallen back, bytes without a word of MPTCP are not to be had. */
 static void doubt_the_peer(struct subflow *sf) { sf->c->receive.doubtful = sf->c->mapped; }
 
-static bool holds_unmapped(const struct subflow *sf) {
+static bool holds_unmapped(struct subflow *sf) {
     return sf->c->mapped && sf->held.length > 0 && mapping_find(&sf->mapped, sf->held_seq) == NULL;
 }
 

@@ -42,7 +42,7 @@ static bool clip(const struct subflow *sf, struct mapping *m) {
 
 /* What [m->seq, ...) has in common with mappings known already. Returns false if they contradict. Shortens *m to the
  * part before the first one known, *rest gets what is behind it. */
-static bool overlap(const struct subflow *sf, struct mapping *m, struct mapping *rest) {
+static bool overlap(struct subflow *sf, struct mapping *m, struct mapping *rest) {
     *rest = (struct mapping){0};
     uint32_t index = mapping_search(&sf->mapped, m->seq);
     if (index == sf->mapped.count) return true;

@@ -27,17 +27,25 @@ bool mapping_reserve(struct mapping_list *list) {
     return true;
 }
 
-uint32_t mapping_search(const struct mapping_list *list, seq32 seq) {
+/* Is [index] the first that ends behind `seq`? */
+static bool first_behind(const struct mapping_list *list, uint32_t index, seq32 seq) {
+    if (index >= list->count || seq32_le(mapping_end(mapping_at(list, index)), seq)) return false;
+    return index == 0 || seq32_le(mapping_end(mapping_at(list, index - 1)), seq);
+}
+
+uint32_t mapping_search(struct mapping_list *list, seq32 seq) {
     uint32_t low = 0, high = list->count;
+    if (first_behind(list, list->hint, seq)) return list->hint;
+    if (first_behind(list, list->hint + 1, seq)) return ++list->hint;
     /* What arrives in order is of the first, what leaves often of the last. */
-    if (high == 0 || seq32_gt(mapping_end(mapping_at(list, 0)), seq)) return 0;
+    if (high == 0 || seq32_gt(mapping_end(mapping_at(list, 0)), seq)) return list->hint = 0;
     if (high > 1 && seq32_le(mapping_end(mapping_at(list, high - 2)), seq)) low = high - 1;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
         if (seq32_le(mapping_end(mapping_at(list, middle)), seq)) low = middle + 1;
         else high = middle;
     }
-    return low;
+    return list->hint = low;
 }
 
 bool mapping_insert(struct mapping_list *list, const struct mapping *mapping) {
@@ -52,7 +60,7 @@ bool mapping_insert(struct mapping_list *list, const struct mapping *mapping) {
     return true;
 }
 
-struct mapping *mapping_find(const struct mapping_list *list, seq32 seq) {
+struct mapping *mapping_find(struct mapping_list *list, seq32 seq) {
     uint32_t index = mapping_search(list, seq);
     if (index == list->count) return NULL;
     struct mapping *m = mapping_at(list, index);
@@ -62,6 +70,7 @@ struct mapping *mapping_find(const struct mapping_list *list, seq32 seq) {
 static void drop_first(struct mapping_list *list) {
     list->head = (list->head + 1) & (list->capacity - 1);
     list->count--;
+    if (list->hint > 0) list->hint--;
 }
 
 void mapping_drop_before(struct mapping_list *list, seq32 seq) {

@@ -24,6 +24,7 @@ struct mapping_list {
     const struct braid_env *env;
     struct mapping *ring;
     uint32_t capacity, head, count; /* capacity is a power of two */
+    uint32_t hint; /* where the last one was found: what comes next is of the same or of the one after it */
 };
 
 void mapping_list_init(struct mapping_list *list, const struct braid_env *env);
@@ -36,9 +37,9 @@ bool mapping_insert(struct mapping_list *list, const struct mapping *mapping) MU
 /* Makes room, so that one insertion cannot fail. */
 bool mapping_reserve(struct mapping_list *list) MUST_USE;
 /* The mapping that holds `seq`, or NULL. */
-struct mapping *mapping_find(const struct mapping_list *list, seq32 seq);
+struct mapping *mapping_find(struct mapping_list *list, seq32 seq);
 /* Index of the first mapping that ends behind `seq`; count if there is none. */
-uint32_t mapping_search(const struct mapping_list *list, seq32 seq);
+uint32_t mapping_search(struct mapping_list *list, seq32 seq);
 /* Forgets mappings that end at or before `seq`. */
 void mapping_drop_before(struct mapping_list *list, seq32 seq);
 /* The same, but only those whose data ends at or before `dsn`. */
