@@ -15,11 +15,11 @@ costs_at_most() {
 }
 
 tcp_super() { costs_at_most 6840 0 1 0; }
-mptcp_super() { costs_at_most 9570 1 1 0; }
-mptcp_four() { costs_at_most 14180 4 1 0; }
-mptcp_checksum() { costs_at_most 39200 1 1 1; }
+mptcp_super() { costs_at_most 9450 1 1 0; }
+mptcp_four() { costs_at_most 13700 4 1 0; }
+mptcp_checksum() { costs_at_most 38500 1 1 1; }
 tcp_single() { costs_at_most 5040 0 0 0; }
-mptcp_single() { costs_at_most 7160 1 0 0; }
+mptcp_single() { costs_at_most 7050 1 0 0; }
 
 promise 60 tcp_super "a super-segment over TCP costs what it did"
 promise 60 mptcp_super "a super-segment over MPTCP costs what it did"
