@@ -1,5 +1,6 @@
-/* Super-segments: what the stack sends as one packet is cut by a link, by the simulator or as UDP messages, each as a network
- * card would; both say the same. And what arrives in pieces is put together: cut up again, it is the pieces that were taken. */
+/* Super-segments: what the stack sends as one packet is cut by a link, by the simulator or as UDP messages,
+ * each as a network card would; both say the same. And what arrives in pieces is put together: cut up again,
+ * it is the pieces that were taken. */
 #include "fuzz.h"
 #include <base/buf.h>
 #include <sim/packet.h>
@@ -16,7 +17,10 @@ static uint32_t piece_count, ip_bytes, tcp_bytes;
 /* --- a packet as the stack makes it --- */
 
 static uint32_t draw_header(struct feed *f, uint32_t payload_bytes, uint8_t *out) {
-    struct tcp_segment s = {.source_port = 80, .destination_port = feed_u16(f), .seq = seq32_of(feed_u32(f)), .ack = seq32_of(feed_u32(f)),
+    struct tcp_segment s = {.source_port = 80,
+                            .destination_port = feed_u16(f),
+                            .seq = seq32_of(feed_u32(f)),
+                            .ack = seq32_of(feed_u32(f)),
                             .window = feed_u16(f)};
     struct ip_header ip = {.protocol = IP_PROTOCOL_TCP, .ttl = 64, .dont_fragment = true};
     uint8_t what = feed_u8(f);
@@ -36,7 +40,8 @@ static uint32_t draw_header(struct feed *f, uint32_t payload_bytes, uint8_t *out
 
 static void draw_packet(struct feed *f, const struct braid_env *env, struct braid_packet_out *out) {
     uint32_t bytes = feed_u16(f) % PAYLOAD_MAX;
-    *out = (struct braid_packet_out){.payload_length = bytes, .checksum_offset = CHECKSUM, .checksum_partial = true};
+    *out = (struct braid_packet_out){
+        .payload_length = bytes, .checksum_offset = CHECKSUM, .checksum_partial = true};
     out->segment_bytes = (uint16_t)(100 + feed_u16(f) % (SEGMENT_MAX - 100));
     if (bytes / out->segment_bytes + 1 >= PIECES_MAX) out->payload_length = bytes = out->segment_bytes * 4u;
     out->header_length = (uint16_t)draw_header(f, bytes, out->header);
@@ -92,9 +97,12 @@ static void check_messages(struct feed *f, const struct braid_packet_out *out) {
 
 /* --- put together --- */
 
-static uint32_t load32(const uint8_t *at) { return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3]; }
+static uint32_t load32(const uint8_t *at) {
+    return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+}
 
-/* The `i`-th piece of what was put together is what was taken, but for its checksum, and for PSH, which all may have had. */
+/* The `i`-th piece of what was put together is what was taken, but for its checksum, and for PSH, which all
+ * may have had. */
 static void check_cut(const struct braid_packet_in *whole, uint32_t offset, const struct sim_packet *taken) {
     const uint8_t *tcp = whole->bytes + ip_bytes, *wanted = taken->bytes + ip_bytes;
     uint32_t length = taken->length - ip_bytes - tcp_bytes;
@@ -112,8 +120,10 @@ static void check_cut(const struct braid_packet_in *whole, uint32_t offset, cons
 static void spoil(struct feed *f, struct sim_packet *piece) {
     uint8_t what = feed_u8(f);
     if (what < 240) return;
-    uint32_t at = 4 + feed_u8(f) % (tcp_bytes - 4); /* never the ports: that is another flow, which is the caller's affair */
-    if (at == 12) at = 13; /* nor the header's length: the caller has read it */
+    uint32_t at =
+        4 + feed_u8(f) %
+                (tcp_bytes - 4); /* never the ports: that is another flow, which is the caller's affair */
+    if (at == 12) at = 13;       /* nor the header's length: the caller has read it */
     piece->bytes[ip_bytes + at] ^= feed_u8(f);
 }
 
@@ -129,7 +139,8 @@ static void check_coalesced(struct feed *f) {
     for (uint32_t i = 1; i < piece_count; i++) {
         spoil(f, pieces[i]);
         const uint8_t *tcp = pieces[i]->bytes + ip_bytes;
-        if (!coalesce_add(&c, tcp, tcp_bytes, tcp + tcp_bytes, pieces[i]->length - ip_bytes - tcp_bytes)) break;
+        if (!coalesce_add(&c, tcp, tcp_bytes, tcp + tcp_bytes, pieces[i]->length - ip_bytes - tcp_bytes))
+            break;
         taken++;
     }
     ENSURE(taken == 1 || whole.length <= room_bytes);
@@ -148,7 +159,8 @@ static void check_coalesced(struct feed *f) {
 /* A second packet of the same contents, for flattening gives the first one back. */
 static void copy_of(const struct braid_packet_out *out, struct braid_packet_out *copy) {
     *copy = *out;
-    for (unsigned i = 0; i < out->slice_count; i++) copy->slices[i] = slice_part(&out->slices[i], 0, out->slices[i].length);
+    for (unsigned i = 0; i < out->slice_count; i++)
+        copy->slices[i] = slice_part(&out->slices[i], 0, out->slices[i].length);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *input, size_t length) {
@@ -157,7 +169,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t length) {
     struct braid_packet_out out, copy;
     struct sim_pool pool;
     counted_memory_init(&memory, -1);
-    for (uint32_t i = 0; i < PAYLOAD_MAX; i++) payload[i] = (uint8_t)(i * 7 + (i >> 8));
+    for (uint32_t i = 0; i < PAYLOAD_MAX; i++)
+        payload[i] = (uint8_t)(i * 7 + (i >> 8));
     sim_pool_init(&pool, &memory.env);
     draw_packet(&f, &memory.env, &out);
     copy_of(&out, &copy);
@@ -169,7 +182,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t length) {
     check_messages(&f, &out);
     check_coalesced(&f);
     braid_packet_out_release(&out);
-    for (uint32_t i = 0; i < piece_count; i++) sim_packet_release(pieces[i]);
+    for (uint32_t i = 0; i < piece_count; i++)
+        sim_packet_release(pieces[i]);
     sim_pool_deinit(&pool);
     ENSURE(memory.live_bytes == 0);
     return 0;

@@ -17,7 +17,7 @@ for target in $targets; do
         tail -n 20 build/fuzz/build.log >&2
         exit 1
     }
-    case $target in connection | wire) length=-len_control=0 ;; *) length= ;; esac
+    case $target in connection | wire | stack) length=-len_control=0 ;; *) length= ;; esac
     found=build/fuzz/fuzz/corpus/$target
     log=build/fuzz/fuzz/$target.log
     if build/fuzz/fuzz/fuzz_"$target" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2000 -print_final_stats=1 \

@@ -156,8 +156,13 @@ void addresses_path_back(struct braid_connection *c, const struct local_path *pa
 
 static bool has_room_for_removal(const struct subflow *sf) { return sf->signals.remove_count < SIGNAL_IDS_MAX; }
 
+/* On another subflow than the last time, if there is one. */
+static struct subflow *removal_subflow(const struct braid_connection *c, const struct removal *r) {
+    return subflow_best(c, r->last_subflow > 0 ? r->last_subflow - 1 : UINT64_MAX);
+}
+
 static void removal_assign(struct braid_connection *c, struct removal *r, braid_time now) {
-    struct subflow *sf = subflow_best(c, r->last_subflow - 1);
+    struct subflow *sf = removal_subflow(c, r);
     struct tcp_info info;
     if (!sf || !has_room_for_removal(sf)) return;
     sf->signals.remove_ids[sf->signals.remove_count++] = r->id;
@@ -187,7 +192,7 @@ braid_time addresses_deadline(const struct braid_connection *c) {
     if (a->removal_count == 0 && a->announced_count == 0) return BRAID_NEVER;
     if (c->mode != CONNECTION_MODE_MPTCP || !c->confirmed || connection_over(c)) return BRAID_NEVER;
     for (unsigned i = 0; i < a->removal_count; i++) {
-        const struct subflow *sf = subflow_best(c, a->removals[i].last_subflow - 1);
+        const struct subflow *sf = removal_subflow(c, &a->removals[i]);
         if (sf && has_room_for_removal(sf) && a->removals[i].due < earliest) earliest = a->removals[i].due;
     }
     const struct subflow *sf = subflow_best(c, UINT64_MAX);

@@ -98,8 +98,8 @@ enum tcp_verdict fallback_payload_arrived(struct subflow *sf, const struct tcp_s
         c->receive.doubtful = false;
         return TCP_VERDICT_ACCEPT;
     }
-    uint32_t place = (uint32_t)dss->dsn - (uint32_t)c->keys.remote_idsn.value;
-    return place == dss->subflow_seq ? TCP_VERDICT_ACCEPT : no_stream(sf, MPTCP_RESET_MPTCP_ERROR);
+    seq32 place = seq32_back(seq32_of((uint32_t)dss->dsn), (uint32_t)c->keys.remote_idsn.value);
+    return place.value == dss->subflow_seq ? TCP_VERDICT_ACCEPT : no_stream(sf, MPTCP_RESET_MPTCP_ERROR);
 }
 
 /* The only subflow has seen the peer's FIN, and our DATA_FIN is not answered: the peer may have fallen back, and know of
