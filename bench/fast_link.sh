@@ -3,13 +3,16 @@
 # beside a program that does nothing but move packets the same way (the limit of that way), in the same lab:
 # bench/fast_link.sh [REPETITIONS]. Needs iperf3, jq, mptcpize, and in build/release braid and bench_forward. Prints
 # medians, with the lowest and highest in brackets, and writes build/bench/fast_link.json; with PROFILE=1 and perf, also
-# braid's five costliest functions.
+# braid's five costliest functions. BENCH_OFFLOADS=off: neither end of the veth takes super-segments (fast_link_single.json).
 set -eu
 cd "$(dirname "$0")/.."
 repetitions=${1:-5}
 braid=$PWD/build/release/braid forward=$PWD/build/release/bench/bench_forward
 seconds=${BENCH_SECONDS:-2}
-out=$PWD/build/bench/fast_link
+out=$PWD/build/bench/fast_link offloads=true
+if [ "${BENCH_OFFLOADS-}" = off ]; then
+    out=${out}_single offloads='ethtool -K eth0 tso off gso off gro off'
+fi
 rm -rf "$out"
 mkdir -p "$out"
 cat >"$out/lab.yaml" <<E2
@@ -20,12 +23,15 @@ links:
     to: {host: server, interface: eth0, address: [10.0.9.1/24]}
     direct: yes
 services:
-  tcp: {host: server, command: 'iperf3 --server --port 5201', ready: {tcp: 5201}}
-  mptcp: {host: server, command: 'mptcpize run iperf3 --server --port 5202', ready: {tcp: 5202}}
+  tcp: {host: server, command: '$offloads; exec iperf3 --server --port 5201', ready: {tcp: 5201}}
+  mptcp: {host: server, command: '$offloads; exec mptcpize run iperf3 --server --port 5202', ready: {tcp: 5202}}
 E2
 
 # measure NAME SECONDS COMMAND...: an iperf3 run; the seconds of CPU of all that COMMAND started stand in NAME.times.
-cat >"$out/measure.sh" <<'E2'
+cat >"$out/measure.sh" <<E2
+$offloads
+E2
+cat >>"$out/measure.sh" <<'E2'
 name=$1 seconds=$2
 shift 2
 "$@" --client 10.0.9.1 --time "$seconds" --json >"$name.json"

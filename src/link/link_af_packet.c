@@ -8,6 +8,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "coalesce_packets.h"
 #include "packet_filter.h"
 
 #ifndef ARPHRD_RAWIP
@@ -44,6 +45,30 @@ static bool take_packet(struct link_af_packet *self, size_t index, struct braid_
     return !self->virtio_headers || virtio_header_decode(&self->prefixes[index].virtio, packet);
 }
 
+/* What arrived together and belongs together becomes one super-segment, in the buffer of its first packet. */
+static size_t take_batch(struct link_af_packet *self, size_t got, struct braid_packet_in *packets) {
+    struct coalesced_packets coalesced = {.bytes = NULL};
+    size_t count = 0, first = 0;
+    for (size_t i = 0; i < got; i++) {
+        struct braid_packet_in *packet = &packets[count];
+        if (!take_packet(self, i, packet)) {
+            self->statistics.dropped_in++;
+            continue;
+        }
+        self->statistics.packets_in++;
+        self->statistics.bytes_in += packet->length;
+        if (packet->segment_bytes != 0) self->statistics.super_segments_in++;
+        if (coalesce_packet(&coalesced, packet, self->buffers.bufs[i]->bytes, RECEIVE_BUFFER_BYTES)) {
+            packet--;
+            packet->buf = receive_buffers_packet(&self->buffers, first, packet->length).buf;
+        } else {
+            first = i;
+            count++;
+        }
+    }
+    return count;
+}
+
 static bool interface_exists(const struct link_af_packet *self) {
     struct ifreq request = {.ifr_ifindex = self->interface_index};
     return ioctl(self->link.fd, SIOCGIFNAME, &request) == 0;
@@ -62,19 +87,7 @@ static int af_packet_receive(struct link *link, struct braid_packet_in *packets,
      * works again when it comes up. */
     if (got < 0) return errno == ENETDOWN && !interface_exists(self) ? -ENODEV : 0;
 
-    int count = 0;
-    for (int i = 0; i < got; i++) {
-        struct braid_packet_in *packet = &packets[count];
-        if (!take_packet(self, (size_t)i, packet)) {
-            self->statistics.dropped_in++;
-            continue;
-        }
-        self->statistics.packets_in++;
-        self->statistics.bytes_in += packet->length;
-        if (packet->segment_bytes != 0) self->statistics.super_segments_in++;
-        count++;
-    }
-    return count;
+    return (int)take_batch(self, (size_t)got, packets);
 }
 
 static void af_packet_close(struct link *link) {

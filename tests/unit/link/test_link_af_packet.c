@@ -475,10 +475,112 @@ static void errors_say_what_is_wrong(void **state) {
     close(fd);
 }
 
+/* ---- receive coalescing ---- */
+
+#define PIECE_BYTES 1000
+
+static uint8_t stream[8 * PIECE_BYTES];
+
+static struct test_tcp piece(const char *from, const char *to, unsigned index) {
+    return (struct test_tcp){from,    to, 443, PORT_FIRST, 5000 + index * PIECE_BYTES, 9, TCP_ACK, 0, stream + index * PIECE_BYTES,
+                             PIECE_BYTES};
+}
+
+/* All that has been put on the wire, taken at once. */
+static int take_all(const struct wire *wire, struct braid_packet_in *packets) {
+    assert_true(test_readable(link_fd(wire->link), WAIT_MS));
+    return link_receive(wire->link, packets, LINK_BATCH_MAX);
+}
+
+static void segments_that_follow_each_other_are_one(const char *from, const char *to) {
+    struct wire wire = open_wire(IFF_TAP, 0);
+    struct braid_packet_in packets[LINK_BATCH_MAX];
+    struct ip_header ip;
+    test_fill(stream, sizeof(stream));
+    for (unsigned i = 0; i < 8; i++) {
+        struct test_tcp tcp = piece(from, to, i);
+        if (i == 7) {
+            tcp.flags |= TCP_PSH;
+            tcp.payload_length = 10;
+        }
+        put_tcp(&wire, &tcp);
+    }
+    assert_int_equal(take_all(&wire, packets), 1);
+    struct tcp_segment segment = test_decode_tcp(packets[0].bytes, packets[0].length, true, true, &ip);
+    assert_int_equal(packets[0].segment_bytes, PIECE_BYTES);
+    assert_true(packets[0].checksum_verified);
+    assert_int_equal(segment.seq.value, 5000);
+    assert_int_equal(segment.flags, TCP_ACK | TCP_PSH);
+    assert_int_equal(segment.payload_length, 7 * PIECE_BYTES + 10);
+    assert_memory_equal(segment.payload, stream, segment.payload_length);
+    assert_int_equal(wire.link->statistics->packets_in, 8);
+    close_wire(&wire);
+}
+
+static void ipv4_segments_that_arrive_together_become_one_super_segment(void **state) {
+    (void)state;
+    segments_that_follow_each_other_are_one(PEER_V4, US_V4);
+}
+
+static void ipv6_segments_that_arrive_together_become_one_super_segment(void **state) {
+    (void)state;
+    segments_that_follow_each_other_are_one(PEER_V6, US_V6);
+}
+
+/* Two segments of which the second is changed by one byte of the packet, its checksums made right again or not. */
+static int packets_when_changed(uint32_t at, uint8_t to, bool right) {
+    struct wire wire = open_wire(IFF_TAP, 0);
+    struct braid_packet_in packets[LINK_BATCH_MAX];
+    struct test_tcp first = piece(PEER_V4, US_V4, 0), second = piece(PEER_V4, US_V4, 1);
+    uint8_t bytes[2000];
+    uint32_t length = test_tcp_packet(&second, bytes, sizeof(bytes));
+    bytes[at] = to;
+    if (right) {
+        struct ip_address source = ip_address_v4(bytes + 12), destination = ip_address_v4(bytes + 16);
+        bytes[10] = bytes[11] = bytes[36] = bytes[37] = 0;
+        uint16_t sum = checksum_finish(checksum_sum(bytes, 20));
+        bytes[10] = (uint8_t)(sum >> 8);
+        bytes[11] = (uint8_t)sum;
+        tcp_checksum_set(bytes + 20, checksum_finish(checksum_sum(bytes + 20, length - 20) +
+                                                     checksum_pseudo_header(&source, &destination, IP_PROTOCOL_TCP, length - 20)));
+    }
+    put_tcp(&wire, &first);
+    put_packet(&wire, bytes, length);
+    int count = take_all(&wire, packets);
+    assert_int_equal(packets[0].segment_bytes, count == 1 ? PIECE_BYTES : 0);
+    close_wire(&wire);
+    return count;
+}
+
+static void segments_that_say_something_else_stay_apart(void **state) {
+    (void)state;
+    enum { TOS = 1, TTL = 8, SOURCE_PORT = 21, SEQ = 27, ACK = 31, FLAGS = 33, WINDOW = 35, PAYLOAD = 40 };
+    assert_int_equal(packets_when_changed(PAYLOAD, 1, true), 1);
+    assert_int_equal(packets_when_changed(TOS, 3, true), 2); /* congestion was experienced */
+    assert_int_equal(packets_when_changed(TTL, 3, true), 2);
+    assert_int_equal(packets_when_changed(SOURCE_PORT, 3, true), 2);
+    assert_int_equal(packets_when_changed(SEQ, 3, true), 2);
+    assert_int_equal(packets_when_changed(ACK, 3, true), 2);
+    assert_int_equal(packets_when_changed(WINDOW, 3, true), 2);
+    assert_int_equal(packets_when_changed(FLAGS, TCP_ACK | TCP_FIN, true), 2);
+    assert_int_equal(packets_when_changed(FLAGS, TCP_ACK | TCP_URG, true), 2);
+}
+
+static void a_segment_whose_checksum_is_wrong_stays_apart(void **state) {
+    (void)state;
+    enum { IDENTIFICATION = 4, PAYLOAD = 40 };
+    assert_int_equal(packets_when_changed(PAYLOAD, 77, false), 2);
+    assert_int_equal(packets_when_changed(IDENTIFICATION, 77, false), 2); /* IP's */
+}
+
 int main(void) {
     if (!test_become_root() || !test_can_make_tun()) return 0;
 #define TEST(name) cmocka_unit_test_setup_teardown(name, test_fresh_network, test_nothing_leaked)
     const struct CMUnitTest tests[] = {
+        TEST(ipv4_segments_that_arrive_together_become_one_super_segment),
+        TEST(ipv6_segments_that_arrive_together_become_one_super_segment),
+        TEST(segments_that_say_something_else_stay_apart),
+        TEST(a_segment_whose_checksum_is_wrong_stays_apart),
         TEST(tcp_to_its_ports_and_to_no_others),
         TEST(tcp_to_its_ports_and_to_no_others_on_raw_ip),
         TEST(icmp_errors_about_its_ports_and_no_others),
