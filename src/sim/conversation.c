@@ -29,6 +29,19 @@ static const uint8_t *pattern_at(const struct sim_conversation *c, enum sim_dire
     return pattern + place;
 }
 
+bool sim_conversation_wrote(const struct sim_conversation *c, enum sim_direction stream, uint64_t offset,
+                            const uint8_t *bytes, uint32_t length) {
+    if (offset + length > c->sides[stream].out.written) return false;
+    while (length > 0) {
+        uint32_t run;
+        const uint8_t *expected = pattern_at(c, stream, offset, &run);
+        if (run > length) run = length;
+        if (memcmp(bytes, expected, run) != 0) return false;
+        offset += run, bytes += run, length -= run;
+    }
+    return true;
+}
+
 /* --- faults --- */
 
 static void fault(struct sim_conversation *c, const char *what) {

@@ -39,6 +39,8 @@ bool sim_conversation_complete(const struct sim_conversation *c) {
     return c->fault == NULL;
 }
 
+uint16_t sim_conversation_port(const struct sim_conversation *c) { return c->config.remote.port; }
+
 bool sim_conversation_connected(const struct sim_conversation *c) { return c->sides[SIM_UP].connected; }
 
 struct braid_connection *sim_conversation_connection(const struct sim_conversation *c, enum sim_direction writer) {

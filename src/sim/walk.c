@@ -91,11 +91,20 @@ static void check_forgotten(struct walk *walk) {
     }
 }
 
+static void packet_seen(void *context, enum sim_moment moment, struct sim_host *host, int interface, struct sim_link *link,
+                        const struct sim_packet *packet, braid_time now) {
+    struct walk *walk = context;
+    const struct sim_observer *observer = &walk->hooks->observer;
+    if (observer->packet != NULL) observer->packet(observer->context, moment, host, interface, link, packet, now);
+    walk_witness_saw(walk, moment, host, packet);
+}
+
 void sim_walk(const struct sim_walk_plan *plan, const struct sim_walk_hooks *hooks, struct sim_walk_result *out) {
     static const struct sim_walk_hooks none;
     struct walk walk = {.plan = plan, .hooks = hooks != NULL ? hooks : &none, .result = out};
     *out = (struct sim_walk_result){0};
-    walk_world_begin(&walk);
+    walk_witness_begin(&walk);
+    walk_world_begin(&walk, (struct sim_observer){.context = &walk, .packet = packet_seen});
     struct sim_world *world = walk.phone.world;
     walk_events_begin(&walk);
     fail_allocations(&walk);
@@ -115,6 +124,7 @@ void sim_walk(const struct sim_walk_plan *plan, const struct sim_walk_hooks *hoo
     }
     out->allocations[0] = sim_host_allocations(walk.phone.client);
     out->allocations[1] = sim_host_allocations(walk.phone.server);
+    walk_witness_end(&walk);
     uint64_t leaked = sim_phone_deinit(&walk.phone);
     if (leaked > 0) walk_fault(&walk, "%llu bytes were not given back", (unsigned long long)leaked);
 }

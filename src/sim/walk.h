@@ -24,6 +24,7 @@ struct walk {
     bool was_pathless[SIM_WALK_TALKS_MAX];
     bool boxes_may_kill;  /* some middlebox breaks what passes */
     bool boxes_may_reset; /* one hides from the ends what they say to each other: they may find no common stream */
+    struct walk_witness *witness;
     braid_time healed_at;
     struct walk_event {
         struct walk *walk;
@@ -35,7 +36,11 @@ __attribute__((format(printf, 2, 3))) void walk_log(struct walk *walk, const cha
 __attribute__((format(printf, 2, 3))) void walk_fault(struct walk *walk, const char *format, ...);
 
 /* walk_world.c */
-void walk_world_begin(struct walk *walk);
+void walk_world_begin(struct walk *walk, struct sim_observer observer);
+/* walk_witness.c */
+void walk_witness_begin(struct walk *walk);
+void walk_witness_saw(struct walk *walk, enum sim_moment moment, const struct sim_host *host, const struct sim_packet *packet);
+void walk_witness_end(struct walk *walk);
 /* walk_event.c */
 void walk_events_begin(struct walk *walk);
 void walk_heal(struct walk *walk);

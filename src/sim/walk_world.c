@@ -48,12 +48,12 @@ static void furnish_path(struct walk *walk, unsigned i) {
     if (path->late) sim_path_down(&walk->phone, i);
 }
 
-void walk_world_begin(struct walk *walk) {
+void walk_world_begin(struct walk *walk, struct sim_observer observer) {
     const struct sim_walk_plan *plan = walk->plan;
     struct sim_phone_config phone = {.world = {.seed = plan->seed,
                                                .checksums = plan->checksums,
                                                .check_every = plan->check_every,
-                                               .observer = walk->hooks->observer,
+                                               .observer = observer,
                                                .trace = walk->hooks->trace},
                                      .client = plan->client.config,
                                      .server = plan->server.config,

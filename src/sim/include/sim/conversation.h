@@ -60,6 +60,12 @@ bool sim_conversation_connected(const struct sim_conversation *c);
 /* NULL: not there yet, or let go. */
 struct braid_connection *sim_conversation_connection(const struct sim_conversation *c, enum sim_direction writer);
 
+/* The server's. */
+uint16_t sim_conversation_port(const struct sim_conversation *c);
+/* Are these the bytes of the stream from `offset` on? */
+bool sim_conversation_wrote(const struct sim_conversation *c, enum sim_direction stream, uint64_t offset,
+                            const uint8_t *bytes, uint32_t length);
+
 /* The longest time without a byte for the reader that falls into [from, to] in part. One that still lasts counts. */
 braid_time sim_conversation_silence_ns(const struct sim_conversation *c, enum sim_direction stream, braid_time from,
                                        braid_time to);
