@@ -150,9 +150,11 @@ void connection_input(struct braid_connection *c, struct subflow *sf, const stru
     sf->signals.acks_in_a_row = 0;
     meter_received(sf, segment);
     tcp_input(sf->t, segment, buf, ecn, now);
-    /* The window in the header counts from the DATA_ACK beside it, and only now TCP has read it. */
+    /* The window in the header counts from the DATA_ACK beside it: that one, though for the subflow the segment may be an
+     * old one, whose window TCP does not take. */
     /* [R-3.3.2-3] [R-3.3.2-6] [R-4-1] */
-    if (sf->ack_arrived && !connection_linear(c)) outgoing_data_ack(c, sf->arrived_ack, tcp_peer_window(sf->t), now);
+    if (sf->ack_arrived && !connection_linear(c))
+        outgoing_data_ack(c, sf->arrived_ack, tcp_window_of(sf->t, segment), now);
     if (segment->payload_length > 0) window_update(c, now);
     connection_settle(c, now);
 }

@@ -74,6 +74,7 @@ struct sending {
 struct receiving {
     struct slice_queue queue;
     dsn64 nxt; /* DATA_ACK */
+    dsn64 told; /* the last one that was said */
     struct ahead ahead;
     bool fin_known, fin_reached;
     dsn64 fin;

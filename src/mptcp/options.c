@@ -43,6 +43,7 @@ static void dss_ack(struct braid_connection *c, struct dss *dss) {
     /* [R-3.3.2-1] Always 64 bits: so wide is the DSN that the peers we know send, and §3.3.2 asks for the same. */
     dss->has_data_ack = dss->data_ack_64 = true;
     dss->data_ack = c->receive.nxt.value;
+    c->receive.told = c->receive.nxt;
     window_said(c);
 }
 
@@ -68,7 +69,7 @@ static void write_data(struct pen *pen, struct subflow *sf, seq32 seq) {
     struct dss *dss = &option.as.dss;
     ENSURE(m);
     if (m->sent_at == 0) m->sent_at = c->now;
-    bool first = c->client && sf->first && !c->confirmed && !version_0(c) && dsn64_eq(m->dsn, c->send.first);
+    bool first = c->client && sf->first && !c->confirmed && !version_0(c) && relative(sf, m->seq) == 1; /* said again it is not */
     if (first && put_capable(pen, sf, m)) return; /* [R-3.1-31] */
     dss_ack(c, dss);
     dss_mapping(sf, dss, m->dsn, relative(sf, m->seq), m->length, m->checksum);
@@ -177,7 +178,8 @@ static void write_ack(struct pen *pen, struct subflow *sf) {
     }
     sf->signals.data_fin = false;
     bool urgent = sf->signals.remove_count > 0 || sf->signals.fail;
-    if (!urgent && address_needs_all(sf)) {
+    /* Not in the place of a DATA_ACK that is waited for: that goes first, and the address after it. */
+    if (!urgent && address_needs_all(sf) && dsn64_eq(c->receive.told, c->receive.nxt)) {
         if (version_0(c)) { /* what vouches for it, as short as it can be */
             dss_ack(c, &option.as.dss);
             option.as.dss.data_ack_64 = false;

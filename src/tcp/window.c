@@ -51,13 +51,17 @@ uint32_t window_usable(const struct tcp *t) {
     return usable > 0 ? (uint32_t)usable : 0;
 }
 
+/* [R-7323-2.3-2] */
+uint32_t tcp_window_of(const struct tcp *t, const struct tcp_segment *s) {
+    uint32_t scale = (s->flags & TCP_SYN) ? 0 : t->send_scale;
+    return (uint32_t)s->window << scale; /* [MUST-1] */
+}
+
 /* RFC 9293 §3.10.7.4, step five: only from the newest segment. */
 void window_take(struct tcp *t, const struct tcp_segment *s, braid_time now) {
     bool newer = seq32_lt(t->snd_wl1, s->seq) || (seq32_eq(t->snd_wl1, s->seq) && seq32_le(t->snd_wl2, s->ack));
     if (!newer) return;
-    uint32_t scale = (s->flags & TCP_SYN) ? 0 : t->send_scale;
-    /* [R-7323-2.3-2] */
-    uint32_t window = (uint32_t)s->window << scale; /* [MUST-1] */
+    uint32_t window = tcp_window_of(t, s);
     if (t->snd_wnd == 0 && window > 0) t->persist_backoff = 0;
     t->snd_wnd = window;
     t->snd_wl1 = s->seq;

@@ -203,6 +203,7 @@ seq32 tcp_snd_una(const struct tcp *t);
 seq32 tcp_snd_nxt(const struct tcp *t);
 seq32 tcp_rcv_nxt(const struct tcp *t);
 uint32_t tcp_peer_window(const struct tcp *t); /* scaled, from the newest segment */
+uint32_t tcp_window_of(const struct tcp *t, const struct tcp_segment *s); /* scaled, what this segment says */
 /* Everything queued (and a FIN, if one was asked for) is acknowledged. */
 bool tcp_all_acknowledged(const struct tcp *t);
 /* The only or final error is soft ICMP etc.: kind to show the application; ICMP_OTHER if none. */
