@@ -19,7 +19,7 @@ void incoming_deinit(struct braid_connection *c) {
 /* Where the peer's numbers start; what our SYN/ACK offered counts from there. */
 void incoming_start(struct braid_connection *c, dsn64 first) {
     c->window.edge = dsn64_add(first, (uint64_t)dsn64_diff(c->window.edge, c->receive.nxt));
-    c->receive.nxt = first;
+    c->receive.nxt = c->receive.told = first;
 }
 
 /* --- mappings --- */

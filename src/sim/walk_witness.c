@@ -5,6 +5,7 @@
 #include "walk.h"
 
 #include <crypto/mptcp_keys.h>
+#include <crypto/mptcp_keys_v0.h>
 #include <wire/mptcp_option.h>
 
 enum witness_limit { HOLES_MAX = 256, MAPPINGS_MAX = 4096, TALLY = 2, PROBE_BYTES_MAX = 1460 };
@@ -22,7 +23,7 @@ struct ward {
     struct ward *next;
     int side; /* 0: the client's */
     struct sim_conversation *talk;
-    bool local_known, remote_known, linear;
+    bool version_0, local_known, remote_known, linear;
     uint32_t local_token, remote_token;
     uint32_t local_idsn, remote_idsn; /* low 32 bits */
     uint32_t acknowledged, edge;      /* of its data, by what was delivered to it */
@@ -91,7 +92,7 @@ static void ward_key(struct ward *ward, bool local, uint64_t key) {
     bool *known = local ? &ward->local_known : &ward->remote_known;
     if (*known) return;
     *known = true;
-    mptcp_key_derive(key, local ? &ward->local_token : &ward->remote_token, &idsn);
+    (ward->version_0 ? mptcp_v0_key_derive : mptcp_key_derive)(key, local ? &ward->local_token : &ward->remote_token, &idsn);
     *(local ? &ward->local_idsn : &ward->remote_idsn) = (uint32_t)idsn;
 }
 
@@ -129,6 +130,7 @@ static void deliver(struct trail *t, uint32_t from, uint32_t to) {
 
 /* --- what options say --- */
 
+/* Those that are looked at are the same in both versions. */
 static bool option_of(const struct tcp_segment *s, enum mptcp_subtype subtype, struct mptcp_option *out) {
     for (unsigned i = 0; i < s->options.mptcp_count; i++)
         if (mptcp_option_decode(s->options.mptcp[i].bytes, s->options.mptcp[i].length, out) == MPTCP_DECODE_OK &&
@@ -144,6 +146,7 @@ static void introduce(struct walk_witness *w, struct trail *t, const struct tcp_
         const struct mp_capable *capable = &option.as.mp_capable;
         if (!capable->has_sender_key) return;
         if (t->ward == NULL) t->ward = ward_new(w, t);
+        if (!t->ward->local_known && !t->ward->remote_known) t->ward->version_0 = capable->version == 0;
         ward_key(t->ward, sent, capable->sender_key);
         if (capable->has_receiver_key) ward_key(t->ward, !sent, capable->receiver_key);
     } else if ((s->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && option_of(s, MPTCP_MP_JOIN, &option)) {
