@@ -45,6 +45,7 @@ static void on_timeout(struct congestion *c, uint32_t in_flight_bytes, braid_tim
 
 const struct congestion_ops congestion_balia = {
     .name = "balia",
+    .coupled = true,
     .init = coupled_init,
     .on_ack = on_ack,
     .on_loss = on_loss,

@@ -18,6 +18,7 @@ static void on_ack(struct congestion *c, const struct congestion_ack *ack) {
 
 const struct congestion_ops congestion_lia = {
     .name = "lia",
+    .coupled = true,
     .init = coupled_init,
     .on_ack = on_ack,
     .on_loss = coupled_on_loss,

@@ -73,7 +73,16 @@ enum mptcp_limit {
     ROOM_PROBE_ROUNDS = 10,
     CROWDED_TOLERANCE_MS = 5,
     CROWDED_ROUNDS = 4,
-    CROWDED_S = 10,
+    CROWDED_SPAN_PERCENT = 116,    /* of the round trip as it is, for a subflow that competes */
+    CROWDED_SPAN_COUPLED_PERCENT = 88,
+    TRIAL_CUT_PERCENT = 25,        /* rivals.c, whose story they belong to */
+    TRIAL_CUT_MAX_PERCENT = 50,
+    TRIAL_OURS_PERCENT = 75,
+    TRIAL_ROUNDS_MAX = 6,
+    TRIAL_AGAIN_ROUNDS = 8,
+    TRIAL_INTERVAL_MS = 2000,
+    TRIAL_INTERVAL_ROUNDS = 30,
+    TRIAL_SEGMENTS_MIN = 6,
     PROBE_ANSWER_EXTRA_MS = 10,    /* beyond a round trip and its variation */
     ARRIVAL_MARGIN_MS = 1,         /* reinject.c: of the guess what had arrived when a path was cut */
 

@@ -9,22 +9,15 @@
  * up; but only a quarter more once slow start itself feels a queue, which would overflow a round trip later. Now and
  * then a round gets a tenth more, to find out whether there is more to be had.
  *
- * Where the RTT stays higher than that all the same, the queue is not ours: others fill it, and who yields to them
- * starves. Then, for CROWDED_S, the RTT as it is takes the smallest one's place, the queue may grow, and the congestion
- * window is what limits, as for everyone. After that it is tried again, with the RTT that was the least to be had last
- * time in the place of the smallest one: the path may have become longer. */
+ * All that only as long as the queue is ours: rivals.c finds that out. Where others fill it, the queue may grow, and then
+ * the congestion window is what limits, as for everyone. The bound is then the round trip as it is and the slack; a little
+ * less for coupled subflows: of several in one queue some are spared when it overflows, and together they would take more
+ * than the one share that they are to take. */
 #include "subflow.h"
 
 static braid_time slack_of(braid_time base) {
     braid_time slack = NS_OF_MS(QUEUE_ALLOWED_MS);
     return slack > base / 4 ? slack : base / 4;
-}
-
-/* The round trip without a queue of ours: the smallest one, unless the path has become longer, or others stand in it for
- * good: then the one below which it did not fall even while there was little of ours in it. */
-static braid_time base_of(struct room *r, const struct tcp_info *info) {
-    if (r->base_ns > info->srtt_ns) r->base_ns = info->srtt_ns;
-    return r->base_ns > info->min_rtt_ns ? r->base_ns : info->min_rtt_ns;
 }
 
 /* Once a round trip: has the rate grown, if the bound or the window was what held it? */
@@ -41,31 +34,14 @@ static void judge_growth(struct room *r, const struct tcp_info *info, braid_time
     }
 }
 
-/* A transfer the other way may keep a queue of the same length, by the same rule: our acknowledgements wait in it. */
-static bool crowded(struct room *r, const struct tcp_info *info, braid_time base, braid_time now) {
-    braid_time tolerance = base / 8;
-    if (tolerance < NS_OF_MS(CROWDED_TOLERANCE_MS)) tolerance = NS_OF_MS(CROWDED_TOLERANCE_MS);
-    if (now < r->crowded_until) return true;
-    if (info->srtt_ns <= base + 2 * slack_of(base) + tolerance) {
-        r->queued_since = 0;
-    } else if (r->queued_since == 0) {
-        r->queued_since = now;
-        r->trial_lowest_ns = BRAID_NEVER;
-    } else if (now - r->queued_since > CROWDED_ROUNDS / 2 * info->srtt_ns) { /* the first half is for ours to drain */
-        if (info->srtt_ns < r->trial_lowest_ns) r->trial_lowest_ns = info->srtt_ns;
-        if (now - r->queued_since <= CROWDED_ROUNDS * info->srtt_ns) return false;
-        r->queued_since = 0;
-        r->base_ns = r->trial_lowest_ns;
-        r->crowded_until = now + CROWDED_S * BRAID_NS_PER_S;
-    }
-    return now < r->crowded_until;
-}
-
-static braid_time span_of(struct room *r, const struct tcp_info *info, braid_time now) {
-    braid_time base = base_of(r, info), slack = slack_of(base), span = base + slack;
+static braid_time span_of(struct subflow *sf, const struct tcp_info *info, braid_time now) {
+    struct room *r = &sf->room;
+    braid_time base = rivals_base(&r->rivals, info), slack = slack_of(base), span = base + slack;
     bool starting = !r->filled && info->ssthresh_bytes == UINT32_MAX;
     if (starting) return info->queue_felt ? span + span / 4 : 2 * span;
-    if (crowded(r, info, base, now)) return info->srtt_ns + info->srtt_ns / 4 + slack;
+    rivals_watch(sf, info, slack, now);
+    unsigned percent = info->coupled ? CROWDED_SPAN_COUPLED_PERCENT : CROWDED_SPAN_PERCENT;
+    if (r->rivals.competing) return info->srtt_ns * percent / 100 + slack;
     bool probing = info->srtt_ns > 0 && now / info->srtt_ns % ROOM_PROBE_ROUNDS == 0;
     return probing ? span + span / 10 : span;
 }
@@ -75,10 +51,11 @@ uint32_t room_of(struct subflow *sf, const struct tcp_info *info, braid_time now
     struct room *r = &sf->room;
     if (info->max_delivery_bytes_per_s == 0 || info->min_rtt_ns == 0) return room;
     judge_growth(r, info, now);
-    uint64_t limit = info->max_delivery_bytes_per_s * (span_of(r, info, now) / BRAID_NS_PER_US) / 1000000;
+    uint64_t limit = info->max_delivery_bytes_per_s * (span_of(sf, info, now) / BRAID_NS_PER_US) / 1000000;
     uint64_t least = (uint64_t)ROOM_SEGMENTS_MIN * info->mss_bytes;
     uint64_t used = (uint64_t)info->in_flight_bytes + tcp_unsent(sf->t);
     if (limit < least) limit = least;
+    if (limit > rivals_limit(&r->rivals)) limit = rivals_limit(&r->rivals);
     if (used >= limit) room = 0;
     else if (limit - used < room) room = (uint32_t)(limit - used);
     /* Also when the scheduler holds it back: with the pipe full and more, the rate would have grown. */

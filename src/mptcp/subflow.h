@@ -19,14 +19,32 @@ struct signals {
     unsigned acks_in_a_row; /* for signals alone, since the peer last said something */
 };
 
+/* rivals.c: less for a moment, to see whose the queue is */
+struct trial {
+    enum trial_phase { TRIAL_NONE, TRIAL_DRAINING, TRIAL_HOLDING } phase;
+    uint32_t limit_bytes, from_bytes;
+    braid_time began, held_since, seen_since; /* seen_since 0: nothing was heard of what left since held_since */
+    braid_time before_ns, lowest_ns;          /* round trips */
+    braid_time not_before;                    /* the next one */
+};
+
+struct rivals {
+    bool competing;       /* others are in the queue, and the congestion window alone decides */
+    bool doubted;         /* the last trial said that they are gone */
+    bool descending;      /* base_ns is an upper bound: the queue in it was ours */
+    braid_time base_ns;   /* the round trip without a queue of ours, if the smallest one is out of date; 0: it is not */
+    braid_time queued_since; /* 0: the round trip is not too long */
+    struct trial trial;
+};
+
 /* room.c */
 struct room {
     bool limited; /* in this round trip */
     bool filled;  /* the rate has stopped growing */
     unsigned rounds_without_growth;
     uint64_t full_bytes_per_s;
-    braid_time round_start, queued_since, crowded_until;
-    braid_time base_ns, trial_lowest_ns;
+    braid_time round_start;
+    struct rivals rivals;
 };
 
 /* blocking.c */
@@ -240,6 +258,14 @@ void meter_sent(struct subflow *sf, const struct braid_packet_out *packets, size
 size_t meter_packets(const struct subflow *sf, size_t room);
 void meter_enforce(struct braid_connection *c, braid_time now);
 
+/* rivals.c */
+/* The round trip without a queue of ours. */
+braid_time rivals_base(const struct rivals *r, const struct tcp_info *info);
+/* Looks whether others fill the queue, and tries it out if need be. */
+void rivals_watch(struct subflow *sf, const struct tcp_info *info, braid_time slack_ns, braid_time now);
+/* How much may be in flight while it is being tried. */
+uint64_t rivals_limit(const struct rivals *r);
+
 /* room.c */
 uint32_t room_of(struct subflow *sf, const struct tcp_info *info, braid_time now);
 
@@ -288,6 +314,15 @@ void stale_refresh(struct braid_connection *c, braid_time now);
 /* window.c */
 void window_arrived(struct subflow *sf, uint32_t bytes, braid_time now);
 uint32_t window_receive(void *owner, struct tcp *t);
+
+/* The longest round trip that a window for paths of this one permits. */
+braid_time window_span(braid_time rtt_ns);
+
+/* crowd.c */
+/* A rate was measured, in a round trip: the best one lately. */
+void crowd_arrived(struct subflow *sf, uint64_t bytes_per_s, braid_time now);
+/* Is anybody still there? */
+void crowd_try(struct braid_connection *c, braid_time now);
 
 /* addresses.c */
 /* In version 0 the segment's DATA_ACK vouches for it. */

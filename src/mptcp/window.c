@@ -23,9 +23,8 @@
  * round trip at all: acknowledgements held back a moment, bursts, timers. The window is never set below its initial
  * size, so that the next message, or the start of a transfer, is not held up; nor above receive_buffer_max.
  *
- * What this costs. Where others keep a queue filled, the RTT is larger than its minimum without our doing, and a window
- * of the minimum's size yields to them, as every delay-based sender does; the initial size bounds how far, and then that
- * the RTT does not get shorter from yielding (judge_length).
+ * Where others keep a queue filled, or the path has become longer, that would be too small: crowd.c finds it out, and then
+ * the round trip as it is takes the smallest one's place.
  *
  * Without MPTCP there is no handover to keep short: a plain TCP connection gets a generous window, several times what
  * arrived in the last round trip, which only grows (dynamic right-sizing). */
@@ -39,9 +38,6 @@ enum window_constant {
     ROUNDS_WITHOUT_GROWTH = 3,
     RATE_INTERVAL_MIN_US = 5000,  /* shorter than this, a rate is only noise */
     RTT_UNKNOWN_US = 100000,
-    FALLEN_PERCENT = 75,          /* of the best rate: a path that became longer shows in its rate ... */
-    LONGER_PERCENT = 150,         /* ... and in its round trip, compared to the smallest ... */
-    LONGER_ROUNDS = 3,            /* ... and in so many of them */
     USED_SHARE_PERCENT = 2,       /* of all that arrives: less, and a backup's RTT does not count */
     PLAIN_FACTOR = 4,             /* plain TCP: window per bytes arrived in a round trip */
     STEP_BYTES = 1400,            /* the edge moves by no less (RFC 9293 §3.8.6.2.2) */
@@ -123,12 +119,23 @@ void window_read(struct braid_connection *c, uint64_t bytes, braid_time now) {
 
 /* --- measuring --- */
 
-static braid_time path_rtt(const struct subflow *sf) {
-    braid_time min = tcp_min_rtt(sf->t), received = tcp_receive_rtt(sf->t), base = sf->meter.base_ns;
+/* Without a queue. */
+static braid_time path_base(const struct subflow *sf) {
+    braid_time min = tcp_min_rtt(sf->t), received = tcp_receive_rtt(sf->t), base = sf->meter.crowd.base_ns;
     if (base > received) base = received;
     if (base > min) return base;
     if (min > 0) return min;
     return received > 0 ? received : RTT_UNKNOWN_US * BRAID_NS_PER_US;
+}
+
+static braid_time path_rtt(const struct subflow *sf) {
+    braid_time base = path_base(sf), received = tcp_receive_rtt(sf->t);
+    bool crowded = sf->meter.crowd.crowded && sf->c->window.trial_until == 0;
+    return crowded && received > base ? received : base;
+}
+
+braid_time window_span(braid_time rtt_ns) {
+    return rtt_ns * STEADY_GAIN_PERCENT / 100 + SLACK_US * BRAID_NS_PER_US;
 }
 
 static void meter_note(struct rate_meter *m, uint64_t bytes_per_s, braid_time now) {
@@ -148,27 +155,6 @@ static uint64_t meter_best(const struct rate_meter *m, braid_time rtt_ns, braid_
     return best;
 }
 
-/* The smallest round trip may be out of date. With the path longer than that, or others filling its queue, the window
- * follows the rate down, and the rate the window, and still the round trip does not get any shorter: then it is the new
- * base. A queue of ours would have drained meanwhile. */
-static void judge_length(struct subflow *sf, braid_time now) {
-    struct rate_meter *m = &sf->meter;
-    braid_time rtt = path_rtt(sf), received = tcp_receive_rtt(sf->t);
-    uint64_t best = meter_best(m, rtt, now);
-    if (best > m->peak_bytes_per_s) m->peak_bytes_per_s = best;
-    bool fallen = best * 100 < m->peak_bytes_per_s * FALLEN_PERCENT;
-    if (!fallen || received * 100 < rtt * LONGER_PERCENT) {
-        m->fallen_since = 0;
-    } else if (m->fallen_since == 0) {
-        m->fallen_since = now;
-    } else if (now - m->fallen_since > LONGER_ROUNDS * received) {
-        m->fallen_since = 0;
-        m->base_ns = received;
-        m->peak_bytes_per_s = best;
-        sf->c->window.starting = true; /* what it carries is found out anew */
-    }
-}
-
 void window_arrived(struct subflow *sf, uint32_t bytes, braid_time now) {
     struct rate_meter *m = &sf->meter;
     if (bytes == 0) return;
@@ -177,11 +163,11 @@ void window_arrived(struct subflow *sf, uint32_t bytes, braid_time now) {
         return;
     }
     m->interval_bytes += bytes;
-    braid_time interval = path_rtt(sf), passed = now - m->interval_start;
+    braid_time interval = path_base(sf), passed = now - m->interval_start;
     if (interval < RATE_INTERVAL_MIN_US * BRAID_NS_PER_US) interval = RATE_INTERVAL_MIN_US * BRAID_NS_PER_US;
     if (passed < interval) return;
     meter_note(m, m->interval_bytes * BRAID_NS_PER_S / passed, now);
-    judge_length(sf, now);
+    crowd_arrived(sf, meter_best(m, interval, now), now);
     sf->c->window.rate_news = true;
     m->interval_start = now;
     m->interval_bytes = 0;
@@ -190,6 +176,7 @@ void window_arrived(struct subflow *sf, uint32_t bytes, braid_time now) {
 struct arrival {
     uint64_t bytes_per_s;
     braid_time rtt_ns;
+    braid_time base_ns; /* without others' queues */
 };
 
 static bool counts(const struct subflow *sf) {
@@ -200,14 +187,16 @@ static struct arrival measure(const struct braid_connection *c, braid_time now) 
     struct arrival sum = {0};
     LIST_EACH(&c->subflows, node, following) {
         const struct subflow *sf = SUBFLOW_OF(node);
-        if (counts(sf)) sum.bytes_per_s += meter_best(&sf->meter, path_rtt(sf), now);
+        if (counts(sf)) sum.bytes_per_s += meter_best(&sf->meter, path_base(sf), now);
     }
     LIST_EACH(&c->subflows, node, following) {
         const struct subflow *sf = SUBFLOW_OF(node);
         if (!counts(sf)) continue;
         braid_time rtt = path_rtt(sf);
-        bool used = meter_best(&sf->meter, rtt, now) * 100 >= sum.bytes_per_s * USED_SHARE_PERCENT;
-        if ((used || !subflow_backup(sf)) && rtt > sum.rtt_ns) sum.rtt_ns = rtt;
+        bool used = meter_best(&sf->meter, path_base(sf), now) * 100 >= sum.bytes_per_s * USED_SHARE_PERCENT;
+        if (!used && subflow_backup(sf)) continue;
+        if (rtt > sum.rtt_ns) sum.rtt_ns = rtt;
+        if (path_base(sf) > sum.base_ns) sum.base_ns = path_base(sf);
     }
     return sum;
 }
@@ -231,11 +220,13 @@ static uint32_t bounded(const struct braid_connection *c, uint64_t bytes) {
 
 static void update_multipath(struct braid_connection *c, braid_time now) {
     struct window *w = &c->window;
+    crowd_try(c, now);
     /* It stays what it was until a rate is known anew, or a round trip is over. */
     if (!w->rate_news && now - w->round_start < w->round_ns) return;
     struct arrival a = measure(c, now);
     w->rate_news = false;
     w->round_ns = a.rtt_ns;
+    w->base_ns = a.base_ns;
     if (a.bytes_per_s == 0) return;
     judge_growth(w, &a, now);
     unsigned gain = w->starting ? START_GAIN_PERCENT : STEADY_GAIN_PERCENT;

@@ -7,6 +7,16 @@
 
 #define RATE_INTERVALS 10
 
+/* crowd.c: are others in the path's queue? */
+struct crowd {
+    bool crowded;
+    uint64_t peak_bytes_per_s;
+    braid_time low_since;  /* 0: it is not short */
+    braid_time high_since; /* 0: the round trip is not too long */
+    braid_time lowest_ns, last_lowest_ns; /* round trips in this trial, and in the last one */
+    braid_time base_ns;    /* the round trip it has come to; 0: the smallest one */
+};
+
 /* How fast bytes arrive on one subflow: the best of the last RATE_INTERVALS round trips. */
 struct rate_meter {
     braid_time interval_start; /* 0: nothing came yet */
@@ -16,10 +26,7 @@ struct rate_meter {
         braid_time at;
     } best[RATE_INTERVALS];
     unsigned next;
-    /* Has the path become longer? */
-    uint64_t peak_bytes_per_s;
-    braid_time fallen_since; /* 0: it has not */
-    braid_time base_ns;      /* the round trip it has come to; 0: the smallest one */
+    struct crowd crowd;
 };
 
 struct window {
@@ -31,6 +38,9 @@ struct window {
     unsigned rounds_without_growth;
     braid_time round_start;
     braid_time round_ns;       /* how long a round trip was when that was last looked at */
+    braid_time trial_at, trial_until; /* crowd.c; 0: none is due; none goes on */
+    unsigned trial_backoff;
+    braid_time base_ns;        /* the same without others' queues */
     uint64_t full_bytes_per_s; /* the most seen when growth was last judged */
     uint64_t round_bytes;      /* plain TCP: arrived in this round trip */
     uint64_t opened_bytes;     /* read by the application since it was last considered to tell the peer */

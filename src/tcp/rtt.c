@@ -53,6 +53,7 @@ void rtt_sample(struct tcp *t, braid_time rtt_ns, braid_time now) {
     /* After a pause the path may be another: if it has become that much better, what was known of it does not count. */
     bool outdated = now - r->sampled_at >= RTT_OUTDATED_NS && rtt_ns < r->srtt_ns / 2;
     r->sampled_at = now;
+    r->sample_ns = rtt_ns;
     /* [R-6298-2-2] */
     if (r->srtt_ns == 0 || outdated) {
         r->deviation_max_ns = 0;

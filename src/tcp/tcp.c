@@ -130,13 +130,17 @@ void tcp_set_drop_counters(struct tcp *t, struct tcp_drop_counters *counters) { 
 void tcp_info_sending(const struct tcp *t, struct tcp_info *out) {
     out->mss_bytes = t->mss_bytes;
     out->cwnd_bytes = recovery_cwnd(t);
+    out->coupled = t->congestion.ops != NULL && t->congestion.ops->coupled;
     out->ssthresh_bytes = t->congestion.ssthresh_bytes;
     out->queue_felt = t->congestion.queue_felt;
     out->in_flight_bytes = t->board.in_flight_bytes;
     out->unsent_bytes = tcp_unsent(t);
+    out->recovering = t->recovery.phase != RECOVERY_NONE;
     out->srtt_ns = t->rtt.srtt_ns;
     out->rttvar_ns = t->rtt.rttvar_ns;
     out->min_rtt_ns = rtt_min(t);
+    out->latest_rtt_ns = t->rtt.sample_ns;
+    out->latest_rtt_at = t->rtt.sampled_at;
     out->max_delivery_bytes_per_s = rate_max(t);
 }
 
@@ -149,7 +153,6 @@ void tcp_info(const struct tcp *t, struct tcp_info *out) {
     out->receive_rtt_ns = t->receive_rtt_ns;
     out->delivery_bytes_per_s = t->rate.newest_bytes_per_s;
     out->timeouts_in_a_row = t->timeouts;
-    out->recovering = t->recovery.phase != RECOVERY_NONE;
     out->recovering_by_timeout = t->recovery.phase == RECOVERY_TIMEOUT;
     out->mtu_bytes = t->mtu_bytes;
     out->lost_bytes = t->board.lost_bytes;

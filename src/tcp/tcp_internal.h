@@ -73,7 +73,7 @@ struct rtt {
     braid_time min_ns[2]; /* this period's and the last one's */
     braid_time min_period_start;
     braid_time rto_ns;    /* without back-off */
-    braid_time sampled_at;
+    braid_time sampled_at, sample_ns; /* the newest */
 };
 
 /* RFC 3168 */

@@ -5,7 +5,7 @@
  *     other  ----- one link each ------                                            */
 #include "sim_test.h"
 
-enum { PATHS_MAX = 4, OTHERS_MAX = 2, SEEDS = 5 };
+enum { PATHS_MAX = 4, OTHERS_MAX = 2, SEEDS = 5, SEEDS_BOTTLENECKS = 10 };
 
 struct town {
     struct sim_world *world;
@@ -111,11 +111,10 @@ static void four_coupled_subflows_leave_a_tcp_its_share(void **state) {
             double mbps[2];
             share(coupled[i], "newreno", 4, seed, mbps);
             for (int k = 0; k < 2; k++) sum[k] += mbps[k] / SEEDS;
-            assert_true(mbps[0] > 8.5 && mbps[0] + mbps[1] > 17.5);
+            assert_true(mbps[0] > 8.3 && mbps[0] + mbps[1] > 18.5);
         }
         print_message("20 Mb/s: TCP %.1f, four subflows by %s %.1f\n", sum[0], coupled[i], sum[1]);
-        /* Headers leave 19.1 for both. BALIA trades some friendliness for responsiveness. */
-        assert_true(sum[0] >= (strcmp(coupled[i], "balia") == 0 ? 9.2 : 9.5));
+        assert_true(sum[0] >= 9.5); /* headers leave 19.1 for both */
         assert_true(sum[1] > 6);
     }
 }
@@ -154,10 +153,15 @@ static void two_bottlenecks(const char *congestion, const char *tcp, uint64_t se
         sim_world_run(town.world, at + 10 * S);
         uint64_t before = read_of(c);
         sim_world_run(town.world, at + 30 * S);
-        mbps[phase] += (double)(read_of(c) - before) * 8e3 / (double)(20 * S) / SEEDS;
+        mbps[phase] += (double)(read_of(c) - before) * 8e3 / (double)(20 * S) / SEEDS_BOTTLENECKS;
     }
     sim_world_destroy(town.world);
 }
+
+/* Headers leave 38.0 of 40. Fair are 28.5 beside one TCP and 19.0 beside two, of which 5 % may be missing, and a
+ * little more for luck: it is 5.8 % at most. Coupled, fair is
+ * less: together as much as one TCP on the better path, which is 12.7 beside two. */
+#define ALL 36.5
 
 static void two_bottlenecks_are_shared_while_others_are_there(void **state) {
     (void)state;
@@ -165,13 +169,16 @@ static void two_bottlenecks_are_shared_while_others_are_there(void **state) {
         {"cubic", "cubic"}, {"newreno", "newreno"}, {"lia", "newreno"}, {"olia", "newreno"}, {"balia", "newreno"}};
     for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         double mbps[5] = {0};
-        for (uint64_t seed = 1; seed <= SEEDS; seed++) two_bottlenecks(names[i][0], names[i][1], seed, mbps);
+        for (uint64_t seed = 1; seed <= SEEDS_BOTTLENECKS; seed++)
+            two_bottlenecks(names[i][0], names[i][1], seed, mbps);
         print_message("two bottlenecks, %s beside %s: %.1f, %.1f, %.1f, %.1f, %.1f Mb/s\n", names[i][0], names[i][1], mbps[0],
                       mbps[1], mbps[2], mbps[3], mbps[4]);
-        assert_true(mbps[0] > 37);                     /* all there is: headers take the rest of 40 */
-        assert_true(mbps[1] > 19.5 && mbps[3] > 19.5); /* the free one, and some of the other */
-        assert_true(mbps[2] > 8.5 && mbps[2] < 21);    /* a fair share would be about 19 */
-        assert_true(mbps[4] > 28);                     /* with OLIA some seeds are slow to find out */
+        bool linked = i >= 2, slow_to_return = strcmp(names[i][0], "olia") == 0;
+        assert_true(mbps[0] > ALL);
+        assert_true(mbps[4] > (slow_to_return ? 26 : ALL)); /* without losses OLIA sees no reason to leave its best path */
+        assert_true(mbps[1] > (linked ? 20.5 : 26.8) && mbps[1] < 30);
+        assert_true(mbps[3] > (linked ? 20.5 : 26.8) && mbps[3] < 30);
+        assert_true(mbps[2] > (linked ? 10 : 17.6) && mbps[2] < 20);
     }
 }
 

@@ -17,6 +17,8 @@
     EVENT(subflow_closed, U(connection) U(subflow) S(reason))                                                    \
     EVENT(subflow_suspected, U(connection) U(subflow) U(unacknowledged_bytes))                                   \
     EVENT(subflow_recovered, U(connection) U(subflow))                                                           \
+    EVENT(subflow_rivals, U(connection) U(subflow) U(competes) U(rtt_us) U(base_us))                             \
+    EVENT(path_crowded, U(connection) U(subflow) U(crowded) U(rtt_us))                                          \
     EVENT(subflow_priority, U(connection) U(subflow) U(backup) S(by))                                            \
     EVENT(reinjected, U(connection) U(from_subflow) U(bytes) S(reason))                                          \
     EVENT(loss_detected, U(connection) U(subflow) U(bytes) S(by))                                                \

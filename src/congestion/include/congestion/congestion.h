@@ -62,6 +62,7 @@ struct congestion_lost {
 
 struct congestion_ops {
     const char *name;
+    bool coupled;        /* minds its siblings */
     bool rules_recovery; /* cwnd_bytes holds in fast recovery too, in place of proportional rate reduction */
     void (*init)(struct congestion *c, braid_time now);
     void (*on_ack)(struct congestion *c, const struct congestion_ack *ack);

@@ -213,8 +213,10 @@ struct tcp_info {
     enum tcp_state state;
     uint32_t mss_bytes; /* payload per full segment before MPTCP options, timestamps already taken off */
     uint32_t cwnd_bytes, ssthresh_bytes, in_flight_bytes, peer_window_bytes;
+    bool coupled;    /* its congestion control minds its siblings */
     bool queue_felt; /* slow start feels a queue build up (RFC 9406) */
     braid_time srtt_ns, rttvar_ns, min_rtt_ns, rto_ns; /* 0: not measured */
+    braid_time latest_rtt_ns, latest_rtt_at; /* the newest sample, and when it was taken */
     braid_time receive_rtt_ns;     /* as the receiver sees it, from timestamps or a window's worth; 0 unknown */
     uint64_t delivery_bytes_per_s; /* newest sample of the sender's delivery rate */
     uint64_t max_delivery_bytes_per_s; /* windowed maximum over about ten round trips */
@@ -235,7 +237,8 @@ struct tcp_info {
     uint8_t send_scale, receive_scale;
 };
 void tcp_info(const struct tcp *t, struct tcp_info *out);
-/* Of it only what a scheduler looks at: segment, windows, in flight, unsent, RTT, largest rate. The rest is left alone. */
+/* Of it only what a scheduler looks at: segment, windows, in flight, unsent, RTTs, largest rate, and
+ * whether it recovers or is coupled. The rest is left alone. */
 void tcp_info_sending(const struct tcp *t, struct tcp_info *out);
 /* Three of them alone, for those who ask with every segment. */
 braid_time tcp_rto(const struct tcp *t);
