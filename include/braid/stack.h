@@ -21,6 +21,7 @@
 struct braid_stack;
 struct braid_connection;
 struct braid_listener;
+struct braid_steering;
 
 #define BRAID_LINKS_MAX 64
 #define BRAID_ADDRESSES_MAX 64
@@ -65,9 +66,11 @@ struct braid_stack_config {
     const char *scheduler;                 /* NULL: "lowest-rtt" */
     const char *path_manager;              /* NULL: "fullmesh" */
     const struct braid_path_limits *path_limits; /* NULL: as said there; copied */
+    struct braid_steering *steering;       /* NULL: the host's only stack (braid/steering.h) */
+    unsigned steering_place;               /* of this stack among those of the steering */
 };
 
-/* NULL: no memory, no randomness, limits or versions out of range, checksums asked for and forbidden, or an unknown
+/* NULL: no memory, no randomness, limits, versions or place out of range, checksums asked for and forbidden, or an unknown
  * congestion control, scheduler or path manager. `env` must outlive the stack. */
 struct braid_stack *braid_stack_create(const struct braid_env *env, const struct braid_stack_config *config);
 /* Ends everything without sending anything. */

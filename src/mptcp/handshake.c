@@ -5,7 +5,8 @@
 
 bool handshake_keys_draw(struct braid_connection *c) {
     struct keys *k = &c->keys;
-    for (unsigned i = 0; i < KEY_TRIES && !k->token_open; i++) {
+    unsigned tries = KEY_TRIES * (c->config.key_tries_times > 0 ? c->config.key_tries_times : 1);
+    for (unsigned i = 0; i < tries && !k->token_open; i++) {
         uint64_t idsn;
         /* [R-3.1-3] [R-3.1-30] */
         if (!c->env->random_secret(c->env->context, &k->local, sizeof(k->local))) return false;

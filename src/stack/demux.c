@@ -46,6 +46,11 @@ struct flow_entry *stack_flow_of_packet(struct braid_stack *stack, uint16_t link
     return last;
 }
 
+static bool at_home(const struct braid_stack *stack, const struct flow *flow) {
+    const struct braid_stack_config *config = &stack->config;
+    return !config->steering || steering_is_home(config->steering, config->steering_place, flow);
+}
+
 /* RFC 6056 §3.3.3: a secret place in the range for each destination, and from there on one after the other. So a port is
  * used again as late as can be: the peer may still have the connection that had it before. */
 static bool port_choose(struct braid_stack *stack, uint16_t link, struct flow *flow) {
@@ -54,7 +59,7 @@ static bool port_choose(struct braid_stack *stack, uint16_t link, struct flow *f
     uint64_t place = flow_hash(stack, link, flow);
     for (uint32_t i = 0; i < count; i++) {
         flow->local_port = (uint16_t)(config->port_first + (place + stack->ports_chosen++) % count);
-        if (!stack_flow_find(stack, link, flow)) return true;
+        if (at_home(stack, flow) && !stack_flow_find(stack, link, flow)) return true;
     }
     flow->local_port = 0;
     return false;
@@ -69,7 +74,11 @@ static void *host_flow_open(void *host, struct braid_connection *c, struct subfl
     if (flow_find(stack, hash, link, flow)) return NULL;
     struct flow_entry *entry = stack->env->allocate(stack->env->context, sizeof(*entry));
     if (!entry) return NULL;
-    *entry = (struct flow_entry){.connection = c, .subflow = subflow, .link = link, .flow = *flow};
+    *entry = (struct flow_entry){.connection = c, .subflow = subflow, .link = link, .guest = !at_home(stack, flow), .flow = *flow};
+    if (entry->guest && !steering_guest_add(stack->config.steering, stack->config.steering_place, flow)) {
+        stack->env->release(stack->env->context, entry, sizeof(*entry));
+        return NULL;
+    }
     hash_table_insert(&stack->flows, &entry->node, hash);
     return entry;
 }
@@ -78,6 +87,7 @@ static void host_flow_close(void *host, void *handle) {
     struct braid_stack *stack = host;
     struct flow_entry *entry = handle;
     hash_table_remove(&stack->flows, &entry->node);
+    if (entry->guest) steering_guest_remove(stack->config.steering, stack->config.steering_place, &entry->flow);
     if (stack->links[entry->link].last == entry) stack->links[entry->link].last = NULL;
     stack->env->release(stack->env->context, entry, sizeof(*entry));
 }
@@ -98,6 +108,8 @@ struct braid_connection *stack_token_find(const struct braid_stack *stack, uint3
 
 static bool host_token_open(void *host, struct braid_connection *c, uint32_t token) {
     struct braid_stack *stack = host;
+    const struct braid_stack_config *config = &stack->config;
+    if (config->steering && !steering_token_fits(config->steering, config->steering_place, token)) return false;
     if (token_find(stack, token)) return false;
     struct token_entry *entry = stack->env->allocate(stack->env->context, sizeof(*entry));
     if (!entry) return false;

@@ -125,6 +125,7 @@ struct connection_config stack_connection_config(struct braid_stack *stack, cons
         .receive_buffer_initial_bytes = stack->config.receive_buffer_initial_bytes,
         .connect_timeout_ns = stack->config.connect_timeout_ns,
         .time_wait_ns = stack->config.time_wait_ns,
+        .key_tries_times = stack->config.steering ? steering_stacks(stack->config.steering) : 0,
         .tcp_drops = &stack->tcp_drops,
         .counters = &stack->mptcp,
         .host_ops = &stack_host_ops,

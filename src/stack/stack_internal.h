@@ -112,6 +112,7 @@ struct flow_entry {
     struct braid_connection *connection;
     struct subflow *subflow;
     uint16_t link;
+    bool guest; /* the steering's table knows of it */
     struct flow flow;
 };
 
@@ -169,6 +170,14 @@ extern const struct connection_host_ops stack_host_ops;
 struct flow_entry *stack_flow_find(const struct braid_stack *stack, uint16_t link, const struct flow *flow);
 struct flow_entry *stack_flow_of_packet(struct braid_stack *stack, uint16_t link, const struct flow *flow);
 struct braid_connection *stack_token_find(const struct braid_stack *stack, uint32_t token);
+
+/* steering.c */
+bool steering_is_home(const struct braid_steering *s, unsigned place, const struct flow *flow);
+/* For a flow that is not at home there. False: there is no place. */
+bool steering_guest_add(struct braid_steering *s, unsigned place, const struct flow *flow) MUST_USE;
+void steering_guest_remove(struct braid_steering *s, unsigned place, const struct flow *flow);
+bool steering_token_fits(const struct braid_steering *s, unsigned place, uint32_t token);
+unsigned steering_stacks(const struct braid_steering *s);
 
 /* entry.c */
 struct entry *entry_create(struct braid_stack *stack) MUST_USE;

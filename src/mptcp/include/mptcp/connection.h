@@ -89,6 +89,7 @@ struct connection_config {
     uint8_t dscp, hop_limit; /* until they are tuned; see struct tcp_tuning */
     bool ecn; /* ask for it on each subflow */
     braid_time connect_timeout_ns, time_wait_ns, user_timeout_ns;
+    unsigned key_tries_times; /* more keys are drawn before there is none: token_open() takes one of so many; 0: 1 */
     struct tcp_drop_counters *tcp_drops;
     struct mptcp_counters *counters;
     const struct connection_host_ops *host_ops;
