@@ -126,7 +126,7 @@ static bool take_number(const char *text, size_t length, const struct limit *lim
     bool good = length > 0;
     for (size_t i = 0; i < length && good; i++) {
         good = text[i] >= '0' && text[i] <= '9' && value <= limit->most;
-        value = value * 10 + (unsigned)(text[i] - '0');
+        if (good) value = value * 10 + (unsigned)(text[i] - '0');
     }
     if (!good || value < limit->least || value > limit->most)
         return complain("limit %s wants a number from %u to %u, not %.*s", limit->name, limit->least, limit->most,
