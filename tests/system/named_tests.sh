@@ -89,6 +89,22 @@ all_are_named() {
 }
 promise 10 all_are_named "every test of an attack or a lesson is named in its table"
 
+# docs/fuzzing.md: each target has its row and its seeds, and the inputs that it says were found are there.
+fuzz_targets_are_told() {
+    for source in "$root"/fuzz/fuzz_*.c; do
+        target=$(basename "$source" .c)
+        target=${target#fuzz_}
+        grep -q "^| $target | " "$root/docs/fuzzing.md" || fail "docs/fuzzing.md does not tell of $target"
+        [ -n "$(ls "$root/fuzz/corpus/$target")" ] || fail "$target has no seeds"
+    done
+    grep -o '`corpus/[^`]*`' "$root/docs/fuzzing.md" | tr -d '`' >found
+    [ -s found ] || fail "docs/fuzzing.md names no inputs: is it read?"
+    while read -r input; do
+        [ -e "$root/fuzz/$input" ] || fail "there is no fuzz/$input"
+    done <found
+}
+promise 10 fuzz_targets_are_told "every fuzz target is in docs/fuzzing.md, with seeds, and so is what it found"
+
 # Of four tests that are named here only the last is there.
 strangers_are_found() {
     cat >doctored.md <<'EOF'
