@@ -75,6 +75,8 @@ echo
 sh bench/exchange.sh "$repetitions"
 echo
 sh bench/fast_link.sh "$repetitions"
+echo "The same without offloads:"
+BENCH_OFFLOADS=off sh bench/fast_link.sh "$repetitions"
 sh bench/svg.sh "$out" >"$out/bench.svg"
 echo
 echo "The rates as a picture: build/bench/bench.svg"

@@ -1,7 +1,7 @@
 #!/bin/sh
-# The rates of a run as a picture: bench/svg.sh FOLDER > FILE.svg, from what FOLDER has of pipe.json, udp.json and
-# fast_link.json. A bar for each way, braid's and the kernel's TCP and MPTCP side by side, with a whisker from the lowest to
-# the highest run. Needs jq.
+# The rates of a run as a picture: bench/svg.sh FOLDER > FILE.svg, from what FOLDER has of pipe.json, udp.json,
+# fast_link.json and fast_link_single.json. A bar for each way, braid's and the kernel's TCP and MPTCP side by side, with a
+# whisker from the lowest to the highest run. Needs jq.
 set -eu
 folder=$1
 
@@ -17,12 +17,16 @@ bars() {
             braid: ["braid in UDP", "braid"]} as $names | .[] | ["veth: UDP, 64 KB writes", $names[.way][0], $names[.way][1],
             .gbps.median, .gbps.least, .gbps.most] | @tsv' "$folder/udp.json"
     fi
-    if [ -e "$folder/fast_link.json" ]; then
-        jq -r '{kernel_tcp: ["kernel TCP", "tcp"], kernel_mptcp: ["kernel MPTCP", "mptcp"], braid: ["braid run, MPTCP", "braid"],
-            braid_tcp: ["braid run, TCP server", "braid"], forward_tcp: ["forwarder, TCP", "bare"],
-            forward_mptcp: ["forwarder, MPTCP", "bare"]} as $names | .[] | ["veth: iperf3, \(.way)", $names[.client][0],
-            $names[.client][1], .gbps.median, .gbps.least, .gbps.most] | @tsv' "$folder/fast_link.json"
-    fi
+    for run in fast_link fast_link_single; do
+        [ -e "$folder/$run.json" ] || continue
+        what=
+        [ $run = fast_link ] || what=', offloads off'
+        jq -r --arg what "$what" '{kernel_tcp: ["kernel TCP", "tcp"], kernel_mptcp: ["kernel MPTCP", "mptcp"],
+            braid: ["braid run, MPTCP", "braid"], braid_tcp: ["braid run, TCP server", "braid"],
+            forward_tcp: ["forwarder, TCP", "bare"], forward_mptcp: ["forwarder, MPTCP", "bare"]} as $names | .[] |
+            ["veth: iperf3, \(.way)\($what)", $names[.client][0], $names[.client][1], .gbps.median, .gbps.least, .gbps.most] | @tsv' \
+            "$folder/$run.json"
+    done
 }
 
 bars | awk -F '\t' '
