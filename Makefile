@@ -21,3 +21,6 @@ fuzz:
 	ENGINE=$(ENGINE) fuzz/for_ever.sh
 bench:
 	bench/run.sh
+# Which lines and branches of the core floors the tests run: scripts/coverage.sh.
+coverage:
+	scripts/coverage.sh

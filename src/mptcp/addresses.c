@@ -204,8 +204,6 @@ braid_time addresses_deadline(const struct braid_connection *c) {
     return earliest;
 }
 
-bool addresses_pending(const struct braid_connection *c, braid_time now) { return addresses_deadline(c) <= now; }
-
 /* --- theirs --- */
 
 static bool usable(const struct ip_address *address) {

@@ -201,15 +201,6 @@ size_t connection_output(struct braid_connection *c, struct braid_packet_out *pa
     return filled;
 }
 
-bool connection_wants_output(const struct braid_connection *c, braid_time now) {
-    if (c->paths.due || addresses_pending(c, now) || outgoing_wants(c)) return true;
-    LIST_EACH(&c->subflows, node, following) {
-        const struct subflow *sf = SUBFLOW_OF(node);
-        if (tcp_wants_output(sf->t, now) || signals_pending(sf)) return true;
-    }
-    return false;
-}
-
 bool connection_finished(const struct braid_connection *c) {
     return connection_over(c) && list_empty(&c->subflows);
 }

@@ -247,7 +247,6 @@ bool outgoing_init(struct braid_connection *c);
 void outgoing_deinit(struct braid_connection *c);
 void outgoing_start(struct braid_connection *c, dsn64 first);
 void outgoing_schedule(struct braid_connection *c, braid_time now);
-bool outgoing_wants(const struct braid_connection *c);
 void outgoing_data_ack(struct braid_connection *c, dsn64 data_ack, uint32_t window, braid_time now);
 void outgoing_linear_acknowledged(struct braid_connection *c, uint32_t bytes, braid_time now);
 void outgoing_rto_restart(struct braid_connection *c, braid_time now);
@@ -285,7 +284,6 @@ void addresses_path_gone(struct braid_connection *c, uint8_t path_id, braid_time
 void addresses_path_back(struct braid_connection *c, const struct local_path *path, braid_time now);
 void addresses_announce_all(struct braid_connection *c, braid_time now);
 void addresses_assign(struct braid_connection *c, braid_time now);
-bool addresses_pending(const struct braid_connection *c, braid_time now);
 braid_time addresses_deadline(const struct braid_connection *c);
 
 /* path_manager.c */

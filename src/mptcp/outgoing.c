@@ -325,24 +325,6 @@ void outgoing_repeat_head(struct subflow *sf, braid_time now) {
     COUNT(c, reinjected_segments);
 }
 
-bool outgoing_wants(const struct braid_connection *c) {
-    struct scheduler_choice choice;
-    const struct sending *s = &c->send;
-    choice.filled = false;
-    if (!c->established || connection_over(c) || s->starved_until > c->now) return false;
-    if (connection_linear(c)) return outgoing_unassigned(c) > 0 && subflow_only(c);
-    const struct dsn_ranges *again = dsn_ranges_empty(&s->reinject) ? &s->doubtful : &s->reinject;
-    if (!dsn_ranges_empty(again)) {
-        dsn64 held_until;
-        bool held;
-        const struct subflow *avoid = reinject_avoid(c, dsn_ranges_first(again).start, &held, &held_until);
-        if (scheduler_pick(c, avoid, dsn_ranges_bytes(again), true, &choice)) return true;
-    }
-    if (sendable(c) == 0) return false;
-    bool probe = dsn64_ge(s->nxt, s->window_edge);
-    return (probe ? scheduler_for_probe(c) : scheduler_pick(c, NULL, outgoing_unassigned(c), false, &choice)) != NULL;
-}
-
 uint32_t outgoing_segment_limit(void *owner, struct tcp *t, seq32 seq, uint32_t want) {
     struct subflow *sf = owner;
     (void)t;

@@ -106,9 +106,6 @@ void tcp_probe(struct tcp *t) {
 /* --- facts --- */
 
 enum tcp_state tcp_state(const struct tcp *t) { return t->state; }
-const struct flow *tcp_flow(const struct tcp *t) { return &t->config.flow; }
-uint16_t tcp_link(const struct tcp *t) { return t->config.link; }
-void *tcp_owner(const struct tcp *t) { return t->config.owner; }
 braid_time tcp_min_rtt(const struct tcp *t) { return rtt_min(t); }
 braid_time tcp_receive_rtt(const struct tcp *t) { return t->receive_rtt_ns; }
 braid_time tcp_rto(const struct tcp *t) { return timers_rto(t); }

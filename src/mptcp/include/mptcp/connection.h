@@ -144,7 +144,6 @@ void connection_icmp(struct braid_connection *c, struct subflow *subflow, const 
 /* Schedules what may go and fills packets; call until it returns less than `room`. */
 size_t connection_output(struct braid_connection *c, struct braid_packet_out *packets, size_t room,
                          braid_time now) MUST_USE;
-bool connection_wants_output(const struct braid_connection *c, braid_time now);
 braid_time connection_deadline(const struct braid_connection *c);
 void connection_expire(struct braid_connection *c, braid_time now);
 

@@ -194,9 +194,6 @@ void tcp_set_mtu(struct tcp *t, uint32_t mtu_bytes);
 /* --- facts --- */
 
 enum tcp_state tcp_state(const struct tcp *t);
-const struct flow *tcp_flow(const struct tcp *t);
-uint16_t tcp_link(const struct tcp *t);
-void *tcp_owner(const struct tcp *t);
 seq32 tcp_iss(const struct tcp *t); /* our initial sequence number: the SYN's */
 seq32 tcp_irs(const struct tcp *t); /* the peer's */
 seq32 tcp_snd_una(const struct tcp *t);
