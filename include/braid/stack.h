@@ -163,6 +163,8 @@ struct braid_connect_config {
                                     or, with multipath and a path manager, the first by which there is an answer: then
                                     braid_connection_endpoints() may change until the connection is established */
     uint16_t local_port;         /* of the first subflow; 0: chosen */
+    bool bound;                  /* no other address of ours is used, or told to the peer, before
+                                    braid_connection_address_use() says so (RFC 6897 §5.3.2) */
     bool multipath;              /* ask for MPTCP (falls back to TCP where the peer does not know it) */
     enum braid_versions versions; /* with multipath */
     bool single_path;            /* with multipath: never join further paths by itself; as the path manager "none" */
@@ -189,6 +191,7 @@ struct braid_connection *braid_stack_connect(struct braid_stack *stack, const st
 struct braid_listen_config {
     int link;                      /* only SYNs by this link; -1: any */
     struct braid_endpoint local;   /* family 0: any address; port 0: any port */
+    bool bound;                    /* what is accepted uses no other address than it came to, nor tells of one, as above */
     bool multipath;                /* answer MP_CAPABLE */
     enum braid_versions versions;  /* of these */
     bool deferred;                 /* hold the SYN/ACK until braid_connection_accept() */
@@ -303,8 +306,8 @@ bool braid_connection_path_remove(struct braid_connection *connection, uint64_t 
 /* A backup carries nothing while a regular one works; the peer is told (MP_PRIO). False: none of that number. */
 bool braid_connection_path_set_backup(struct braid_connection *connection, uint64_t number, bool backup,
                                       braid_time now);
-/* Whether this connection may use one of our addresses; all, at first. When it may not any more its subflows from there
- * end, once another one is in service. False: that is none of our addresses on that link. */
+/* Whether this connection may use one of our addresses; all, at first, unless it is `bound`. When it may not any more its
+ * subflows from there end, once another one is in service, and the peer is told (REMOVE_ADDR). False: that is none of our addresses on that link. */
 bool braid_connection_address_use(struct braid_connection *connection, int link, const struct braid_address *local,
                                   bool use, braid_time now);
 

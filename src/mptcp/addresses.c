@@ -49,7 +49,7 @@ static struct announcement *announcement_add(struct braid_connection *c) {
 static void announce(struct braid_connection *c, const struct local_path *path, braid_time now) {
     struct addresses *a = &c->addresses;
     uint8_t id = address_local_id(c, path->address_id);
-    if (!path->announce || id == 0 || c->mode != CONNECTION_MODE_MPTCP) return;
+    if (!path->announce || id == 0 || path_excluded(c, path->address_id) || c->mode != CONNECTION_MODE_MPTCP) return;
     struct announcement *entry = NULL;
     for (uint32_t i = 0; i < a->announced_count; i++) {
         if (a->announced[i].id == id) entry = &a->announced[i];
@@ -93,6 +93,7 @@ static void announcement_assign(struct braid_connection *c, struct announcement 
     c->addresses.announce_turn = now + 2 * subflow_rtt(&info) + NS_OF_MS(ADD_ADDR_TURN_MS);
     a->tries++;
     unsigned tries = version_0(c) ? ADD_ADDR_V0_TIMES : ADD_ADDR_TRIES;
+    sf->signals.announce_whole = a->tries < tries; /* the last time a peer is spoken to that drops what has no timestamps */
     a->due = a->tries < tries ? now + NS_OF_MS(ADD_ADDR_RETRY_MS) : BRAID_NEVER; /* [R-3.4.1-15] */
 }
 

@@ -51,6 +51,7 @@ static struct braid_connection *create(const struct braid_env *env, const struct
     incoming_init(c);
     window_init(c);
     path_manager_init(c);
+    if (config->bound) path_exclude_others(c, config->path.address_id);
     c->race.at = BRAID_NEVER;
     outgoing_start(c, dsn64_of(1));
     incoming_start(c, dsn64_of(1));

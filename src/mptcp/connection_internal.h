@@ -312,6 +312,7 @@ void race_expire(struct braid_connection *c, braid_time now);
 void race_news(struct braid_connection *c, braid_time now); /* paths came or went */
 
 /* path_calls.c */
+void path_exclude_others(struct braid_connection *c, uint8_t path_id);
 static inline bool path_excluded(const struct braid_connection *c, uint8_t path_id) {
     return c->paths.excluded[path_id / 8] >> (path_id % 8) & 1;
 }

@@ -67,7 +67,7 @@ bool connection_join(struct braid_connection *c, const struct local_path *path, 
     COUNT(c, join_received);
     *reset_reason = MPTCP_RESET_MPTCP_ERROR;
     if (c->mode != CONNECTION_MODE_MPTCP || !c->established || connection_over(c)) return false;
-    if (subflow_live_count(c) >= c->config.subflows_max) {
+    if (subflow_live_count(c) >= c->config.subflows_max || path_excluded(c, path->address_id)) {
         COUNT(c, join_refused_limit);
         *reset_reason = MPTCP_RESET_PROHIBITED;
         return false;

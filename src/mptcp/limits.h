@@ -23,6 +23,7 @@ enum mptcp_limit {
     SIGNAL_IDS_MAX = 8,
     SIGNAL_ECHOES_MAX = 4,
 
+    LOCAL_PATHS_MAX = 64,
     REMOTE_ADDRESSES_MAX = 16, /* [R-3.4.1-4] */
     ANNOUNCEMENTS_MAX = 16,
     ADD_ADDR_TRIES = 3,

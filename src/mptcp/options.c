@@ -6,7 +6,8 @@
  *   data                DSS with mapping and DATA_ACK; the first mapping as MP_CAPABLE until it is confirmed; beside a
  *                       SACK block only the mapping, for without that the data is nothing
  *   pure ACK, FIN       DSS with DATA_ACK, and a DATA_FIN not acknowledged yet; beside it as much as fits of MP_FAIL,
- *                       REMOVE_ADDR, MP_PRIO, ADD_ADDR (an IPv6 one even without the DSS)
+ *                       REMOVE_ADDR, MP_PRIO, ADD_ADDR (an IPv6 one even without the DSS, and with a port
+ *                       without timestamps)
  *   RST                 MP_FASTCLOSE, or MP_FAIL, and MP_TCPRST
  *   ACKs of an abort    MP_FASTCLOSE and nothing else, if it is to be said so (fastclose.c) */
 #include "subflow.h"
@@ -124,7 +125,6 @@ static void write_address(struct pen *pen, struct subflow *sf, bool alone) {
         COUNT(sf->c, add_addr_echo_sent);
         memmove(s->echoes, s->echoes + 1, --s->echo_count * sizeof(s->echoes[0]));
     } else if (s->announce) {
-        /* IPv6 with a port needs 30 bytes, and beside timestamps there are 28. */
         option.as.add_addr = s->announcement;
         bool written = put(pen, &option);
         if (!written && alone && s->announcement.has_port) {
@@ -146,6 +146,13 @@ static bool address_needs_all(const struct subflow *sf) {
     if (!next) return false;
     return next->address.family == IP_V6 || (!next->echo && next->has_port);
 }
+
+/* Not in the place of a DATA_ACK that is waited for: that goes first, and the address after it. */
+static bool address_goes_alone(const struct subflow *sf) {
+    return address_needs_all(sf) && dsn64_eq(sf->c->receive.told, sf->c->receive.nxt);
+}
+
+static bool is_urgent(const struct subflow *sf) { return sf->signals.remove_count > 0 || sf->signals.fail; }
 
 /* [R-3.1-8] */
 static bool capable_due(const struct subflow *sf) {
@@ -177,9 +184,8 @@ static void write_ack(struct pen *pen, struct subflow *sf) {
         return;
     }
     sf->signals.data_fin = false;
-    bool urgent = sf->signals.remove_count > 0 || sf->signals.fail;
-    /* Not in the place of a DATA_ACK that is waited for: that goes first, and the address after it. */
-    if (!urgent && address_needs_all(sf) && dsn64_eq(c->receive.told, c->receive.nxt)) {
+    bool urgent = is_urgent(sf);
+    if (!urgent && address_goes_alone(sf)) {
         if (version_0(c)) { /* what vouches for it, as short as it can be */
             dss_ack(c, &option.as.dss);
             option.as.dss.data_ack_64 = false;
@@ -232,6 +238,15 @@ static void write_fallback(struct pen *pen, struct subflow *sf, const struct tcp
     COUNT(c, infinite_mapping_sent);
     c->send.infinite_said = true;
     c->send.infinite_said_at = segment->seq;
+}
+
+/* An IPv6 address with a port takes 30 bytes, and beside timestamps there are 28. */
+bool options_need_whole_room(void *owner) {
+    const struct subflow *sf = owner;
+    const struct signals *s = &sf->signals;
+    if (!s->announce || !s->announce_whole || s->echo_count > 0 || is_urgent(sf) || !address_goes_alone(sf)) return false;
+    if (sf->c->mode != CONNECTION_MODE_MPTCP || sf->fastclosing || sf->third_ack_pending || capable_due(sf)) return false;
+    return s->announcement.address.family == IP_V6 && s->announcement.has_port;
 }
 
 size_t options_write(void *owner, struct tcp *t, const struct tcp_outgoing *segment, uint8_t *out, size_t room) {

@@ -61,11 +61,33 @@ bool connection_subflow_backup(struct braid_connection *c, uint64_t number, bool
     return true;
 }
 
+static void exclude(struct braid_connection *c, uint8_t path_id, bool excluded) {
+    uint8_t bit = (uint8_t)(1u << (path_id % 8));
+    if (excluded) c->paths.excluded[path_id / 8] |= bit;
+    else c->paths.excluded[path_id / 8] &= (uint8_t)~bit;
+}
+
+void path_exclude_others(struct braid_connection *c, uint8_t path_id) {
+    memset(c->paths.excluded, 0xff, sizeof(c->paths.excluded));
+    exclude(c, path_id, false);
+}
+
+static bool in_use(const struct braid_connection *c, uint8_t path_id) {
+    LIST_EACH(&c->subflows, node, following)
+        if (SUBFLOW_OF(node)->path_id == path_id && !SUBFLOW_OF(node)->closed) return true;
+    return false;
+}
+
 void connection_path_use(struct braid_connection *c, uint8_t address_id, bool use, braid_time now) {
-    uint8_t bit = (uint8_t)(1u << (address_id % 8));
+    struct local_path paths[LOCAL_PATHS_MAX];
     c->now = now;
-    if (use) c->paths.excluded[address_id / 8] &= (uint8_t)~bit;
-    else c->paths.excluded[address_id / 8] |= bit;
+    if (path_excluded(c, address_id) != use) return;
+    exclude(c, address_id, !use);
     path_manager_news(c, address_id);
+    size_t count = use ? c->config.host_ops->paths(c->config.host, paths, LOCAL_PATHS_MAX) : 0;
+    for (size_t i = 0; i < count; i++)
+        if (paths[i].address_id == address_id) addresses_path_back(c, &paths[i], now);
+    /* Of one in use the peer is told when its subflows end (path_manager.c). */
+    if (!use && !in_use(c, address_id)) addresses_path_gone(c, address_id, now);
     connection_wake(c);
 }

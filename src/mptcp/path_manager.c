@@ -3,8 +3,6 @@
  * connection joins; the other announces its addresses (addresses.c). */
 #include "subflow.h"
 
-enum { LOCAL_PATHS_MAX = 64 };
-
 static const struct path_manager_ops *const managers[] = {&path_manager_fullmesh, &path_manager_backup,
                                                           &path_manager_ndiffports, &path_manager_interactive,
                                                           &path_manager_none};
@@ -187,9 +185,14 @@ static void standby_tell(struct braid_connection *c, const struct survey *s, uns
 static void excluded_close(struct braid_connection *c, braid_time now) {
     LIST_EACH(&c->subflows, node, following) {
         struct subflow *sf = SUBFLOW_OF(node);
-        if (!sf->closed && !sf->retiring && path_excluded(c, sf->path_id) && kept_in_service(c, sf))
-            subflow_dismiss(sf, now);
+        if (sf->closed || sf->retiring || !path_excluded(c, sf->path_id) || !kept_in_service(c, sf)) continue;
+        subflow_dismiss(sf, now);
+        addresses_path_gone(c, sf->path_id, now);
     }
+}
+
+static bool paths_change(const struct braid_connection *c) {
+    return c->mode == CONNECTION_MODE_MPTCP && c->confirmed && !connection_over(c);
 }
 
 static bool joins_allowed(const struct braid_connection *c) {
@@ -220,9 +223,8 @@ void path_manager_run(struct braid_connection *c, braid_time now) {
         braid_time wait = c->config.user_timeout_ns > 0 ? c->config.user_timeout_ns : NS_OF_MS(NO_PATH_TIMEOUT_MS);
         if (c->paths.no_path_deadline == BRAID_NEVER) c->paths.no_path_deadline = now + wait;
     }
-    if (!joins_allowed(c)) return;
-    if (c->config.path_manager->plan) plan_carry_out(c, now);
-    excluded_close(c, now);
+    if (joins_allowed(c) && c->config.path_manager->plan) plan_carry_out(c, now);
+    if (paths_change(c)) excluded_close(c, now);
 }
 
 /* A manager that watches is asked while there is output anyway, but not with every packet. */

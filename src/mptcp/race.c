@@ -7,8 +7,6 @@
  * make a closed port an open one. Not for connections whose application chose the address. */
 #include "subflow.h"
 
-enum { LOCAL_PATHS_MAX = 64 };
-
 static bool tried(const struct braid_connection *c, const struct local_path *path) {
     LIST_EACH(&c->subflows, node, following)
         if (SUBFLOW_OF(node)->path_id == path->address_id) return true;

@@ -19,6 +19,7 @@ static void on_closed(void *owner, struct tcp *t, enum tcp_close_reason reason, 
 
 static const struct tcp_owner_ops owner_ops = {
     .write_options = options_write,
+    .needs_whole_room = options_need_whole_room,
     .segment_limit = outgoing_segment_limit,
     .segment_arrived = arrival_segment,
     .data_arrived = incoming_data,

@@ -16,6 +16,7 @@ struct signals {
     struct add_addr echoes[SIGNAL_ECHOES_MAX];
     bool announce;
     struct add_addr announcement;
+    bool announce_whole; /* at the cost of the ACK's timestamps */
     unsigned acks_in_a_row; /* for signals alone, since the peer last said something */
 };
 
@@ -166,6 +167,7 @@ braid_time subflow_rtt(const struct tcp_info *info);
 
 /* options.c */
 size_t options_write(void *owner, struct tcp *t, const struct tcp_outgoing *segment, uint8_t *out, size_t room);
+bool options_need_whole_room(void *owner);
 bool signals_pending(const struct subflow *sf);
 
 /* arrival.c */

@@ -41,7 +41,8 @@ struct braid_connection *braid_stack_connect(struct braid_stack *stack, const st
         entry->discovers && version_memory_ask_0(&stack->versions, path->address_id, &remote, now);
     details.path_manager = config->single_path ? &path_manager_none : manager;
     details.limits = limits;
-    details.race = config->multipath && local.family == IP_NONE && config->local_port == 0;
+    details.bound = config->bound;
+    details.race = config->multipath && !config->bound && local.family == IP_NONE && config->local_port == 0;
     details.no_delay = config->no_delay;
     details.congestion = congestion;
     details.scheduler = scheduler;

@@ -155,6 +155,7 @@ static bool entry_accept(struct entry *entry, struct braid_listener *listener, u
     if (listener->config.versions) config.versions = stack_versions(listener->config.versions);
     config.congestion = listener->congestion;
     config.scheduler = listener->scheduler;
+    config.bound = listener->config.bound;
     config.no_delay = !config.multipath;
     config.dscp = listener->config.dscp;
     config.hop_limit = listener->config.hop_limit;

@@ -51,6 +51,14 @@ static void fill_own_options(const struct tcp *t, uint8_t flags, struct tcp_opti
     }
 }
 
+/* RFC 7323 wants timestamps in every segment; but an option that fits in no other way would never be said. Linux does the
+ * same, and no peer needs the timestamp of an ACK that acknowledges nothing new. */
+static void make_room(const struct tcp *t, const struct outgoing *o, struct tcp_options *options) {
+    bool pure_ack = o->limit_bytes == 0 && (o->flags & (TCP_SYN | TCP_FIN | TCP_RST)) == 0;
+    if (pure_ack && t->config.ops->needs_whole_room && t->config.ops->needs_whole_room(t->config.owner))
+        options->has_timestamps = false;
+}
+
 /* Room for the owner: all but ours, and of SACK only the first block is sure of its place. */
 static size_t room_for_owner(struct tcp_options *o) {
     uint8_t blocks = o->sack_count;
@@ -129,6 +137,7 @@ bool packet_build(struct tcp *t, struct outgoing *o, struct braid_packet_out *ou
     uint8_t owner_bytes[TCP_OPTIONS_MAX];
     const struct tcp_outgoing asked = {o->seq, o->flags, o->limit_bytes, o->retransmission};
     fill_own_options(t, o->flags, &segment.options, now);
+    make_room(t, o, &segment.options);
     size_t room = room_for_owner(&segment.options);
     split_owner_options(owner_bytes, owner_write_options(t, &asked, owner_bytes, room), &segment.options);
 

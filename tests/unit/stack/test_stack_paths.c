@@ -167,6 +167,115 @@ static void the_first_subflow_goes_from_where_it_is_bound(void **state) {
     world_deinit(&w);
 }
 
+/* RFC 6897 §5.3.2, §5.3.3: bound to an address, a connection uses no other, until it is told to. */
+static void a_bound_connection_uses_the_addresses_it_was_given(void **state) {
+    struct world w;
+    struct braid_address third = client_address(2);
+    enum braid_connect_error error;
+    (void)state;
+    for (unsigned bound_to = 0; bound_to < 2; bound_to++) { /* an address that was named, or the best one */
+        world_init(&w, 10, 3, NULL);
+        assert_non_null(world_listen(&w, 80, true, false));
+        struct braid_connect_config config = {.remote = {server_address(), 80}, .multipath = true, .bound = true};
+        if (bound_to == 1) config.local = client_address(1);
+        struct braid_connection *c = braid_stack_connect(w.stack[0], &config, w.now, &error);
+        assert_int_equal(braid_connection_write(c, "hello", 5, w.now), 5);
+        world_run(&w, 2 * BRAID_NS_PER_S);
+        assert_int_equal(active(c, -1), 1);
+        assert_int_equal(active(c, (int)bound_to), 1);
+        assert_true(braid_connection_address_use(c, 2, &third, true, w.now));
+        world_run(&w, 2 * BRAID_NS_PER_S);
+        assert_int_equal(active(c, -1), 2);
+        assert_int_equal(active(c, 2), 1);
+        world_deinit(&w);
+    }
+}
+
+static void a_bound_connection_is_not_raced(void **state) {
+    struct world w;
+    struct braid_event event;
+    enum braid_connect_error error;
+    (void)state;
+    world_init(&w, 11, 2, NULL);
+    assert_non_null(world_listen(&w, 80, true, false));
+    w.cut[0] = true;
+    struct braid_connect_config config = {.remote = {server_address(), 80}, .multipath = true, .bound = true};
+    assert_non_null(braid_stack_connect(w.stack[0], &config, w.now, &error));
+    assert_false(world_wait(&w, 0, BRAID_EVENT_CONNECTED, &event, 10 * BRAID_NS_PER_S));
+    world_deinit(&w);
+}
+
+/* RFC 6897 §5.3.3: "close any corresponding subflows and signal the removal of the address to the peer". */
+static void the_peer_is_told_of_an_address_that_is_taken_out(void **state) {
+    struct world w;
+    struct braid_address second = client_address(1);
+    (void)state;
+    world_init(&w, 12, 2, NULL);
+    struct braid_connection *c = connect_by(&w, NULL, NULL, NULL);
+    assert_int_equal(active(c, -1), 2);
+    assert_int_equal(world_counter(&w, 1, "mptcp_remove_addr_received"), 0);
+    assert_true(braid_connection_address_use(c, 1, &second, false, w.now));
+    world_run(&w, BRAID_NS_PER_S);
+    assert_int_equal(active(c, 1), 0);
+    assert_true(world_counter(&w, 1, "mptcp_remove_addr_received") > 0);
+    assert_true(braid_connection_address_use(c, 1, &second, true, w.now));
+    world_run(&w, BRAID_NS_PER_S);
+    assert_int_equal(active(c, 1), 1);
+    world_deinit(&w);
+}
+
+/* At the server: what is accepted tells of no other address, and takes no joins there; then of one. */
+static void a_bound_listener_tells_of_no_other_address(void **state) {
+    struct world w;
+    struct braid_address other = address_of(4, 9, 7);
+    struct braid_event event;
+    enum braid_connect_error error;
+    (void)state;
+    world_init(&w, 13, 1, NULL);
+    assert_true(braid_stack_address_add(w.stack[1], 0, &other, false, true, w.now));
+    struct braid_listen_config listen = {
+        .link = -1, .local = {server_address(), 80}, .bound = true, .multipath = true};
+    assert_non_null(braid_stack_listen(w.stack[1], &listen));
+    struct braid_connect_config config = {.remote = {server_address(), 80}, .multipath = true};
+    struct braid_connection *c = braid_stack_connect(w.stack[0], &config, w.now, &error);
+    assert_int_equal(braid_connection_write(c, "hello", 5, w.now), 5);
+    assert_true(world_wait(&w, 1, BRAID_EVENT_ACCEPTED, &event, BRAID_NS_PER_S));
+    struct braid_endpoint there = {other, 80};
+    struct braid_address here = client_address(0);
+    uint64_t number;
+    world_run(&w, 2 * BRAID_NS_PER_S);
+    assert_int_equal(active(c, -1), 1);
+    assert_int_equal(world_counter(&w, 1, "mptcp_add_addr_sent"), 0);
+    assert_int_equal(braid_connection_path_add(c, 0, &here, &there, false, &number, w.now), BRAID_PATH_OK);
+    world_run(&w, BRAID_NS_PER_S);
+    assert_int_equal(active(c, -1), 1);
+    assert_true(braid_connection_address_use(event.connection, 0, &other, true, w.now));
+    world_run(&w, 2 * BRAID_NS_PER_S);
+    assert_true(world_counter(&w, 1, "mptcp_add_addr_sent") > 0);
+    assert_int_equal(active(c, -1), 2);
+    assert_true(braid_connection_address_use(event.connection, 0, &other, false, w.now));
+    world_run(&w, 2 * BRAID_NS_PER_S);
+    assert_int_equal(active(c, -1), 1);
+    assert_int_equal(active(event.connection, -1), 1);
+    world_deinit(&w);
+}
+
+/* RFC 6897 §5.3.5 */
+static void every_connection_has_a_number_of_its_own(void **state) {
+    struct world w;
+    uint64_t numbers[20];
+    (void)state;
+    world_init(&w, 14, 1, NULL);
+    assert_non_null(world_listen(&w, 80, true, false));
+    for (unsigned i = 0; i < 20; i++) {
+        struct braid_connection_info info;
+        braid_connection_info(world_connect(&w, 80, i % 2 == 0), &info);
+        numbers[i] = info.number;
+        for (unsigned k = 0; k < i; k++) assert_true(numbers[k] != numbers[i]);
+    }
+    world_deinit(&w);
+}
+
 /* RFC 6897 §5.1: Multipath TCP is switched on and off by connection, and by listener. */
 static void multipath_is_switched_for_each_connection(void **state) {
     (void)state;
@@ -246,6 +355,11 @@ int main(void) {
         cmocka_unit_test(a_program_drives_the_paths_itself),
         cmocka_unit_test(an_address_is_taken_out_of_one_connection_only),
         cmocka_unit_test(the_first_subflow_goes_from_where_it_is_bound),
+        cmocka_unit_test(a_bound_connection_uses_the_addresses_it_was_given),
+        cmocka_unit_test(a_bound_connection_is_not_raced),
+        cmocka_unit_test(the_peer_is_told_of_an_address_that_is_taken_out),
+        cmocka_unit_test(a_bound_listener_tells_of_no_other_address),
+        cmocka_unit_test(every_connection_has_a_number_of_its_own),
         cmocka_unit_test(a_race_leaves_one_connection),
         cmocka_unit_test(a_dead_path_keeps_no_connection_from_being_born),
         cmocka_unit_test(multipath_is_switched_for_each_connection),

@@ -68,6 +68,7 @@ struct connection_config {
     uint64_t number; /* for traces, unique in the stack */
     struct local_path path; /* of the first subflow */
     struct flow flow;       /* local_port 0: choose one (client) */
+    bool bound;             /* all paths but `path` are out of use, see connection_path_use() */
     bool multipath;         /* ask for, or accept, MPTCP */
     enum mptcp_versions versions;
     bool ask_version_0;     /* client that speaks both: the peer is known not to answer version 1 */
@@ -172,7 +173,8 @@ enum connection_path_result connection_subflow_open(struct braid_connection *c, 
 bool connection_subflow_close(struct braid_connection *c, uint64_t number, braid_time now) MUST_USE;
 /* MP_PRIO. False: there is none of that number. */
 bool connection_subflow_backup(struct braid_connection *c, uint64_t number, bool backup, braid_time now) MUST_USE;
-/* RFC 6897 §5.3.1: this connection is to use a path, as from the beginning, or not: then others are opened first. */
+/* RFC 6897 §5.3.1: this connection is to use a path, as from the beginning, or not: then others are opened first, and the
+ * peer is told. A server takes no joins by it, and does not announce it. */
 void connection_path_use(struct braid_connection *c, uint8_t address_id, bool use, braid_time now);
 void connection_path_mtu(struct braid_connection *c, uint8_t address_id, uint32_t mtu_bytes, braid_time now);
 

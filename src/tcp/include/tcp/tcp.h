@@ -64,6 +64,9 @@ struct tcp_owner_ops {
      * Every segment asks: SYN, SYN/ACK, data, pure ACK, FIN, RST. A retransmission asks again. For a super-segment
      * the options are repeated on every piece. */
     size_t (*write_options)(void *owner, struct tcp *t, const struct tcp_outgoing *segment, uint8_t *out, size_t room);
+    /* Asked of a pure ACK: what the owner has to say needs the room that timestamps take, and they are to be left out this
+     * once. NULL: never. */
+    bool (*needs_whole_room)(void *owner);
     /* How many payload bytes from `seq` may travel in one (super-)segment: at least 1, at most `want`. Segments never
      * cross the boundary, also when retransmitted. NULL: no boundaries. */
     uint32_t (*segment_limit)(void *owner, struct tcp *t, seq32 seq, uint32_t want);
