@@ -108,6 +108,16 @@ static struct sim_box *create_firewall(struct sim_world *world, const void *conf
     return sim_firewall(world, config);
 }
 
+static const struct box_key proxy_keys[] = {
+    KEY(struct sim_proxy_config, directions, BOX_DIRECTIONS),
+    KEY_AS("buffer", struct sim_proxy_config, buffer_bytes, BOX_U32),
+    KEY(struct sim_proxy_config, repeats_options, BOX_FLAG),
+};
+static const struct sim_proxy_config proxy_defaults = {.directions = SIM_BOTH};
+static struct sim_box *create_proxy(struct sim_world *world, const void *config) {
+    return sim_proxy(world, config);
+}
+
 static const struct box_key misdirect_keys[] = {{"to", BOX_ADDRESS, 0, true}};
 static struct sim_box *create_misdirect(struct sim_world *world, const void *config) {
     return sim_join_misdirector(world, config);
@@ -125,6 +135,7 @@ static const struct box_kind kinds[] = {
     {"payload", KEYS(payload_keys), NULL, sizeof(struct sim_payload_config), create_payload, NULL},
     {"firewall", KEYS(firewall_keys), NULL, sizeof(struct sim_firewall_config), create_firewall,
      sim_firewall_forget},
+    {"proxy", KEYS(proxy_keys), &proxy_defaults, sizeof(proxy_defaults), create_proxy, NULL},
     {"misdirect-join", KEYS(misdirect_keys), NULL, sizeof(struct braid_address), create_misdirect, NULL},
 };
 

@@ -141,6 +141,50 @@ E2
 }
 promise 30 shapes "what a scenario says of a link befalls its packets"
 
+# Every middlebox there is, in one direction or another: each is seen in the packets, and in the end all bytes are there.
+boxes() {
+    small <<'E2'
+runs:
+  run: {host: here, transfer: {server: there, download: 300kB}, limit: 60s, expect: {exit: 0}}
+E2
+    plain=$("$braid" sim small.yaml --json | jq -r .run.sim.hash)
+    while read -r box; do
+        sed "s|^    queue: 50ms|&\n    boxes: [$box]|" small.yaml >box.yaml
+        "$braid" sim box.yaml --json >result.json || fail "$box: not as expected"
+        [ "$(field .run.sim.hash)" != "$plain" ] || fail "$box makes no difference"
+    done <<'E2'
+option: {action: strip, segments: syn}
+option: {action: strip, segments: syn_ack}
+option: {action: strip, segments: data}
+option: {action: strip, directions: up}
+option: {action: nop, segments: syn}
+option: {action: eol, segments: [data, empty]}
+option: {action: mirror, segments: syn}
+drop-syn: {count: 2}
+nat: {outside: 10.0.0.77, idle: 60s}
+sequence
+sequence: {leave_sack: true}
+window: {most: 20000}
+window: {strip_scale: true}
+split: {bytes: 500}
+split: {bytes: 500, options_once: true}
+coalesce: {bytes: 3000, directions: down}
+proxy
+proxy: {directions: down, buffer: 20000, repeats_options: true}
+E2
+    for box in strip-syn-payload firewall "firewall: {in_order: true, no_unseen_ack: true, outward_only: true, resets: true}" \
+        "misdirect-join: {to: 10.0.0.2}"; do # where nothing is wrong these do nothing
+        sed "s|^    queue: 50ms|&\n    boxes: [\"x\"]|; s|\"x\"|$box|" small.yaml >box.yaml
+        "$braid" sim box.yaml --json >result.json || fail "$box: not as expected"
+    done
+    sed "s|^    queue: 50ms|&\n    boxes: [payload: {direction: down, at: 20, grow: 3}]|" small.yaml >box.yaml
+    expect_exit 1 "$braid" sim box.yaml --json
+    sed "s|^    queue: 50ms|&\n    boxes: [proxi]|" small.yaml >box.yaml
+    expect_exit 2 "$braid" sim box.yaml
+    expect_one_line err 'proxi.*proxy'
+}
+promise 60 boxes "every middlebox stands in a scenario"
+
 shapes_in_the_lab() {
     printf '1\n1\n5\n10\n' >path.trace
     small <<'E2'
