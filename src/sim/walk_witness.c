@@ -52,6 +52,9 @@ struct walk_witness {
 
 /* --- books --- */
 
+/* Where a number of the wire stands in its stream: they wrap. */
+static uint32_t place(uint32_t number, uint32_t initial) { return (uint32_t)((uint64_t)number + (UINT64_C(1) << 32) - initial); }
+
 static struct trail *trail_of(struct walk_witness *w, int side, const struct ip_header *ip, const struct tcp_segment *s,
                               bool sent) {
     const struct ip_address *local = sent ? &ip->source : &ip->destination, *remote = sent ? &ip->destination : &ip->source;
@@ -162,7 +165,7 @@ static void window_got(struct trail *t, const struct tcp_segment *s) {
     if (ward == NULL || !(s->flags & TCP_ACK)) return;
     uint32_t acknowledged = ward->acknowledged;
     if (ward->local_known && option_of(s, MPTCP_DSS, &option) && option.as.dss.has_data_ack)
-        acknowledged = (uint32_t)option.as.dss.data_ack - ward->local_idsn;
+        acknowledged = place((uint32_t)option.as.dss.data_ack, ward->local_idsn);
     if (acknowledged > INT32_MAX) return;
     if (acknowledged > ward->acknowledged) ward->acknowledged = acknowledged;
     bool scaled = t->scaled_sent && t->scaled_got && !(s->flags & TCP_SYN);
@@ -181,8 +184,8 @@ static void got(struct walk_witness *w, struct trail *t, const struct tcp_segmen
         t->scale = s->options.window_scale < 14 ? s->options.window_scale : 14;
         if (s->flags & TCP_ACK) t->syn_sent = t->scaled_sent = true;
     } else if (t->syn_got) {
-        uint32_t from = s->seq.value - t->irs, to = from + tcp_segment_length(s);
-        if (from < INT32_MAX && to > from) deliver(t, from, to);
+        uint32_t from = place(s->seq.value, t->irs);
+        if (from < INT32_MAX && tcp_segment_length(s) > 0) deliver(t, from, from + tcp_segment_length(s));
     }
     introduce(w, t, s, false);
     window_got(t, s);
@@ -191,8 +194,10 @@ static void got(struct walk_witness *w, struct trail *t, const struct tcp_segmen
 /* --- what a host sends --- */
 
 static const struct said *said_at(const struct trail *t, uint32_t at) {
-    for (unsigned i = t->said_count; i-- > 0;)
-        if (at - t->said[i].at < t->said[i].length) return &t->said[i];
+    for (unsigned i = t->said_count; i > 0; i--) {
+        const struct said *said = &t->said[i - 1];
+        if (at >= said->at && at - said->at < said->length) return said;
+    }
     return NULL;
 }
 
@@ -221,7 +226,7 @@ static bool falls_back(const struct ward *ward) {
 
 static void check_payload(struct walk *walk, struct trail *t, const struct tcp_segment *s) {
     struct ward *ward = t->ward;
-    uint32_t at = s->seq.value - t->iss, done = 0;
+    uint32_t at = place(s->seq.value, t->iss), done = 0;
     while (done < s->payload_length) {
         const struct said *said = said_at(t, at + done);
         if (said == NULL) {
@@ -250,7 +255,7 @@ static void payload_sent(struct walk *walk, struct trail *t, const struct tcp_se
             ward->linear = true;
             return;
         }
-        note_said(walk, t, dss->subflow_seq, dss->data_length - dss->data_fin, (uint32_t)dss->dsn - ward->local_idsn);
+        note_said(walk, t, dss->subflow_seq, dss->data_length - dss->data_fin, place((uint32_t)dss->dsn, ward->local_idsn));
     } else if (option_of(s, MPTCP_MP_CAPABLE, &option) && option.as.mp_capable.has_data_length) {
         note_said(walk, t, 1, option.as.mp_capable.data_length, 1);
     }
@@ -266,9 +271,9 @@ static void sent(struct walk_witness *w, struct trail *t, const struct tcp_segme
     }
     introduce(w, t, s, true);
     if (!t->syn_got || !t->syn_sent || s->flags & TCP_RST) return;
-    if ((s->flags & TCP_ACK) && !t->blind && s->ack.value - t->irs > t->got)
+    if ((s->flags & TCP_ACK) && !t->blind && place(s->ack.value, t->irs) > t->got)
         walk_fault(w->walk, "%s acknowledged byte %u, and has got those before %u", t->side ? "server" : "client",
-                   s->ack.value - t->irs, t->got);
+                   place(s->ack.value, t->irs), t->got);
     if (!(s->flags & TCP_SYN)) payload_sent(w->walk, t, s);
 }
 

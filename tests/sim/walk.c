@@ -210,6 +210,7 @@ static int walk_regressions(const char *folder) {
         printf("%sok %d - %s\n", good ? "" : "not ", i + 1, names[i]->d_name);
         free(names[i]);
     }
+    if (count >= 0) free(names);
     printf("1..%d\n", count);
     return failed;
 }
