@@ -26,13 +26,13 @@ promise 60 the_documented_program "the program of docs/sockets.md builds against
 
 every_public_call() {
     installed
-    for header in braid address env packet stack sockets; do
+    for header in braid address env packet stack steering sockets; do
         printf '#include <braid/%s.h>\n' "$header" >only.c
         # shellcheck disable=SC2046
         "${CC:-cc}" -std=gnu17 -Wall -Werror -c only.c $(flags braid) || fail "braid/$header.h does not stand alone"
     done
     # Every function that a header declares is in the library it belongs to, and no other is.
-    for pair in sockets:braid_sockets.so:'sockets stack packet' library:braid.so:'braid stack packet'; do
+    for pair in sockets:braid_sockets.so:'sockets stack packet' library:braid.so:'braid stack packet steering'; do
         library=$LD_LIBRARY_PATH/lib$(echo "$pair" | cut -d: -f2)
         for header in ${pair##*:}; do cat "prefix/include/braid/$header.h"; done | sed 's://.*::' |
             awk 'BEGIN { RS = "\\*/" } { sub(/\/\*.*/, ""); print }' |

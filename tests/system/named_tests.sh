@@ -26,7 +26,7 @@ registered() { grep -qE "^ *Test +#[0-9]+: $1\$" registered; }
 
 # In a run of the whole suite: this is among what it said so far.
 has_run() {
-    ! grep -q '	unit: ' "$results" 2>/dev/null || grep -qE "^(ok|not ok|skip)	unit: $1( |\$)" "$results"
+    ! grep -q '	unit: ' "$results" 2>/dev/null || grep -qE "^(ok|not ok|skip)	unit: $1(:| |\$)" "$results"
 }
 
 source_of() {
