@@ -23,10 +23,28 @@ static bool received_whole(const struct subflow *sf) {
     return in_stream == taken;
 }
 
+/* Is each byte of the mapping where it would be if this subflow had carried the whole stream, once? */
+static bool in_place(const struct braid_connection *c, const struct dss *dss) {
+    seq32 place = seq32_back(seq32_of((uint32_t)dss->dsn), (uint32_t)c->keys.remote_idsn.value);
+    return place.value == dss->subflow_seq;
+}
+
+/* A mapping that is out of place, believed or not, speaks of bytes said again. As long as its segment's are still to be
+ * lifted, what is held must not become the stream as it lies there. Behind that received_whole() knows of them. */
+void fallback_mapping_arrived(struct subflow *sf, const struct tcp_segment *segment, const struct dss *dss) {
+    seq32 end = seq32_add(segment->seq, segment->payload_length);
+    if (sf->astray && seq32_le(sf->astray_end, sf->held_seq)) sf->astray = false;
+    if (in_place(sf->c, dss) || seq32_le(end, sf->held_seq)) return;
+    if (!sf->astray || seq32_gt(end, sf->astray_end)) sf->astray_end = end;
+    sf->astray = true;
+}
+
+static bool holds_astray(const struct subflow *sf) { return sf->astray && seq32_gt(sf->astray_end, sf->held_seq); }
+
 /* All that is under way is contiguous, there is nobody else, and no FIN of ours has cut the stream short. */
 bool fallback_possible(const struct subflow *sf) {
     return sf->first && !sf->retiring && sf->c->contiguous && subflow_only(sf->c) == sf &&
-           list_empty(&sf->c->receive.ahead.runs) && received_whole(sf);
+           list_empty(&sf->c->receive.ahead.runs) && received_whole(sf) && !holds_astray(sf);
 }
 
 /* Attempts to join: there is nothing to join any more. */
@@ -98,8 +116,7 @@ enum tcp_verdict fallback_payload_arrived(struct subflow *sf, const struct tcp_s
         c->receive.doubtful = false;
         return TCP_VERDICT_ACCEPT;
     }
-    seq32 place = seq32_back(seq32_of((uint32_t)dss->dsn), (uint32_t)c->keys.remote_idsn.value);
-    return place.value == dss->subflow_seq ? TCP_VERDICT_ACCEPT : no_stream(sf, MPTCP_RESET_MPTCP_ERROR);
+    return in_place(c, dss) ? TCP_VERDICT_ACCEPT : no_stream(sf, MPTCP_RESET_MPTCP_ERROR);
 }
 
 /* The only subflow has seen the peer's FIN, and our DATA_FIN is not answered: the peer may have fallen back, and know of

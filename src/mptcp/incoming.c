@@ -144,7 +144,10 @@ enum tcp_verdict incoming_dss(struct subflow *sf, const struct tcp_segment *segm
                         .checksum = dss->checksum};
     enum tcp_verdict verdict = TCP_VERDICT_ACCEPT;
     dsn64 fin = mapping_data_end(&m);
-    if (m.length > 0) verdict = mapping_arrived(sf, segment, &m, now);
+    if (m.length > 0) {
+        fallback_mapping_arrived(sf, segment, dss);
+        verdict = mapping_arrived(sf, segment, &m, now);
+    }
     if (verdict == TCP_VERDICT_ACCEPT && dss->data_fin) {
         bool known = c->receive.fin_known;
         incoming_fin(c, fin, now);

@@ -110,6 +110,8 @@ struct subflow {
     struct mapping_list mapped;
     struct slice_queue held;
     seq32 held_seq; /* next byte to lift */
+    bool astray; /* the peer has said bytes up to astray_end that are not, in this subflow's order, its stream */
+    seq32 astray_end; /* fallback.c */
     struct run *hint;
     struct rate_meter meter;
 
@@ -362,6 +364,7 @@ void fallback_handshake(struct braid_connection *c, const char *reason, braid_ti
 bool fallback_possible(const struct subflow *sf);
 void fallback_enter(struct subflow *sf, const char *reason, braid_time now);
 /* An ACK for data came without DATA_ACK; what to do with its segment. */
+void fallback_mapping_arrived(struct subflow *sf, const struct tcp_segment *segment, const struct dss *dss);
 enum tcp_verdict fallback_payload_arrived(struct subflow *sf, const struct tcp_segment *segment);
 enum tcp_verdict fallback_no_data_ack(struct subflow *sf, braid_time now);
 void fallback_fin_ask(struct braid_connection *c, braid_time now);
