@@ -2,7 +2,10 @@
 
 #include <string.h>
 
-#define RING_MIN 8
+/* Of the queues of an idle connection, most have held one slice. */
+#define RING_MIN 2
+#define RING_FAST_MAX 128 /* up to here it grows fourfold */
+#define RING_IDLE_MAX 8   /* and so much is kept when it is empty */
 /* Copies go to buffers of at most this size, so that one acknowledged byte frees memory soon. */
 #define COPY_BUFFER_MAX 65536u
 #define COPY_BUFFER_MIN 2048u
@@ -15,11 +18,16 @@ static struct braid_slice *slice_at(const struct slice_queue *queue, uint32_t in
     return &queue->ring[(queue->head + index) & (queue->capacity - 1)];
 }
 
+static void ring_release(struct slice_queue *queue) {
+    if (queue->ring != NULL)
+        queue->env->release(queue->env->context, queue->ring, queue->capacity * sizeof(queue->ring[0]));
+    queue->ring = NULL;
+    queue->capacity = queue->head = 0;
+}
+
 void slice_queue_deinit(struct slice_queue *queue) {
     for (uint32_t i = 0; i < queue->count; i++) slice_release(slice_at(queue, i));
-    if (queue->ring != NULL) {
-        queue->env->release(queue->env->context, queue->ring, queue->capacity * sizeof(queue->ring[0]));
-    }
+    ring_release(queue);
     slice_queue_init(queue, queue->env);
 }
 
@@ -28,16 +36,13 @@ static bool ring_reserve(struct slice_queue *queue, uint32_t more) {
     if (more <= queue->capacity - queue->count) return true;
     if (more > UINT32_MAX / 4 - queue->count) return false;
     uint32_t capacity = queue->capacity > 0 ? queue->capacity : RING_MIN;
-    while (capacity - queue->count < more) capacity *= 2;
+    while (capacity - queue->count < more) capacity *= capacity < RING_FAST_MAX ? 4 : 2;
     struct braid_slice *ring = queue->env->allocate(queue->env->context, capacity * sizeof(ring[0]));
     if (ring == NULL) return false;
     for (uint32_t i = 0; i < queue->count; i++) ring[i] = *slice_at(queue, i);
-    if (queue->ring != NULL) {
-        queue->env->release(queue->env->context, queue->ring, queue->capacity * sizeof(ring[0]));
-    }
+    ring_release(queue);
     queue->ring = ring;
     queue->capacity = capacity;
-    queue->head = 0;
     return true;
 }
 
@@ -128,12 +133,15 @@ static struct braid_slice shift(struct slice_queue *queue) {
     queue->head = (queue->head + 1) & (queue->capacity - 1);
     queue->count--;
     queue->length -= first.length;
-    if (queue->count == 0) queue->tail = NULL;
     if (queue->cursor_index > 0) {
         queue->cursor_index--;
         queue->cursor_offset -= first.length;
     }
     if (queue->cursor_index == 0) queue->cursor_offset = 0;
+    if (queue->count == 0) {
+        queue->tail = NULL;
+        if (queue->capacity > RING_IDLE_MAX) ring_release(queue);
+    }
     return first;
 }
 

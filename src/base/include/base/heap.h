@@ -10,9 +10,15 @@ struct heap_node {
     uint32_t place; /* index + 1; 0 when not in the heap */
 };
 
+/* The deadline stands beside the pointer: of a million nodes, each in memory of its own, none is fetched to compare. */
+struct heap_place {
+    braid_time deadline;
+    struct heap_node *node;
+};
+
 struct heap {
     const struct braid_env *env;
-    struct heap_node **nodes;
+    struct heap_place *places;
     uint32_t count, capacity;
 };
 
