@@ -27,13 +27,14 @@ void crowd_init(struct crowd *crowd, unsigned count, unsigned paths) {
 
 void crowd_take_events(struct crowd *crowd) {
     struct braid_event event;
-    uint8_t byte[16];
+    static uint8_t bytes[65536];
     while (braid_stack_next_event(crowd->pair.client.stack, &event))
         if (event.bits & BRAID_EVENT_CLOSED) crowd->closed++;
     while (braid_stack_next_event(crowd->pair.server.stack, &event)) {
         if (event.bits & BRAID_EVENT_ACCEPTED) crowd->theirs[crowd->accepted++] = event.connection;
         if (event.bits & BRAID_EVENT_READABLE)
-            (void)braid_connection_read(event.connection, byte, sizeof(byte), crowd->pair.now);
+            while (braid_connection_read(event.connection, bytes, sizeof(bytes), crowd->pair.now) > 0) {
+            }
     }
 }
 
@@ -58,6 +59,13 @@ static bool all_there(const struct crowd *crowd, unsigned count) {
     return info.bytes_acknowledged == 1 && (crowd->paths == 0 || info.paths == crowd->paths);
 }
 
+static void be_quiet(struct crowd *crowd) {
+    for (int i = 0; i < ROUNDS_QUIET; i++) { /* what is delayed is said, so that all is quiet */
+        pair_round(&crowd->pair);
+        crowd_take_events(crowd);
+    }
+}
+
 void crowd_open(struct crowd *crowd) {
     for (unsigned opened = 0; opened < crowd->count;) {
         for (unsigned i = 0; i < OPENING_AT_ONCE && opened < crowd->count; i++)
@@ -69,8 +77,18 @@ void crowd_open(struct crowd *crowd) {
             pair_check(rounds++ < ROUNDS_MAX, "not every connection opened");
         }
     }
-    for (int i = 0; i < ROUNDS_QUIET; i++) { /* what is delayed is said, so that all is quiet */
-        pair_round(&crowd->pair);
-        crowd_take_events(crowd);
+    be_quiet(crowd);
+}
+
+void crowd_say(struct crowd *crowd, uint32_t length) {
+    static uint8_t bytes[16384];
+    for (unsigned i = 0; i < crowd->count; i++) {
+        for (uint32_t said = 0; said < length;) {
+            size_t part = length - said < sizeof(bytes) ? length - said : sizeof(bytes);
+            said += (uint32_t)braid_connection_write(crowd->ours[i], bytes, part, crowd->pair.now);
+            pair_round(&crowd->pair);
+            crowd_take_events(crowd);
+        }
     }
+    be_quiet(crowd);
 }

@@ -16,7 +16,9 @@ struct crowd {
 /* `paths`: 0 is plain TCP, else the subflows of MPTCP. */
 void crowd_init(struct crowd *crowd, unsigned count, unsigned paths);
 void crowd_open(struct crowd *crowd);
-/* Accepts, reads a byte from each that has one, counts those that are closed. */
+/* Each says so many bytes more, one connection after the other. */
+void crowd_say(struct crowd *crowd, uint32_t length);
+/* Accepts, reads from each that has something, counts those that are closed. */
 void crowd_take_events(struct crowd *crowd);
 
 #endif

@@ -1,9 +1,9 @@
 /* Many idle connections in one process: what one costs in memory, and what all of them cost in time.
  *
- *     bench_idle CONNECTIONS PATHS
+ *     bench_idle CONNECTIONS PATHS [BYTES]
  *
  * PATHS: 0 is plain TCP, else the subflows of MPTCP. Opens them between two stacks in memory, each with one
- * byte said by the client and read, and prints one line of JSON. Memory is what the stack asked its
+ * byte said by the client and read, and BYTES more, and prints one line of JSON. Memory is what the stack asked its
  * environment for, on each side, per connection, and what the process has resident for both sides. Times are
  * of the processor, for all of them: to open, to look at each (path, counters, deadline), to let the client's
  * time out when the peer does not answer one more byte, and to close on the server's side. */
@@ -30,28 +30,34 @@ static void look_at_each(struct crowd *crowd) {
 }
 
 /* Nothing of the client's arrives any more. */
-static void drop_all_sent(struct crowd *crowd) {
+static uint64_t drop_all_sent(struct crowd *crowd) {
     static struct braid_packet_out packets[32];
+    uint64_t dropped = 0;
     size_t count;
     do {
         count = braid_stack_output(crowd->pair.client.stack, packets, 32, crowd->pair.now);
         for (size_t i = 0; i < count; i++)
             braid_packet_out_release(&packets[i]);
+        dropped += count;
     } while (count > 0);
+    return dropped;
 }
 
-static void time_out_all(struct crowd *crowd) {
+/* Returns the packets that the client said in vain. */
+static uint64_t time_out_all(struct crowd *crowd) {
     braid_time end = crowd->pair.now + TIME_OUT_MAX_NS;
+    uint64_t dropped = 0;
     for (unsigned i = 0; i < crowd->count; i++)
         (void)braid_connection_write(crowd->ours[i], "y", 1, crowd->pair.now);
     while (crowd->closed < crowd->count && crowd->pair.now < end) {
-        drop_all_sent(crowd);
+        dropped += drop_all_sent(crowd);
         crowd->pair.now += TIME_OUT_STEP_NS;
         braid_stack_expire(crowd->pair.client.stack, crowd->pair.now);
-        drop_all_sent(crowd);
+        dropped += drop_all_sent(crowd);
         crowd_take_events(crowd);
     }
     pair_check(crowd->closed == crowd->count, "not every connection timed out");
+    return dropped;
 }
 
 static void close_all(struct crowd *crowd) {
@@ -74,7 +80,7 @@ static uint64_t resident_bytes(void) {
 int main(int count, char **arguments) {
     static struct crowd crowd;
     if (count < 3) {
-        fprintf(stderr, "usage: bench_idle CONNECTIONS PATHS\n");
+        fprintf(stderr, "usage: bench_idle CONNECTIONS PATHS [BYTES]\n");
         return 2;
     }
     crowd_init(&crowd, (unsigned)atoi(arguments[1]), (unsigned)atoi(arguments[2]));
@@ -82,6 +88,7 @@ int main(int count, char **arguments) {
     double start = pair_seconds();
     crowd_open(&crowd);
     double opened = pair_seconds();
+    if (count > 3) crowd_say(&crowd, (uint32_t)atoi(arguments[3]));
     double n = crowd.count;
     double client = (double)(crowd.pair.client.memory.bytes - crowd.client_before) / n;
     double server = (double)(crowd.pair.server.memory.bytes - crowd.server_before) / n;
@@ -89,14 +96,14 @@ int main(int count, char **arguments) {
     double looking = pair_seconds();
     look_at_each(&crowd);
     double looked = pair_seconds();
-    time_out_all(&crowd);
+    uint64_t dropped = time_out_all(&crowd);
     double timed_out = pair_seconds();
     close_all(&crowd);
     double closed = pair_seconds();
     printf("{\"connections\": %u, \"paths\": %u, \"client_bytes\": %.0f, \"server_bytes\": %.0f, "
            "\"resident_bytes_both\": %.0f, \"open_s\": %.4f, \"scan_s\": %.4f, \"time_out_s\": %.4f, "
-           "\"close_s\": %.4f}\n",
+           "\"time_out_packets\": %.1f, \"close_s\": %.4f}\n",
            crowd.count, crowd.paths, client, server, resident, opened - start, looked - looking,
-           timed_out - looked, closed - timed_out);
+           timed_out - looked, (double)dropped / n, closed - timed_out);
     return 0;
 }

@@ -241,14 +241,29 @@ static bool remember(struct braid_connection *c, const struct add_addr *option, 
     return true;
 }
 
-/* Version 0 has none. */
+/* Few connections ever owe one. False: no memory. */
+static bool echoes_reserve(const struct braid_connection *c, struct signals *s) {
+    const struct braid_env *env = c->env;
+    if (s->echoes == NULL) s->echoes = env->allocate(env->context, SIGNAL_ECHOES_MAX * sizeof(s->echoes[0]));
+    return s->echoes != NULL;
+}
+
+void addresses_echoes_release(struct subflow *sf) {
+    struct signals *s = &sf->signals;
+    const struct braid_env *env = sf->c->env;
+    if (s->echoes != NULL) env->release(env->context, s->echoes, SIGNAL_ECHOES_MAX * sizeof(s->echoes[0]));
+    s->echoes = NULL;
+    s->echo_count = 0;
+}
+
+/* Version 0 has none. What cannot be noted now the peer asks again. */
 static void echo(struct subflow *sf, const struct add_addr *option) {
     struct signals *s = &sf->signals;
     if (version_0(sf->c)) return;
     for (unsigned i = 0; i < s->echo_count; i++) {
         if (s->echoes[i].address_id == option->address_id) return;
     }
-    if (s->echo_count == SIGNAL_ECHOES_MAX) return; /* the peer asks again */
+    if (s->echo_count == SIGNAL_ECHOES_MAX || !echoes_reserve(sf->c, s)) return;
     s->echoes[s->echo_count] = *option;
     s->echoes[s->echo_count].echo = true;
     s->echo_count++;

@@ -3,7 +3,9 @@
 #include <base/reader.h>
 #include <wire/checksum.h>
 
-#define RING_MIN 8
+#define RING_MIN 2
+#define RING_FAST_MAX 128 /* up to here it grows fourfold */
+#define RING_IDLE_MAX 8   /* and so much is kept when it is empty */
 
 void mapping_list_init(struct mapping_list *list, const struct braid_env *env) {
     *list = (struct mapping_list){.env = env};
@@ -16,7 +18,8 @@ void mapping_list_deinit(struct mapping_list *list) {
 
 bool mapping_reserve(struct mapping_list *list) {
     if (list->count < list->capacity) return true;
-    uint32_t capacity = list->capacity > 0 ? 2 * list->capacity : RING_MIN;
+    uint32_t capacity = RING_MIN;
+    if (list->capacity > 0) capacity = list->capacity * (list->capacity < RING_FAST_MAX ? 4 : 2);
     struct mapping *ring = list->env->allocate(list->env->context, capacity * sizeof(ring[0]));
     if (!ring) return false;
     for (uint32_t i = 0; i < list->count; i++) ring[i] = *mapping_at(list, i);
@@ -71,6 +74,7 @@ static void drop_first(struct mapping_list *list) {
     list->head = (list->head + 1) & (list->capacity - 1);
     list->count--;
     if (list->hint > 0) list->hint--;
+    if (list->count == 0 && list->capacity > RING_IDLE_MAX) mapping_list_deinit(list);
 }
 
 void mapping_drop_before(struct mapping_list *list, seq32 seq) {

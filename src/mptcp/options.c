@@ -124,6 +124,7 @@ static void write_address(struct pen *pen, struct subflow *sf, bool alone) {
         if (!put(pen, &option)) return;
         COUNT(sf->c, add_addr_echo_sent);
         memmove(s->echoes, s->echoes + 1, --s->echo_count * sizeof(s->echoes[0]));
+        if (s->echo_count == 0) addresses_echoes_release(sf);
     } else if (s->announce) {
         option.as.add_addr = s->announcement;
         bool written = put(pen, &option);

@@ -13,7 +13,7 @@ struct signals {
     unsigned remove_count;
     uint8_t remove_ids[SIGNAL_IDS_MAX];
     unsigned echo_count;
-    struct add_addr echoes[SIGNAL_ECHOES_MAX];
+    struct add_addr *echoes; /* SIGNAL_ECHOES_MAX; NULL while there is none */
     bool announce;
     struct add_addr announcement;
     bool announce_whole; /* at the cost of the ACK's timestamps */
@@ -336,6 +336,7 @@ void addresses_remove_arrived(struct subflow *sf, const struct remove_addr *opti
 /* Its address is in use again: nothing is to be said of its removal any more. */
 void addresses_joined(struct subflow *sf);
 void addresses_disowned_expire(struct subflow *sf, braid_time now);
+void addresses_echoes_release(struct subflow *sf);
 /* Without its port, for want of room. A join finds its connection by the token, whatever port it comes to. */
 void addresses_announcement_shorten(const struct braid_connection *c, struct add_addr *option);
 void addresses_announcement_written(struct braid_connection *c, const struct add_addr *option);

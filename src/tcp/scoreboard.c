@@ -3,6 +3,7 @@
 #include <string.h>
 
 #define SPARE_MAX 64
+#define SPARE_IDLE_MAX 1 /* with nothing to be acknowledged */
 
 #define BY_SEQUENCE(node) LIST_ENTRY(node, struct send_record, by_sequence)
 #define BY_STATE(node) LIST_ENTRY(node, struct send_record, by_state)
@@ -60,6 +61,12 @@ static void give_back(struct scoreboard *board, struct send_record *record) {
         board->spare_count++;
     } else {
         board->env->release(board->env->context, record, sizeof(*record));
+    }
+    while (board->record_count == 0 && board->spare_count > SPARE_IDLE_MAX) {
+        struct list_node *spare = list_first(&board->spare);
+        list_remove(spare);
+        board->spare_count--;
+        board->env->release(board->env->context, BY_SEQUENCE(spare), sizeof(*record));
     }
 }
 

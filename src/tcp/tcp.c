@@ -141,8 +141,29 @@ void tcp_info_sending(const struct tcp *t, struct tcp_info *out) {
     out->max_delivery_bytes_per_s = rate_max(t);
 }
 
+static void info_counts(const struct counts *counts, struct tcp_info *out) {
+    out->bytes_sent = counts->bytes_sent;
+    out->bytes_retransmitted = counts->bytes_retransmitted;
+    out->bytes_acknowledged = counts->bytes_acknowledged;
+    out->bytes_received = counts->bytes_received;
+    out->segments_sent = counts->segments_sent;
+    out->segments_received = counts->segments_received;
+    out->segments_retransmitted = counts->segments_retransmitted;
+    out->timeouts = counts->timeouts;
+    out->probes = counts->probes;
+    out->fast_recoveries = counts->fast_recoveries;
+    out->spurious_recoveries = counts->spurious_recoveries;
+    out->bytes_received_duplicate = counts->bytes_received_duplicate;
+    out->segments_out_of_order = counts->segments_out_of_order;
+    out->marks_received = counts->marks_received;
+    out->marks_answered = counts->marks_answered;
+    out->last_received_at = counts->last_received_at;
+    out->last_sent_at = counts->last_sent_at;
+}
+
 void tcp_info(const struct tcp *t, struct tcp_info *out) {
-    *out = t->counts;
+    memset(out, 0, sizeof(*out));
+    info_counts(&t->counts, out);
     tcp_info_sending(t, out);
     out->state = t->state;
     out->peer_window_bytes = t->snd_wnd;

@@ -171,6 +171,16 @@ struct reset_answer {
     uint32_t timestamp_echo;
 };
 
+/* As struct tcp_info has them. */
+struct counts {
+    uint64_t bytes_sent, bytes_retransmitted, bytes_acknowledged, bytes_received;
+    uint64_t segments_sent, segments_received, segments_retransmitted;
+    uint64_t timeouts, probes, fast_recoveries, spurious_recoveries;
+    uint64_t bytes_received_duplicate, segments_out_of_order;
+    uint64_t marks_received, marks_answered;
+    braid_time last_received_at, last_sent_at;
+};
+
 struct tcp {
     const struct braid_env *env;
     struct tcp_config config;
@@ -247,7 +257,7 @@ struct tcp {
     bool icmp_seen;
     enum icmp_error_kind last_icmp;
 
-    struct tcp_info counts; /* only the counters are kept up to date here */
+    struct counts counts;
 };
 
 /* --- state.c --- */

@@ -21,10 +21,29 @@ mptcp_checksum() { costs_at_most 38500 1 1 1; }
 tcp_single() { costs_at_most 5040 0 0 0; }
 mptcp_single() { costs_at_most 7050 1 0 0; }
 
+# A connection that says nothing, on the client's side; the server's holds less.
+# holds_at_most CEILING PATHS BYTES: after so many bytes went over it
+holds_at_most() {
+    ceiling=$1
+    shift
+    got=$("$build/bench/bench_idle" 300 "$@" | jq .client_bytes)
+    echo "$got bytes a connection"
+    expect_between "$got" 100 "$ceiling" "the bytes of an idle connection"
+}
+
+idle_tcp() { holds_at_most 4700 0 1; }
+idle_mptcp() { holds_at_most 7600 2 1; }
+idle_tcp_used() { holds_at_most 5100 0 300000; }
+idle_mptcp_used() { holds_at_most 8200 2 300000; }
+
 promise 60 tcp_super "a super-segment over TCP costs what it did"
 promise 60 mptcp_super "a super-segment over MPTCP costs what it did"
 promise 60 mptcp_four "a super-segment over four subflows costs what it did"
 promise 60 mptcp_checksum "a super-segment with the DSS checksum costs what it did"
 promise 60 tcp_single "a single segment over TCP costs what it did"
 promise 60 mptcp_single "a single segment over MPTCP costs what it did"
+promise 20 idle_tcp "an idle connection holds no more memory than it did"
+promise 20 idle_mptcp "an idle connection of two subflows holds no more memory than it did"
+promise 20 idle_tcp_used "what a transfer needed is given back when it is over"
+promise 20 idle_mptcp_used "what a transfer over two subflows needed is given back when it is over"
 keep_promises "$@"

@@ -7,7 +7,7 @@
 #include <braid/env.h>
 #include <base/ensure.h>
 
-#define CONGESTION_STATE_BYTES 320
+#define CONGESTION_STATE_BYTES 208
 
 /* The subflows of one connection, for the algorithms that couple them. Whoever owns it outlives its members. */
 struct coupled_group {
