@@ -3,10 +3,11 @@
  *     bench_idle CONNECTIONS PATHS [BYTES]
  *
  * PATHS: 0 is plain TCP, else the subflows of MPTCP. Opens them between two stacks in memory, each with one
- * byte said by the client and read, and BYTES more, and prints one line of JSON. Memory is what the stack asked its
- * environment for, on each side, per connection, and what the process has resident for both sides. Times are
- * of the processor, for all of them: to open, to look at each (path, counters, deadline), to let the client's
- * time out when the peer does not answer one more byte, and to close on the server's side. */
+ * byte said by the client and read, and BYTES more, and prints one line of JSON. Memory is what the stack
+ * asked its environment for, on each side, per connection, and what the process has resident for both sides.
+ * Times are of the processor, for all of them: to open, to look at each (path, counters, deadline), to let
+ * the client's time out when the peer does not answer one more byte (and how many packets each says in
+ * vain), and to close on the server's side. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
