@@ -24,6 +24,7 @@ static bool is_duplicate(const struct tcp *t, const struct tcp_segment *s) {
 /* The part of `record` up to `end` reached the peer, and we did not know. */
 static void deliver(struct tcp *t, const struct send_record *record, seq32 end, struct acknowledgement *a) {
     rack_delivered(t, record, end, a);
+    frto_delivered(t, record, end, a);
     rate_delivered(t, record, (uint32_t)seq32_diff(end, record->start), a);
 }
 

@@ -95,14 +95,21 @@ braid_time output_pace_release(const struct tcp *t) {
 
 /* --- deciding --- */
 
+/* RFC 5682: new data rather than what is to be sent again, and then nothing until an ACK comes. */
+static bool frto_rules(const struct tcp *t) {
+    return frto_wants_new(t) && (t->frto.new_bytes > 0 || allowed_unpaced(t) > 0);
+}
+
 static struct step data_step(const struct tcp *t, braid_time now) {
     if (now < t->starved_until || t->silenced) return (struct step){STEP_NONE, 0};
     if (t->probe.due) return (struct step){STEP_TAIL_PROBE, t->piece_bytes};
     /* Recovery begins at once, whatever the pace. */
     bool held = pacing_holds(t, now), first = t->recovery.phase != RECOVERY_NONE && t->recovery.out_bytes == 0;
-    uint32_t allow = held && !first ? 0 : allowed_again(t);
+    bool frto = frto_rules(t);
+    uint32_t allow = frto || (held && !first) ? 0 : allowed_again(t);
     if (allow > 0) return (struct step){STEP_RETRANSMIT, least(allow, pacing_burst(t))};
     allow = held ? 0 : allowed_unpaced(t);
+    if (frto) allow = least(allow, frto_new_left(t));
     if (allow > 0) return (struct step){STEP_DATA, least(allow, pacing_burst(t))};
     if (fin_is_due(t) && window_usable(t) > 0) return (struct step){STEP_FIN, 0};
     return (struct step){STEP_NONE, 0};
@@ -223,6 +230,7 @@ static void note_new_data(struct tcp *t, const struct outgoing *o, braid_time no
         t->small_end = end;
     }
     note_in_flight(t, length);
+    frto_sent_new(t, length);
     count_sent(t, o, now);
     pacing_sent(t, o->payload_bytes, now);
     t->persist_override = false;

@@ -61,6 +61,11 @@ void rack_recovery_ended(struct tcp *t) {
     if (k->window_persist == 0) k->window_multiplier = 1;
 }
 
+void rack_forget(struct tcp *t) {
+    t->rack.valid = false;
+    t->rack.deadline = BRAID_NEVER;
+}
+
 /* Step 4, second half: RACK.reo_wnd. */
 /* [R-8985-3.3.2-1] [R-8985-3.3.2-2] [R-8985-3.3.2-4] */
 static braid_time reordering_window(const struct tcp *t) {

@@ -74,6 +74,7 @@ void recovery_on_loss(struct tcp *t, uint32_t lost_bytes, braid_time now, const 
 void recovery_on_timeout(struct tcp *t, braid_time now) {
     /* A timeout of what was sent again after a timeout is the same congestion (RFC 5681 §3.1). */
     bool again = t->recovery.phase == RECOVERY_TIMEOUT && t->timeouts > 1;
+    frto_on_timeout(t, t->recovery.phase);
     uint32_t before = t->board.lost_bytes;
     rack_mark_losses_on_timeout(t, now);
     t->recovery.duplicate_acks = 0;
@@ -99,6 +100,7 @@ void recovery_repaired_by_probe(struct tcp *t, braid_time now) {
 
 void recovery_retransmitted(struct tcp *t, uint32_t bytes, braid_time now) {
     struct recovery *r = &t->recovery;
+    frto_sent_again(t);
     if (r->phase == RECOVERY_NONE) return;
     if (!r->retransmitted) {
         r->retransmitted = true;
@@ -112,6 +114,7 @@ void recovery_retransmitted(struct tcp *t, uint32_t bytes, braid_time now) {
 static void end(struct tcp *t, braid_time now) {
     t->recovery.phase = RECOVERY_NONE;
     t->recovery.duplicate_acks = 0;
+    frto_stop(t);
     t->congestion.ops->on_recovered(&t->congestion, now);
     rack_recovery_ended(t);
 }
@@ -184,6 +187,12 @@ static uint32_t count_duplicates(struct tcp *t, struct acknowledgement *a) {
 
 void recovery_on_ack(struct tcp *t, struct acknowledgement *a) {
     struct recovery *r = &t->recovery;
+    /* [R-5682-3.1-9] */
+    if (frto_on_ack(t, a) && r->undo_possible) {
+        take_back(t, a->now);
+        r->point = seq32_back(t->snd_una, 1);
+        rack_forget(t);
+    }
     check_spurious(t, a);
     /* [R-6582-3.2-3] */
     if (r->phase != RECOVERY_NONE && seq32_ge(t->snd_una, r->point)) end(t, a->now);

@@ -82,10 +82,14 @@ uint32_t tcp_unacknowledged(const struct tcp *t) { return (uint32_t)t->queue.len
 
 /* Whole segments only: a window opened by a few bytes is no reason to cut a small one. */
 static uint32_t congestion_room(const struct tcp *t) {
-    uint64_t claimed = (uint64_t)recovery_in_flight(t) + t->board.lost_bytes + tcp_unsent(t);
+    /* What counts as lost claims its place first, unless new data is to show whether it is (RFC 5682). */
+    bool frto = frto_wants_new(t);
+    uint64_t claimed = (uint64_t)recovery_in_flight(t) + (frto ? 0 : t->board.lost_bytes) + tcp_unsent(t);
+    if (frto && tcp_unsent(t) + t->piece_bytes > frto_new_left(t)) return 0;
     if (claimed == 0 && recovery_cwnd(t) < t->piece_bytes) return t->piece_bytes;
     if (claimed >= recovery_cwnd(t)) return 0;
     uint32_t room = recovery_cwnd(t) - (uint32_t)claimed;
+    if (frto && room > frto_new_left(t) - tcp_unsent(t)) room = frto_new_left(t) - tcp_unsent(t);
     return room - room % t->piece_bytes;
 }
 

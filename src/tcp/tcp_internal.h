@@ -123,6 +123,18 @@ struct recovery {
     seq32 undo_from;
 };
 
+/* RFC 5682 */
+enum frto_step {
+    FRTO_OFF,
+    FRTO_FIRST_AGAIN, /* a timeout fired, and of the first segment there is no word yet */
+    FRTO_NEW_DATA,    /* there is, and new data is to go, or has gone */
+};
+struct frto {
+    enum frto_step step;
+    seq32 point;        /* snd_nxt when the timer fired: RecoveryPoint */
+    uint32_t new_bytes; /* sent since the first ACK */
+};
+
 /* Delivery rate (draft-cheng-iccrg-delivery-rate-estimation). */
 #define RATE_ROUNDS 10
 struct rate {
@@ -153,6 +165,7 @@ struct acknowledgement {
     bool retransmitted_acked;  /* snd_una passed data that was sent more than once */
     bool dsack;
     struct sack_block dsack_block;
+    bool frto_original_delivered, frto_new_delivered; /* from before the timeout and sent once; from after it */
     braid_time rtt_ns;         /* 0: none could be taken */
     bool round_start;
     bool window_was_limit;
@@ -220,6 +233,7 @@ struct tcp {
     struct rack rack;
     struct probe probe;
     struct recovery recovery;
+    struct frto frto;
     struct rtt rtt;
     struct rate rate;
     struct pacing pacing;
@@ -328,12 +342,23 @@ uint32_t window_left(const struct tcp *t);       /* of what was advertised */
 void window_take(struct tcp *t, const struct tcp_segment *s, braid_time now); /* the peer's */
 uint32_t window_usable(const struct tcp *t);     /* of the peer's, beyond snd_nxt */
 
+/* --- frto.c --- */
+void frto_stop(struct tcp *t);
+void frto_on_timeout(struct tcp *t, enum recovery_phase before);
+void frto_sent_new(struct tcp *t, uint32_t bytes);
+void frto_sent_again(struct tcp *t);
+bool frto_wants_new(const struct tcp *t);     /* rather than sending anything again, if there is some */
+uint32_t frto_new_left(const struct tcp *t);  /* and so much */
+void frto_delivered(const struct tcp *t, const struct send_record *record, seq32 end, struct acknowledgement *a);
+bool frto_on_ack(struct tcp *t, const struct acknowledgement *a);
+
 /* --- ack.c, rack.c, recovery.c, rtt.c, rate.c, pacing.c --- */
 void ack_process(struct tcp *t, const struct tcp_segment *s, braid_time now);
 void rack_init(struct tcp *t);
 void rack_delivered(struct tcp *t, const struct send_record *record, seq32 end, const struct acknowledgement *a);
 void rack_update_window(struct tcp *t, const struct acknowledgement *a);
 void rack_recovery_ended(struct tcp *t);
+void rack_forget(struct tcp *t); /* what was taken for the answer to a retransmission may have been none */
 uint32_t rack_detect_losses(struct tcp *t, braid_time now); /* returns the bytes newly lost, sets rack.deadline */
 void rack_mark_losses_on_timeout(struct tcp *t, braid_time now);
 void probe_reset(struct tcp *t);
