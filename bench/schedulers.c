@@ -2,7 +2,7 @@
  *
  *     bench_schedulers messages             200 bytes, 50 a second, over two idle paths: latency, and bytes spent twice
  *     bench_schedulers buffers [up]         8 Mb/s of 20 ms and 2 Mb/s of 150 ms, by receive buffer: goodput
- *     bench_schedulers pairs [COUNT]        drawn pairs of paths, one of them degraded, against the better one alone
+ *     bench_schedulers pairs [COUNT [FROM]] drawn pairs of paths, one of them degraded, against the better one alone
  *     bench_schedulers pair SEED            one of those, with every scheduler
  * A scheduler's name after these: only that one. */
 #include <inttypes.h>
@@ -229,21 +229,21 @@ static int by_size(const void *a, const void *b) {
     return x < y ? -1 : x > y;
 }
 
-static void pairs(uint64_t count) {
+static void pairs(uint64_t count, uint64_t from) {
     double *ratios = calloc(count, sizeof(*ratios)), *benefits = calloc(count, sizeof(*benefits));
     for (unsigned n = 0; scheduler_name(n) != NULL; n++) {
         const char *name = scheduler_name(n);
         if (!chosen(name) || (only == NULL && n > 0)) continue;
         unsigned worse = 0, better = 0;
-        for (uint64_t seed = 1; seed <= count; seed++) {
+        for (uint64_t seed = from; seed < from + count; seed++) {
             struct pair pair = draw_pair(seed);
             double single[2] = {alone(&pair, 0), alone(&pair, 1)};
             double best = single[0] > single[1] ? single[0] : single[1], sum = single[0] + single[1];
             pair.run.scheduler = name;
             double both = transfer(&pair.run).mbps;
-            ratios[seed - 1] = both / best;
+            ratios[seed - from] = both / best;
             /* -1: nothing at all; 0: as the better one; 1: both together (experimental aggregation benefit) */
-            benefits[seed - 1] = both >= best ? (both - best) / (sum - best) : (both - best) / best;
+            benefits[seed - from] = both >= best ? (both - best) / (sum - best) : (both - best) / best;
             worse += both < 0.95 * best;
             better += both > 1.02 * best;
             if (both < 0.95 * best)
@@ -283,8 +283,10 @@ int main(int argc, char **argv) {
     if (argc > 2 && scheduler_find(argv[argc - 1]) != NULL) only = argv[--argc];
     if (strcmp(what, "messages") == 0) messages();
     else if (strcmp(what, "buffers") == 0) buffers(argc > 2 && strcmp(argv[2], "up") == 0);
-    else if (strcmp(what, "pairs") == 0) pairs(argc > 2 ? strtoull(argv[2], NULL, 10) : 200);
+    else if (strcmp(what, "pairs") == 0) {
+        pairs(argc > 2 ? strtoull(argv[2], NULL, 10) : 200, argc > 3 ? strtoull(argv[3], NULL, 10) : 1);
+    }
     else if (strcmp(what, "pair") == 0 && argc > 2) one_pair(strtoull(argv[2], NULL, 10));
-    else return fprintf(stderr, "usage: bench_schedulers messages | buffers [up] | pairs [COUNT] | pair SEED, [SCHEDULER]\n"), 2;
+    else return fprintf(stderr, "usage: bench_schedulers messages | buffers [up] | pairs [COUNT [FROM]] | pair SEED, [SCHEDULER]\n"), 2;
     return 0;
 }

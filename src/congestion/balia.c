@@ -53,4 +53,5 @@ const struct congestion_ops congestion_balia = {
     .on_timeout = on_timeout,
     .on_undo = coupled_on_undo,
     .on_restart = coupled_on_restart,
+    .on_longer = coupled_on_longer,
 };

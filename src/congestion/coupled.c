@@ -131,3 +131,5 @@ void coupled_on_restart(struct congestion *c, braid_time idle_ns, braid_time now
     (void)idle_ns, (void)now;
     window_restart(c);
 }
+
+void coupled_on_longer(struct congestion *c, uint32_t ssthresh_bytes) { window_longer(c, ssthresh_bytes); }

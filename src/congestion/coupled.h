@@ -55,5 +55,6 @@ void coupled_on_recovered(struct congestion *c, braid_time now);
 void coupled_on_timeout(struct congestion *c, uint32_t in_flight_bytes, braid_time now);
 void coupled_on_undo(struct congestion *c, braid_time now);
 void coupled_on_restart(struct congestion *c, braid_time idle_ns, braid_time now);
+void coupled_on_longer(struct congestion *c, uint32_t ssthresh_bytes);
 
 #endif

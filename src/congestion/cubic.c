@@ -239,6 +239,13 @@ static void cubic_on_restart(struct congestion *c, braid_time idle_ns, braid_tim
     window_restart(c);
 }
 
+static void cubic_on_longer(struct congestion *c, uint32_t ssthresh_bytes) {
+    struct cubic *q = cubic_of(c);
+    c->ssthresh_bytes = ssthresh_bytes;
+    q->epoch_open = false; /* the next begins there */
+    q->undo.possible = false;
+}
+
 const struct congestion_ops congestion_cubic = {
     .name = "cubic",
     .init = cubic_init,
@@ -248,4 +255,5 @@ const struct congestion_ops congestion_cubic = {
     .on_timeout = cubic_on_timeout,
     .on_undo = cubic_on_undo,
     .on_restart = cubic_on_restart,
+    .on_longer = cubic_on_longer,
 };

@@ -26,4 +26,5 @@ const struct congestion_ops congestion_lia = {
     .on_timeout = coupled_on_timeout,
     .on_undo = coupled_on_undo,
     .on_restart = coupled_on_restart,
+    .on_longer = coupled_on_longer,
 };

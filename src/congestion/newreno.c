@@ -79,4 +79,5 @@ const struct congestion_ops congestion_newreno = {
     .on_timeout = newreno_on_timeout,
     .on_undo = newreno_on_undo,
     .on_restart = newreno_on_restart,
+    .on_longer = window_longer,
 };

@@ -34,4 +34,6 @@ static inline void window_restart(struct congestion *c) {
     c->cwnd_bytes = initial;
 }
 
+static inline void window_longer(struct congestion *c, uint32_t ssthresh_bytes) { c->ssthresh_bytes = ssthresh_bytes; }
+
 #endif

@@ -61,6 +61,9 @@ struct sending {
     unsigned unanswered; /* timeouts since the last DATA_ACK in which the peer was heard */
     braid_time starved_until; /* memory ran out */
     uint64_t bytes_written, bytes_acknowledged, bytes_reinjected, bytes_copied;
+    braid_time held_up_since; /* harm.c; 0: nobody holds it up */
+    uint64_t held_up_by;      /* subflow's number */
+    uint64_t held_up_bytes_per_s;
     braid_time blocked_at; /* the scheduler was last told that the window is shut */
     /* Fallback: subflow acknowledgements are what counts (§3.7). */
     dsn64 linear_acknowledged;

@@ -16,7 +16,7 @@
 #include "subflow.h"
 
 enum crowd_constant {
-    CROWD_ROUNDS = 4,
+    CROWD_ROUNDS = 1,
     CROWD_QUEUE_MS = 20,         /* what a peer may keep queued, and what is noise */
     CROWD_FALLEN_PERCENT = 75,   /* of the best rate */
     CROWD_GONE_ROUNDS = 10,      /* short for so many without a trial: nobody is there */

@@ -54,9 +54,9 @@ enum mptcp_limit {
     JOIN_RETRY_FIRST_MS = 1000,
     JOIN_RETRY_MAX_MS = 60000,
     JOIN_CONNECT_TIMEOUT_MS = 15000,
-    JOIN_SILENT_TIMEOUT_MS = 1500, /* of one that fell silent: a SYN and another after a second ... */
-    JOIN_SILENT_RETRY_MS = 500,    /* ... and again after this, so often ... */
-    JOIN_SILENT_TRIES = 30,        /* ... before it is tried as rarely as any other */
+    JOIN_SILENT_TIMEOUT_MS = 5500, /* of one that fell silent: a SYN every second, for it may be slow now, ... */
+    JOIN_SILENT_RETRY_MS = 500,    /* ... and from another port after this, so often ... */
+    JOIN_SILENT_TRIES = 10,        /* ... before it is tried as rarely as any other */
     THIRD_ACK_TRIES = 8,
     THIRD_ACK_RETRY_MIN_MS = 200,
 
@@ -75,7 +75,8 @@ enum mptcp_limit {
     CROWDED_TOLERANCE_MS = 5,
     CROWDED_ROUNDS = 4,
     CROWDED_SPAN_PERCENT = 116,    /* of the round trip as it is, for a subflow that competes */
-    CROWDED_SPAN_COUPLED_PERCENT = 88,
+    CROWDED_SPAN_COUPLED_PERCENT = 87,
+    STARVED_PERCENT = 60,          /* of what was delivered before */
     TRIAL_CUT_PERCENT = 25,        /* rivals.c, whose story they belong to */
     TRIAL_CUT_MAX_PERCENT = 50,
     TRIAL_OURS_PERCENT = 75,
@@ -84,6 +85,8 @@ enum mptcp_limit {
     TRIAL_INTERVAL_MS = 2000,
     TRIAL_INTERVAL_ROUNDS = 30,
     TRIAL_SEGMENTS_MIN = 6,
+    LONGER_RISE_MIN_MS = 8,        /* longer.c: less is no other path */
+    LONGER_AT_ONCE_DIVISOR = 4,    /* of the rise: sent within so much of each other */
     PROBE_ANSWER_EXTRA_MS = 10,    /* beyond a round trip and its variation */
     ARRIVAL_MARGIN_MS = 1,         /* reinject.c: of the guess what had arrived when a path was cut */
 
@@ -91,6 +94,12 @@ enum mptcp_limit {
 
     COPY_LATE_EXTRA_MS = 5,        /* copies.c: beyond a round trip and its variation */
     COPY_LATE_BYTES = 16384,       /* at once, of what is late */
+
+    HARM_PERIOD_MS = 1000,         /* harm.c */
+    HARM_LEAST_BYTES = 65536,
+    HARM_FIRST_MS = 4000,
+    HARM_BACKOFF_MAX = 4,
+    HARM_FORGIVEN_MS = 30000,
 
     METER_MARGIN_BYTES = 65536,    /* meter.c */
     METER_HEADERS_BYTES = 100,

@@ -120,6 +120,14 @@ static bool too_long(struct rivals *r, const struct tcp_info *info, braid_time s
     return now - r->queued_since > CROWDED_ROUNDS * info->srtt_ns;
 }
 
+/* Or the path has become a little longer: the bound is too small for it then, and the smaller what is delivered, the smaller
+ * the bound, until nothing is left. */
+static bool starved(struct rivals *r, const struct tcp_info *info, braid_time slack) {
+    bool fits = !r->bound || info->srtt_ns <= rivals_base(r, info) + slack;
+    if (fits || info->max_delivery_bytes_per_s > r->fitting_bytes_per_s) r->fitting_bytes_per_s = info->max_delivery_bytes_per_s;
+    return info->max_delivery_bytes_per_s * 100 < r->fitting_bytes_per_s * STARVED_PERCENT;
+}
+
 void rivals_watch(struct subflow *sf, const struct tcp_info *info, braid_time slack_ns, braid_time now) {
     struct rivals *r = &sf->room.rivals;
     if (r->base_ns > info->latest_rtt_ns) r->base_ns = info->latest_rtt_ns;
@@ -129,6 +137,6 @@ void rivals_watch(struct subflow *sf, const struct tcp_info *info, braid_time sl
             trial_end(r, now + TRIAL_AGAIN_ROUNDS * info->srtt_ns);
         return;
     }
-    bool reason = too_long(r, info, slack_ns, now);
+    bool reason = too_long(r, info, slack_ns, now) | starved(r, info, slack_ns);
     if (r->competing || r->descending || reason) trial_begin(sf, info, now);
 }

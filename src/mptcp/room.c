@@ -34,11 +34,14 @@ static void judge_growth(struct room *r, const struct tcp_info *info, braid_time
     }
 }
 
+bool room_starting(const struct room *r, const struct tcp_info *info) {
+    return !r->filled && info->cwnd_bytes < info->ssthresh_bytes;
+}
+
 static braid_time span_of(struct subflow *sf, const struct tcp_info *info, braid_time now) {
     struct room *r = &sf->room;
     braid_time base = rivals_base(&r->rivals, info), slack = slack_of(base), span = base + slack;
-    bool starting = !r->filled && info->ssthresh_bytes == UINT32_MAX;
-    if (starting) return info->queue_felt ? span + span / 4 : 2 * span;
+    if (room_starting(r, info)) return info->queue_felt ? span + span / 4 : 2 * span;
     rivals_watch(sf, info, slack, now);
     unsigned percent = info->coupled ? CROWDED_SPAN_COUPLED_PERCENT : CROWDED_SPAN_PERCENT;
     if (r->rivals.competing) return info->srtt_ns * percent / 100 + slack;
@@ -50,11 +53,13 @@ uint32_t room_of(struct subflow *sf, const struct tcp_info *info, braid_time now
     uint32_t room = tcp_room(sf->t);
     struct room *r = &sf->room;
     if (info->max_delivery_bytes_per_s == 0 || info->min_rtt_ns == 0) return room;
+    longer_watch(sf, info, now);
     judge_growth(r, info, now);
     uint64_t limit = info->max_delivery_bytes_per_s * (span_of(sf, info, now) / BRAID_NS_PER_US) / 1000000;
     uint64_t least = (uint64_t)ROOM_SEGMENTS_MIN * info->mss_bytes;
     uint64_t used = (uint64_t)info->in_flight_bytes + tcp_unsent(sf->t);
     if (limit < least) limit = least;
+    r->rivals.bound = limit < used + room;
     if (limit > rivals_limit(&r->rivals)) limit = rivals_limit(&r->rivals);
     if (used >= limit) room = 0;
     else if (limit - used < room) room = (uint32_t)(limit - used);

@@ -27,7 +27,8 @@ static enum scheduler_rank rank_of(const struct subflow *sf) {
     if (!subflow_carries(sf) || meter_exhausted(sf)) return SCHEDULER_NONE;
     if (sf->status == SUBFLOW_SUSPECTED) return SCHEDULER_DOUBTFUL;
     if (sf->c->config.scheduler->spares_metered && subflow_metered(sf)) return SCHEDULER_METERED;
-    return subflow_backup(sf) ? SCHEDULER_BACKUP : SCHEDULER_REGULAR;
+    if (subflow_backup(sf)) return SCHEDULER_BACKUP;
+    return harm_done(sf) ? SCHEDULER_HARMFUL : SCHEDULER_REGULAR;
 }
 
 static enum scheduler_rank best_rank(const struct braid_connection *c, const struct subflow *except) {
@@ -53,8 +54,7 @@ static uint32_t room_for(const struct scheduler_path *path, uint32_t room, uint6
 static uint64_t rate_of(const struct subflow *sf, const struct tcp_info *info) {
     uint64_t delivered = info->max_delivery_bytes_per_s;
     uint64_t window = (uint64_t)info->cwnd_bytes * BRAID_NS_PER_S / subflow_rtt(info);
-    bool starting = !sf->room.filled && info->ssthresh_bytes == UINT32_MAX;
-    return delivered == 0 || (starting && window > delivered) ? window : delivered;
+    return delivered == 0 || (room_starting(&sf->room, info) && window > delivered) ? window : delivered;
 }
 
 /* The server knows a path by the client's address on it, the client by its own: the order is the same. */
@@ -109,6 +109,8 @@ static void view_build(struct scheduler_choice *choice, const struct braid_conne
     view->waiting_bytes = waiting_bytes;
     view->backlog_bytes = s->queue.length;
     view->window_bytes = window > 0 ? (uint64_t)window : 0;
+    uint64_t memory = c->config.send_buffer_bytes - c->config.send_buffer_bytes / WRITABLE_PART;
+    if (view->window_bytes > memory) view->window_bytes = memory;
     view->window_left_bytes = left > 0 ? (uint64_t)left : 0;
     view->again = again;
     view->now = c->now;
@@ -182,6 +184,21 @@ struct subflow *scheduler_other(const struct braid_connection *c, dsn64 dsn) {
         if (reinject_held_by(path->subflow, dsn, &held_until)) continue;
         best = path->subflow;
         best_rtt = path->rtt_ns;
+    }
+    return best;
+}
+
+struct subflow *scheduler_idle(const struct braid_connection *c, const struct subflow *except) {
+    struct subflow *best = NULL;
+    struct scheduler_choice choice;
+    uint64_t best_rate = 0;
+    choice.filled = false;
+    view_build(&choice, c, except, UINT64_MAX, false);
+    for (int i = 0; i < choice.view.count; i++) {
+        const struct scheduler_path *path = &choice.view.paths[i];
+        if (path->room_bytes == 0 || path->rate_bytes_per_s <= best_rate) continue;
+        best = path->subflow;
+        best_rate = path->rate_bytes_per_s;
     }
     return best;
 }

@@ -56,6 +56,7 @@ static struct tcp_config tcp_config_of(const struct subflow *sf, const struct lo
     if (!sf->first) {
         bool silent = path_manager_is_silent(sf->c, sf->path_id);
         braid_time limit = NS_OF_MS(silent ? JOIN_SILENT_TIMEOUT_MS : JOIN_CONNECT_TIMEOUT_MS);
+        out.syn_every_second = silent;
         if (out.connect_timeout_ns == 0 || out.connect_timeout_ns > limit) out.connect_timeout_ns = limit;
     }
     return out;

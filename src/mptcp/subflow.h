@@ -34,8 +34,18 @@ struct rivals {
     bool doubted;         /* the last trial said that they are gone */
     bool descending;      /* base_ns is an upper bound: the queue in it was ours */
     braid_time base_ns;   /* the round trip without a queue of ours, if the smallest one is out of date; 0: it is not */
+    bool bound;           /* room.c's bound, not the congestion window, is what limits */
+    uint64_t fitting_bytes_per_s; /* what it delivered when the round trip was not too long for the bound */
     braid_time queued_since; /* 0: the round trip is not too long */
     struct trial trial;
+};
+
+/* longer.c */
+struct longer {
+    braid_time latest_at, latest_ns;                 /* the newest round trip looked at */
+    braid_time seen_at;                              /* a jump from before_ns to seen_ns; 0: none */
+    braid_time before_ns, seen_ns;
+    uint64_t rate_bytes_per_s;                       /* before it */
 };
 
 /* room.c */
@@ -46,12 +56,21 @@ struct room {
     uint64_t full_bytes_per_s;
     braid_time round_start;
     struct rivals rivals;
+    struct longer longer;
 };
 
 /* blocking.c */
 struct penalty {
     braid_time since, until;
     uint32_t limit_bytes; /* in flight and unsent, until then */
+};
+
+/* harm.c */
+struct harm {
+    braid_time since, looked_from; /* looked_from 0: not yet */
+    uint64_t cost_bytes, brought_bytes, acknowledged_bytes; /* the last of the subflow, at `since` */
+    braid_time until;              /* it gets nothing */
+    unsigned times;
 };
 
 /* losing.c */
@@ -105,6 +124,7 @@ struct subflow {
     bool copied_known;
     struct penalty penalty;
     struct losing losing;
+    struct harm harm;
 
     /* Receiving: in subflow order, but not lifted yet for want of a mapping or of its end */
     struct mapping_list mapped;
@@ -237,6 +257,8 @@ void scheduler_decided(struct braid_connection *c, struct scheduler_choice *choi
 bool scheduler_has_other(const struct braid_connection *c, const struct subflow *except);
 /* The fastest with room that does not have `dsn` under way; NULL if there is none. */
 struct subflow *scheduler_other(const struct braid_connection *c, dsn64 dsn);
+/* One that has room, the one of the highest rate; not `except`. NULL: there is none. */
+struct subflow *scheduler_idle(const struct braid_connection *c, const struct subflow *except);
 struct subflow *scheduler_for_probe(const struct braid_connection *c);
 bool scheduler_copies_to(const struct subflow *sf);
 /* It may carry something although others work as well. */
@@ -254,6 +276,11 @@ bool copies_schedule(struct braid_connection *c, braid_time now);
 bool blocking_relieve(struct braid_connection *c, braid_time now);
 uint32_t blocking_bounded(const struct subflow *sf, const struct tcp_info *info, uint32_t room, braid_time now);
 
+/* harm.c */
+bool harm_done(const struct subflow *sf);
+/* The window is shut, and `holder` has what is awaited while `idle` has room; NULL: it is not. */
+void harm_watch(struct braid_connection *c, struct subflow *holder, struct subflow *idle, braid_time now);
+
 /* meter.c */
 bool meter_exhausted(const struct subflow *sf);
 uint32_t meter_bounded(const struct subflow *sf, uint32_t room);
@@ -270,7 +297,12 @@ void rivals_watch(struct subflow *sf, const struct tcp_info *info, braid_time sl
 /* How much may be in flight while it is being tried. */
 uint64_t rivals_limit(const struct rivals *r);
 
+/* longer.c */
+void longer_watch(struct subflow *sf, const struct tcp_info *info, braid_time now);
+
 /* room.c */
+/* Its rate is not known yet: it has not been full since it began, or since it became longer. */
+bool room_starting(const struct room *r, const struct tcp_info *info);
 uint32_t room_of(struct subflow *sf, const struct tcp_info *info, braid_time now);
 
 /* reinject.c */

@@ -29,8 +29,9 @@ void tcp_connect(struct tcp *t, braid_time now) {
 void handshake_syn_left(struct tcp *t, braid_time now) {
     struct handshake *h = &t->handshake;
     braid_time wait = SYN_RTO_NS;
-    for (unsigned i = 0; i < h->retransmissions && wait < SYN_RTO_MAX_NS; i++) wait *= 2;
+    for (unsigned i = 0; i < h->retransmissions && wait < SYN_RTO_MAX_NS && !t->config.syn_every_second; i++) wait *= 2;
     h->syn_due = false;
+    h->syns_left++;
     h->syn_sent_at = now;
     timer_set(t, TIMER_RETRANSMIT, now + (wait < SYN_RTO_MAX_NS ? wait : SYN_RTO_MAX_NS));
 }
@@ -108,7 +109,7 @@ void tcp_answer(struct tcp *t, braid_time now) {
 /* --- done --- */
 
 static void take_rtt(struct tcp *t, const struct tcp_segment *s, braid_time now) {
-    if (t->handshake.retransmissions == 0) {
+    if (t->handshake.syns_left <= 1) { /* or it is not known which one was answered */
         rtt_sample(t, now - t->handshake.syn_sent_at, now);
     } else {
         braid_time rtt = timestamps_echo_rtt(t, s, now);

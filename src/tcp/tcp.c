@@ -111,6 +111,11 @@ void tcp_probe(struct tcp *t) {
 
 enum tcp_state tcp_state(const struct tcp *t) { return t->state; }
 braid_time tcp_min_rtt(const struct tcp *t) { return rtt_min(t); }
+void tcp_path_longer(struct tcp *t, uint32_t ssthresh_bytes) {
+    struct congestion *c = &t->congestion;
+    if (c->ops->on_longer && ssthresh_bytes > c->cwnd_bytes) c->ops->on_longer(c, ssthresh_bytes);
+}
+
 braid_time tcp_receive_rtt(const struct tcp *t) { return t->receive_rtt_ns; }
 braid_time tcp_rto(const struct tcp *t) { return timers_rto(t); }
 seq32 tcp_iss(const struct tcp *t) { return t->iss; }

@@ -41,7 +41,8 @@ struct handshake {
     bool passive; /* [MUST-11] */
     bool answer_held; /* passive open, before tcp_answer() */
     bool syn_due;
-    unsigned retransmissions;
+    unsigned retransmissions; /* because nothing came in time */
+    unsigned syns_left;       /* and because the other side said its SYN again */
     braid_time started_at, syn_sent_at;
 };
 

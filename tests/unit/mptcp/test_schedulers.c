@@ -223,10 +223,11 @@ static void a_path_that_blocks_the_window_is_helped_and_held_back(void **state) 
     both_connected(&n);
     double mbps = upload_mbps(&n, 10 * S);
     print_message("round-robin with 60 kB: %.2f Mb/s, %.2f MB twice\n", mbps, (double)twice(&n) / 1e6);
-    assert_true(n.host[CLIENT].counters.window_blocked > 20);
-    assert_true(n.host[CLIENT].counters.subflow_penalised > 5);
+    assert_true(n.host[CLIENT].counters.window_blocked > 5);
+    assert_true(n.host[CLIENT].counters.subflow_penalised > 0);
+    assert_true(n.host[CLIENT].counters.subflow_harmful > 0); /* it costs more than it brings: no more of that */
     assert_true(twice(&n) > 0);
-    assert_true(mbps > 4.5);
+    assert_true(mbps > 7);
     net_deinit(&n);
 }
 

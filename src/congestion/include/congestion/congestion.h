@@ -80,6 +80,9 @@ struct congestion_ops {
     void (*on_undo)(struct congestion *c, braid_time now);
     /* Sending starts again after `idle_ns` of nothing in flight. */
     void (*on_restart)(struct congestion *c, braid_time idle_ns, braid_time now);
+    /* The path's round trip has become another, and a window of ssthresh_bytes is what it takes to do as before: it may
+     * grow up to there by slow start. NULL: it is found out by itself. */
+    void (*on_longer)(struct congestion *c, uint32_t ssthresh_bytes);
     /* Sending starts with nothing in flight, however short the pause; may be NULL. */
     void (*on_flight)(struct congestion *c, braid_time now);
 };

@@ -112,7 +112,7 @@ struct connection_config {
     X(mp_prio_received) X(mp_prio_sent) X(mp_fail_received) X(mp_fail_sent)                                      \
     X(fastclose_received) X(fastclose_bad_key) X(fastclose_sent) X(tcprst_received) X(tcprst_sent)               \
     X(option_bad_length) X(option_unknown) X(reinjected_segments) X(reinjected_bytes) \
-    X(copied_bytes) X(urgent_received) X(window_blocked) X(subflow_penalised) X(subflow_losing)
+    X(copied_bytes) X(urgent_received) X(window_blocked) X(subflow_penalised) X(subflow_losing) X(subflow_harmful)
 struct mptcp_counters {
 #define MPTCP_COUNTER_FIELD(name) uint64_t name;
     MPTCP_COUNTERS(MPTCP_COUNTER_FIELD)

@@ -38,15 +38,16 @@ struct scheduler_view {
     int count;
     uint64_t waiting_bytes;     /* not given to any path yet; or, of what goes again, all of that */
     uint64_t backlog_bytes;     /* the same and what is unacknowledged */
-    uint64_t window_bytes;      /* the peer's window, from the first unacknowledged byte on */
+    uint64_t window_bytes;      /* the peer's window, from the first unacknowledged byte on; or our memory if that is less */
     uint64_t window_left_bytes; /* what of it was not used yet */
     bool again;                 /* it was sent before, by another path */
     braid_time now;
 };
 
-/* Only the best rank that there is gets into the view: backups only without regular paths (RFC 8684 §3.3.8), those in
- * doubt, which were silent too long, only without any other. */
-enum scheduler_rank { SCHEDULER_REGULAR, SCHEDULER_BACKUP, SCHEDULER_METERED, SCHEDULER_DOUBTFUL, SCHEDULER_NONE };
+/* Only the best rank that there is gets into the view: those that cost more than they brought only without better ones
+ * (harm.c), backups only without regular paths (RFC 8684 §3.3.8), those in doubt, which were silent too long, only without
+ * any other. */
+enum scheduler_rank { SCHEDULER_REGULAR, SCHEDULER_HARMFUL, SCHEDULER_BACKUP, SCHEDULER_METERED, SCHEDULER_DOUBTFUL, SCHEDULER_NONE };
 
 enum { SCHEDULER_SMALL_BYTES = 16384 }; /* on its way, or waiting for it: no more than this is little */
 enum scheduler_copies {

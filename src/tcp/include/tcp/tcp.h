@@ -106,6 +106,7 @@ struct tcp_config {
     struct coupled_group *coupled;           /* its siblings, for coupled congestion control; NULL: none */
     uint32_t receive_window_max_bytes;       /* the largest window ever advertised: decides the scale offered */
     braid_time time_wait_ns;                 /* 0: 60 s */
+    bool syn_every_second;         /* SYNs wait no longer each time: only for a few of them */
     braid_time connect_timeout_ns;           /* give up SYN/SYN-ACK retransmission after this; 0: 127 s */
     braid_time user_timeout_ns;              /* give up on unacknowledged data after this; 0: 15 min */
     bool ecn;                                /* ask for RFC 3168; a peer that asks gets it anyway */
@@ -208,6 +209,9 @@ uint32_t tcp_window_of(const struct tcp *t, const struct tcp_segment *s); /* sca
 bool tcp_all_acknowledged(const struct tcp *t);
 /* The only or final error is soft ICMP etc.: kind to show the application; ICMP_OTHER if none. */
 enum icmp_error_kind tcp_last_icmp(const struct tcp *t);
+
+/* The path's round trip has grown, and not by a queue: the congestion window may grow by slow start up to so much. */
+void tcp_path_longer(struct tcp *t, uint32_t ssthresh_bytes);
 
 struct tcp_info {
     enum tcp_state state;
