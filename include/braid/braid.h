@@ -53,6 +53,7 @@ struct braid_host_config {
     bool announce;                   /* tell peers of accepted connections of every address (servers) */
     uint16_t port_first, port_count; /* the ports to use, for connecting and listening; 0: any free range */
     bool checksum;                   /* ask for the DSS checksum, RFC 8684 §3.1 */
+    enum braid_cookies cookies;      /* of servers: SYN/ACKs after which nothing is kept */
     const char *trace_path, *pcap_path; /* JSON lines; pcapng. NULL: none */
 };
 

@@ -45,9 +45,19 @@ enum braid_versions {
     BRAID_VERSION_0,
 };
 
+/* SYN cookies (docs/decisions/0031-syn-cookies.md): SYN/ACKs after which nothing is kept, for what comes with the third ACK
+ * is enough. What does not fit into one (a segment size between the eight there are; window scale, SACK and ECN, if the peer has
+ * no timestamps) is not agreed then. */
+enum braid_cookies {
+    BRAID_COOKIES_WHEN_FULL, /* when there are half_open_max handshakes, of a listener or of the stack */
+    BRAID_COOKIES_ALWAYS,
+    BRAID_COOKIES_NEVER,     /* then the oldest handshake gives way to the newest */
+};
+
 struct braid_stack_config {
     uint32_t connections_max;              /* 0: 65536 */
     uint32_t half_open_max;                /* connections whose handshake is not done, of peers; 0: 4096 */
+    enum braid_cookies cookies;            /* of listeners that are not deferred */
     uint32_t send_buffer_bytes;            /* per connection; 0: 4 MiB */
     uint32_t receive_buffer_max_bytes;     /* per connection; 0: 8 MiB */
     uint32_t receive_buffer_initial_bytes; /* 0: 256 KiB */
@@ -70,7 +80,7 @@ struct braid_stack_config {
     unsigned steering_place;               /* of this stack among those of the steering */
 };
 
-/* NULL: no memory, no randomness, limits, versions or place out of range, checksums asked for and forbidden, or an unknown
+/* NULL: no memory, no randomness, limits, versions, cookies or place out of range, checksums asked for and forbidden, or an unknown
  * congestion control, scheduler or path manager. `env` must outlive the stack. */
 struct braid_stack *braid_stack_create(const struct braid_env *env, const struct braid_stack_config *config);
 /* Ends everything without sending anything. */
@@ -196,6 +206,7 @@ struct braid_listen_config {
     enum braid_versions versions;  /* of these */
     bool deferred;                 /* hold the SYN/ACK until braid_connection_accept() */
     uint8_t dscp, hop_limit;       /* of what is accepted, as in struct braid_tuning */
+    uint32_t half_open_max;        /* of its own, below the stack's; 0: the stack's alone */
     const char *congestion;        /* of each subflow of what is accepted; NULL: the stack's */
     const char *scheduler;         /* of what is accepted; NULL: the stack's */
 };

@@ -85,6 +85,7 @@ struct braid_connection *connection_accept(const struct braid_env *env, const st
         connection_destroy(c);
         return NULL;
     }
+    c->config.cookie = NULL;
     return c;
 }
 

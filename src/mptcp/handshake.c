@@ -3,13 +3,20 @@
 #include "subflow.h"
 #include "version.h"
 
+static bool key_choose(struct braid_connection *c, unsigned attempt) {
+    const struct connection_cookie *cookie = c->config.cookie;
+    if (!cookie) return c->env->random_secret(c->env->context, &c->keys.local, sizeof(c->keys.local));
+    c->keys.local = cookie->key(cookie, attempt);
+    return true;
+}
+
 bool handshake_keys_draw(struct braid_connection *c) {
     struct keys *k = &c->keys;
-    unsigned tries = KEY_TRIES * (c->config.key_tries_times > 0 ? c->config.key_tries_times : 1);
+    unsigned tries = CONNECTION_KEY_TRIES * (c->config.key_tries_times > 0 ? c->config.key_tries_times : 1);
     for (unsigned i = 0; i < tries && !k->token_open; i++) {
         uint64_t idsn;
         /* [R-3.1-3] [R-3.1-30] */
-        if (!c->env->random_secret(c->env->context, &k->local, sizeof(k->local))) return false;
+        if (!key_choose(c, i)) return false;
         version_key_derive(c->version, k->local, &k->local_token, &idsn);
         k->local_idsn = dsn64_of(idsn);
         /* [R-3.1-4] [R-3.1-5] */

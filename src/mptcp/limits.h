@@ -9,7 +9,6 @@ enum mptcp_limit {
     RECEIVE_BUFFER_INITIAL_DEFAULT_BYTES = 256 << 10,
     WRITABLE_PART = 4,             /* WRITABLE follows when a quarter of the send buffer is free again */
 
-    KEY_TRIES = 16,                /* keys drawn until one's token is free */
     /* [R-3.9.3-1] */
     CAPABLE_SYNS = 3,              /* SYNs with MP_CAPABLE; later ones go without, in case a middlebox drops them */
 

@@ -53,6 +53,7 @@ static struct tcp_config tcp_config_of(const struct subflow *sf, const struct lo
         .ops = &owner_ops,
         .owner = (struct subflow *)(uintptr_t)sf,
     };
+    if (config->cookie) out.secrets = config->cookie->secrets;
     if (!sf->first) {
         bool silent = path_manager_is_silent(sf->c, sf->path_id);
         braid_time limit = NS_OF_MS(silent ? JOIN_SILENT_TIMEOUT_MS : JOIN_CONNECT_TIMEOUT_MS);

@@ -27,6 +27,7 @@ void entry_attach(struct entry *entry, struct braid_connection *connection) {
 
 void entry_half_open(struct entry *entry) {
     entry->half_open = true;
+    if (entry->listener) entry->listener->half_open++;
     list_append(&entry->stack->half_open, &entry->half_open_place);
     entry->stack->half_open_count++;
 }
@@ -34,6 +35,7 @@ void entry_half_open(struct entry *entry) {
 static void entry_not_half_open(struct entry *entry) {
     if (!entry->half_open) return;
     entry->half_open = false;
+    if (entry->listener) entry->listener->half_open--;
     list_remove(&entry->half_open_place);
     entry->stack->half_open_count--;
 }

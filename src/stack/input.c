@@ -15,11 +15,14 @@ static bool addresses_sane(const struct ip_header *ip) {
 
 static void segment_without_flow(struct braid_stack *stack, uint16_t link, const struct flow *flow,
                                  const struct tcp_segment *segment, const struct braid_packet_in *packet,
-                                 braid_time now) {
+                                 uint8_t ecn, braid_time now) {
     if ((segment->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN) {
         stack_syn_arrived(stack, link, flow, segment, packet, now);
         return;
     }
+    if ((segment->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_ACK &&
+        stack_cookie_arrived(stack, link, flow, segment, packet, ecn, now))
+        return;
     stack->counters.tcp_no_flow++;
     stack_send_reset(stack, link, flow, segment, NULL);
 }
@@ -43,7 +46,7 @@ static void tcp_arrived(struct braid_stack *stack, uint16_t link, const struct b
                         .remote_port = segment.source_port};
     struct flow_entry *found = stack_flow_of_packet(stack, link, &flow);
     if (!found) {
-        segment_without_flow(stack, link, &flow, &segment, packet, now);
+        segment_without_flow(stack, link, &flow, &segment, packet, ip->ecn, now);
         return;
     }
     struct entry *entry = entry_of(found->connection);

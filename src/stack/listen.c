@@ -61,7 +61,7 @@ static unsigned listener_match(const struct braid_listener *l, uint16_t link, co
 }
 
 /* [MUST-42] */
-static struct braid_listener *listener_find(struct braid_stack *stack, uint16_t link, const struct flow *flow) {
+struct braid_listener *listener_find(struct braid_stack *stack, uint16_t link, const struct flow *flow) {
     struct braid_listener *best = NULL;
     unsigned best_score = 0;
     LIST_EACH(&stack->listeners, node, following) {
@@ -121,10 +121,10 @@ static bool syn_keep(struct entry *entry, const struct braid_packet_in *packet) 
 /* A flood of SYNs must not keep real clients out (RFC 4987 §3.4): the handshake that is oldest makes room, silently,
  * for its SYN may have come in somebody else's name. A real client gets in as long as its round trip is shorter than
  * half_open_max SYNs take to come. Those that the application knows of stay: it has their pointers. */
-static bool half_open_evict(struct braid_stack *stack) {
+static bool half_open_evict(struct braid_stack *stack, const struct braid_listener *of) {
     LIST_EACH(&stack->half_open, node, following) {
         struct entry *entry = LIST_ENTRY(node, struct entry, half_open_place);
-        if (entry->reported) continue;
+        if (entry->reported || (of && entry->listener != of)) continue;
         stack->counters.syn_half_open_evicted++;
         entry_destroy(entry);
         return true;
@@ -132,23 +132,34 @@ static bool half_open_evict(struct braid_stack *stack) {
     return false;
 }
 
+/* Of a listener that has as many as it may, its own oldest gives way. */
+static bool half_open_full(const struct braid_stack *stack, const struct braid_listener *listener) {
+    return stack->half_open_count >= stack->config.half_open_max ||
+           (listener->config.half_open_max > 0 && listener->half_open >= listener->config.half_open_max);
+}
+
 /* Over a limit SYNs are dropped, not refused: the peer tries again. */
-static bool room_for_one(struct braid_stack *stack) {
-    if (stack->half_open_count >= stack->config.half_open_max && !half_open_evict(stack)) {
+static bool room_for_one(struct braid_stack *stack, const struct braid_listener *listener) {
+    bool all_full = stack->half_open_count >= stack->config.half_open_max;
+    if (half_open_full(stack, listener) && !half_open_evict(stack, all_full ? NULL : listener)) {
         stack->counters.syn_half_open_full++;
-        return false;
-    }
-    if (stack->connection_count >= stack->config.connections_max) {
-        stack->counters.syn_connections_full++;
         return false;
     }
     return true;
 }
 
-static bool entry_accept(struct entry *entry, struct braid_listener *listener, uint16_t link, const struct flow *flow,
-                         const struct tcp_segment *syn, const struct braid_packet_in *packet, braid_time now) {
-    struct braid_stack *stack = entry->stack;
-    if (listener->config.deferred && !syn_keep(entry, packet)) return false;
+static bool cookie_instead(const struct braid_stack *stack, const struct braid_listener *listener) {
+    if (listener->config.deferred) return false; /* the application is asked first */
+    switch (stack->config.cookies) {
+    case BRAID_COOKIES_WHEN_FULL: return half_open_full(stack, listener);
+    case BRAID_COOKIES_ALWAYS: return true;
+    case BRAID_COOKIES_NEVER: return false;
+    }
+    return false;
+}
+
+struct connection_config listener_connection_config(struct braid_stack *stack, const struct braid_listener *listener,
+                                                    uint16_t link, const struct flow *flow) {
     struct local_path path = stack_path_for(stack, link, &flow->local);
     struct connection_config config = stack_connection_config(stack, &path, flow);
     config.multipath = listener->config.multipath;
@@ -159,12 +170,24 @@ static bool entry_accept(struct entry *entry, struct braid_listener *listener, u
     config.no_delay = !config.multipath;
     config.dscp = listener->config.dscp;
     config.hop_limit = listener->config.hop_limit;
-    struct braid_connection *c = connection_accept(stack->env, &config, syn, now);
-    if (!c) return false;
+    return config;
+}
+
+void listener_attach(struct braid_listener *listener, struct entry *entry, struct braid_connection *c) {
     entry->listener = listener;
     listener->users++;
     entry_attach(entry, c);
     entry_half_open(entry);
+}
+
+static bool entry_accept(struct entry *entry, struct braid_listener *listener, uint16_t link, const struct flow *flow,
+                         const struct tcp_segment *syn, const struct braid_packet_in *packet, braid_time now) {
+    struct braid_stack *stack = entry->stack;
+    if (listener->config.deferred && !syn_keep(entry, packet)) return false;
+    struct connection_config config = listener_connection_config(stack, listener, link, flow);
+    struct braid_connection *c = connection_accept(stack->env, &config, syn, now);
+    if (!c) return false;
+    listener_attach(listener, entry, c);
     return true;
 }
 
@@ -177,7 +200,15 @@ void stack_syn_arrived(struct braid_stack *stack, uint16_t link, const struct fl
         stack_send_reset(stack, link, flow, syn, NULL);
         return;
     }
-    if (!room_for_one(stack)) return;
+    if (stack->connection_count >= stack->config.connections_max) {
+        stack->counters.syn_connections_full++;
+        return;
+    }
+    if (cookie_instead(stack, listener)) {
+        stack_cookie_send(stack, listener, link, flow, syn, now);
+        return;
+    }
+    if (!room_for_one(stack, listener)) return;
     struct entry *entry = entry_create(stack);
     if (!entry || !entry_accept(entry, listener, link, flow, syn, packet, now)) {
         stack->counters.syn_no_memory++;

@@ -30,6 +30,7 @@ struct braid_stack *braid_stack_create(const struct braid_env *env, const struct
     if (!congestion || !scheduler || !path_manager || !stack_limits_in(filled.path_limits, &limits)) return NULL;
     if (filled.checksum && filled.checksum_forbidden) return NULL;
     if (!stack_versions_known(filled.versions)) return NULL;
+    if ((unsigned)filled.cookies > (unsigned)BRAID_COOKIES_NEVER) return NULL;
     if (filled.steering && filled.steering_place >= steering_stacks(filled.steering)) return NULL;
     filled.congestion = congestion->name; /* ours to keep */
     filled.scheduler = scheduler->name;

@@ -24,7 +24,8 @@ enum stack_limit {
     X(packets_in) X(packets_out) X(ip_malformed) X(ip_fragment) X(ip_other_protocol) X(ip_bad_source)            \
     X(tcp_malformed) X(tcp_bad_checksum) X(tcp_no_flow) X(syn_no_listener) X(syn_half_open_full)                 \
     X(syn_half_open_evicted) X(syn_connections_full) X(syn_no_memory) X(join_unknown_token) X(join_malformed)    \
-    X(join_refused) X(icmp_ignored) X(capable_not_asked) X(resets_sent) X(control_queue_full) X(unknown_link)
+    X(join_refused) X(icmp_ignored) X(cookies_sent) X(cookies_accepted) X(cookie_bad) X(cookie_stale)             \
+    X(cookie_wrong_key) X(cookie_without_keys) X(capable_not_asked) X(resets_sent) X(control_queue_full) X(unknown_link)
 struct stack_counters {
 #define STACK_COUNTER_FIELD(name) uint64_t name;
     STACK_COUNTERS(STACK_COUNTER_FIELD)
@@ -79,6 +80,13 @@ void version_memory_result(struct stack_version_memory *m, uint8_t path_id, cons
                            bool asked_0, enum capable_outcome outcome, braid_time now);
 void version_memory_network_new(struct stack_version_memory *m, uint8_t path_id);
 
+/* cookie.c */
+struct stack_cookies {
+    bool drawn;
+    uint64_t number_secret[2], clock_secret[2], key_secret[2];
+    braid_time sent_at; /* the last one */
+};
+
 struct braid_listener {
     struct braid_stack *stack;
     struct list_node node;
@@ -88,6 +96,7 @@ struct braid_listener {
     const struct scheduler_ops *scheduler;
     bool closed;               /* kept until the last entry that names it is gone */
     uint32_t users;
+    uint32_t half_open;
 };
 
 /* The stack's side of a connection. */
@@ -137,6 +146,7 @@ struct braid_stack {
     struct stack_path paths[BRAID_ADDRESSES_MAX];
     struct stack_capable_memory capable;
     struct stack_version_memory versions;
+    struct stack_cookies cookies;
     struct hash_table flows, tokens;
     struct list_node connections, ready, eventful, listeners;
     struct list_node half_open; /* the oldest first */
@@ -202,6 +212,22 @@ struct connection_config stack_connection_config(struct braid_stack *stack, cons
 void stack_syn_arrived(struct braid_stack *stack, uint16_t link, const struct flow *flow,
                        const struct tcp_segment *syn, const struct braid_packet_in *packet, braid_time now);
 void listener_unref(struct braid_listener *listener);
+/* The most specific one for what comes by `link` for that flow; NULL. */
+struct braid_listener *listener_find(struct braid_stack *stack, uint16_t link, const struct flow *flow);
+struct connection_config listener_connection_config(struct braid_stack *stack, const struct braid_listener *listener,
+                                                    uint16_t link, const struct flow *flow);
+/* The connection, one of the listener's, is the entry's from now on. */
+void listener_attach(struct braid_listener *listener, struct entry *entry, struct braid_connection *c);
+
+/* cookie.c */
+/* The SYN/ACK that carries all there is to know. */
+void stack_cookie_send(struct braid_stack *stack, const struct braid_listener *listener, uint16_t link,
+                       const struct flow *flow, const struct tcp_segment *syn, braid_time now);
+/* A segment with ACK, and neither SYN nor RST, that belongs to no flow. True: it is dealt with, as the answer to such a
+ * SYN/ACK or as one that pretends to be. */
+bool stack_cookie_arrived(struct braid_stack *stack, uint16_t link, const struct flow *flow,
+                          const struct tcp_segment *segment, const struct braid_packet_in *packet, uint8_t ecn,
+                          braid_time now);
 
 /* output.c */
 /* A free place in the queue of resets and ICMP errors, NULL when it is full (counted). */

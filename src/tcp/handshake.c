@@ -109,6 +109,7 @@ void tcp_answer(struct tcp *t, braid_time now) {
 /* --- done --- */
 
 static void take_rtt(struct tcp *t, const struct tcp_segment *s, braid_time now) {
+    if (t->config.secrets.resumed) return;
     if (t->handshake.syns_left <= 1) { /* or it is not known which one was answered */
         rtt_sample(t, now - t->handshake.syn_sent_at, now);
     } else {

@@ -13,6 +13,11 @@ static uint8_t scale_for(uint32_t window_bytes) {
 /* RFC 6528 wants initial numbers nobody can guess; random ones are. */
 static bool draw_secrets(struct tcp *t) {
     uint32_t secrets[2];
+    if (t->config.secrets.given) {
+        t->iss = t->config.secrets.iss;
+        t->timestamps.offset = t->config.secrets.timestamp_offset;
+        return true;
+    }
     if (!t->env->random_secret(t->env->context, secrets, sizeof(secrets))) return false;
     /* [R-6528-3-2] */
     t->iss = seq32_of(secrets[0]); /* [R-3-4] [MUST-8] [MUST-9] [SHLD-1] */

@@ -21,7 +21,6 @@ enum {
 };
 #define TCP_CHALLENGE_PERIOD_NS (5 * BRAID_NS_PER_S)
 #define TCP_CHALLENGE_LEAST_NS (500 * BRAID_NS_PER_MS)
-#define TCP_TICK_NS BRAID_NS_PER_MS /* of the timestamp clock: RFC 7323 §5.4 wants 1 ms to 1 s */
 
 enum tcp_timer {
     TIMER_RETRANSMIT, /* RTO, of data and of SYN */

@@ -11,7 +11,7 @@
  *     --uplink IFACE[:backup]   may be given several times
  *     --handover                the others are backup
  *     --bytes N                 instead of a megabyte
- *     --checksum, --announce, --trace FILE, --pcap FILE, --timeout SECONDS (60, for each wait) */
+ *     --checksum, --cookies (always), --announce, --trace FILE, --pcap FILE, --timeout SECONDS (60, for each wait) */
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -33,6 +33,7 @@ static struct {
     const char *problem;
     int error;
     unsigned paths; /* at one time, at the most */
+    uint64_t cookies; /* that connections began with */
 } seen;
 
 static bool expect(bool holds, const char *what, int64_t result) {
@@ -251,6 +252,7 @@ static bool take_options(int argc, char **argv, struct braid_host_config *config
         {"handover", no_argument, NULL, 'h'},
         {"bytes", required_argument, NULL, 'b'},
         {"checksum", no_argument, NULL, 'c'},
+        {"cookies", no_argument, NULL, 'k'},
         {"announce", no_argument, NULL, 'a'},
         {"trace", required_argument, NULL, 't'},
         {"timeout", required_argument, NULL, 's'},
@@ -272,6 +274,9 @@ static bool take_options(int argc, char **argv, struct braid_host_config *config
         case 'c':
             config->checksum = true;
             break;
+        case 'k':
+            config->cookies = BRAID_COOKIES_ALWAYS;
+            break;
         case 'a':
             config->announce = true;
             break;
@@ -291,14 +296,22 @@ static bool take_options(int argc, char **argv, struct braid_host_config *config
     return true;
 }
 
+static uint64_t counter(struct braid_host *host, const char *name) {
+    uint64_t value;
+    const char *found;
+    for (unsigned i = 0; (found = braid_stack_counter(braid_host_stack(host), i, &value)) != NULL; i++)
+        if (strcmp(found, name) == 0) return value;
+    return 0;
+}
+
 static void print_what_was_seen(void) {
     printf("{\"ok\":%s,\"problem\":\"%s%s%s\",\"sent\":%llu,\"received\":%llu,\"multipath\":%s,"
-           "\"fallback\":%s,\"checksum\":%s,\"paths\":%u}\n",
+           "\"fallback\":%s,\"checksum\":%s,\"paths\":%u,\"cookies\":%llu}\n",
            seen.problem == NULL ? "true" : "false", seen.problem != NULL ? seen.problem : "",
            seen.error != 0 ? ": " : "", seen.error != 0 ? strerror(seen.error) : "",
            (unsigned long long)seen.sent, (unsigned long long)seen.received,
            seen.info.multipath ? "true" : "false", seen.info.fallback ? "true" : "false",
-           seen.info.checksum ? "true" : "false", seen.paths);
+           seen.info.checksum ? "true" : "false", seen.paths, (unsigned long long)seen.cookies);
 }
 
 int main(int argc, char **argv) {
@@ -322,6 +335,7 @@ int main(int argc, char **argv) {
         return 2;
     }
     bool went_well = server ? serve(host, rest[1], rest[2]) : connect_to(host, rest[1], rest[2], rest[3]);
+    seen.cookies = counter(host, "cookies_accepted");
     int error = braid_host_destroy(host, LINGER_NS);
     went_well &= expect(error == 0, "trace or capture could not be written", error);
     print_what_was_seen();

@@ -62,6 +62,22 @@ checksum_wanted_here() {
 promise 60 checksum_wanted_there "the kernel, as client, wants the DSS checksum: 100 MB each way, byte-exact"
 promise 60 checksum_wanted_here "braid, as server, wants the DSS checksum: 100 MB each way, byte-exact"
 
+cookies() {
+    peer_options=--cookies
+    transfer "$1" "$2"
+    saw '.cookies == 1'
+}
+cookies_ipv4() { cookies 10.0.1.2 "$two"; }
+cookies_ipv6() { cookies fd00:1::2 "$one"; }
+cookies_plain() {
+    peer_options=--cookies
+    plain_tcp
+    saw '.cookies == 1'
+}
+promise 60 cookies_ipv4 "the kernel gets MPTCP by a SYN cookie, and joins: 100 MB each way, byte-exact"
+promise 60 cookies_ipv6 "the kernel gets MPTCP by a SYN cookie over IPv6: 100 MB each way, byte-exact"
+promise 60 cookies_plain "the kernel gets plain TCP by a SYN cookie: 100 MB each way, byte-exact"
+
 plain_tcp() {
     served_by_braid 10.0.1.2 closes_last "$two"
     saw '.multipath == false'

@@ -7,7 +7,8 @@
 enum { HALF_OPEN_BYTES_MAX = 10 << 10, HALF_OPEN_MAX = 256 };
 
 static void syn_flood(bool multipath) {
-    attack_begin(3000 + (uint64_t)multipath, &(struct braid_stack_config){.half_open_max = HALF_OPEN_MAX});
+    attack_begin(3000 + (uint64_t)multipath, &(struct braid_stack_config){
+                                                  .half_open_max = HALF_OPEN_MAX, .cookies = BRAID_COOKIES_NEVER});
     struct sim_conversation *c = chat(10), *late = NULL;
     run_for(2 * S);
     run_to_silence();
@@ -36,7 +37,7 @@ static void syn_flood(bool multipath) {
     end_chat(c);
 }
 
-/* RFC 4987. A real client gets in meanwhile. */
+/* RFC 4987, without cookies (those: test_attacks_cookies.c). A real client gets in meanwhile. */
 static void a_flood_of_syns_is_bounded_and_a_client_gets_in(void **state) {
     (void)state;
     syn_flood(false);

@@ -26,6 +26,12 @@ static bool run_version(struct script *s, struct words *w) {
     return true;
 }
 
+static enum braid_cookies cookies_of(const char *text) {
+    return strcmp(text, "always") == 0  ? BRAID_COOKIES_ALWAYS
+           : strcmp(text, "never") == 0 ? BRAID_COOKIES_NEVER
+                                        : BRAID_COOKIES_WHEN_FULL;
+}
+
 static bool run_stack(struct script *s, struct words *w) {
     uint64_t value;
     if (s->stack != NULL) return script_fail(s, "the stack is there already");
@@ -36,6 +42,9 @@ static bool run_stack(struct script *s, struct words *w) {
         else if (words_take(w, "no_join_to_source")) s->config.no_join_to_source = true;
         else if (words_take(w, "ecn")) s->config.ecn = true;
         else if (words_take(w, "versions")) s->config.versions = versions_of(words_next(w));
+        else if (words_take(w, "cookies")) s->config.cookies = cookies_of(words_next(w));
+        else if (words_take(w, "half_open") && number(s, w, &value)) s->config.half_open_max = (uint32_t)value;
+        else if (words_take(w, "connections") && number(s, w, &value)) s->config.connections_max = (uint32_t)value;
         else if (words_take(w, "random_stuck")) s->random_stuck = true;
         else if (words_take(w, "receive_buffer") && number(s, w, &value))
             s->config.receive_buffer_initial_bytes = s->config.receive_buffer_max_bytes = (uint32_t)value;

@@ -64,6 +64,16 @@ enum mptcp_versions {
     MPTCP_VERSIONS_0,
 };
 
+/* Keys that are drawn until one's token is free; times `key_tries_times`. */
+enum { CONNECTION_KEY_TRIES = 16 };
+
+/* A server's secrets that can be computed again from the third ACK, for SYN/ACKs after which nothing is kept (RFC 8684
+ * §3.1). The attempts at a key, from 0, are different keys. */
+struct connection_cookie {
+    struct tcp_secrets secrets;
+    uint64_t (*key)(const struct connection_cookie *cookie, unsigned attempt);
+};
+
 struct connection_config {
     uint64_t number; /* for traces, unique in the stack */
     struct local_path path; /* of the first subflow */
@@ -90,6 +100,7 @@ struct connection_config {
     uint8_t dscp, hop_limit; /* until they are tuned; see struct tcp_tuning */
     bool ecn; /* ask for it on each subflow */
     braid_time connect_timeout_ns, time_wait_ns, user_timeout_ns;
+    const struct connection_cookie *cookie; /* server; NULL: secrets are drawn. Looked at in connection_accept() only */
     unsigned key_tries_times; /* more keys are drawn before there is none: token_open() takes one of so many; 0: 1 */
     struct tcp_drop_counters *tcp_drops;
     struct mptcp_counters *counters;

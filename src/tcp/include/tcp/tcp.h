@@ -95,6 +95,17 @@ struct tcp_owner_ops {
     uint32_t (*receive_window)(void *owner, struct tcp *t);
 };
 
+/* Of the timestamp clock: RFC 7323 §5.4 wants 1 ms to 1 s. */
+#define TCP_TICK_NS BRAID_NS_PER_MS
+
+/* What else would be drawn at random, for a passive open whose SYN/ACK was sent without keeping anything (SYN cookies). */
+struct tcp_secrets {
+    bool given;
+    bool resumed; /* the SYN/ACK went out at some other time: nothing is known of the round trip */
+    seq32 iss;
+    uint32_t timestamp_offset; /* our timestamps are the ticks of `now` and this */
+};
+
 struct tcp_config {
     struct flow flow;
     uint16_t link;                 /* number to put into packets */
@@ -111,6 +122,7 @@ struct tcp_config {
     braid_time user_timeout_ns;              /* give up on unacknowledged data after this; 0: 15 min */
     bool ecn;                                /* ask for RFC 3168; a peer that asks gets it anyway */
     bool no_delay;                           /* no Nagle (always on for a subflow of MPTCP) */
+    struct tcp_secrets secrets;
     uint64_t connection_number, subflow_number; /* for traces */
     const struct tcp_owner_ops *ops;
     void *owner;
