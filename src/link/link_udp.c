@@ -23,6 +23,9 @@ enum {
     MTU_DEFAULT_BYTES = 1500,
     MTU_MIN_BYTES = 576,
     SINGLES_BYTES_MIN = 2048,
+    /* Taken at a time. What is read now should still be in the cache when the program reads it, and the sender should hear of
+     * it while more is under way. */
+    TURN_BYTES = 256 << 10,
     PACKET_TTL = 64,
 };
 
@@ -329,14 +332,14 @@ static void arrival_keep(struct link_udp *udp) {
 
 static int udp_receive(struct link *link, struct braid_packet_in *packets, size_t max) {
     struct link_udp *udp = udp_of(link);
-    size_t count = 0, buffer = 0, room;
+    size_t count = 0, buffer = 0, room, taken_bytes = 0;
     if (max > LINK_BATCH_MAX) max = LINK_BATCH_MAX;
     if (udp->arrived) { /* not to be prepared: it is full */
         arrival_keep(udp);
         buffer = 1;
     }
     room = receive_buffers_prepare_from(&udp->buffers, buffer, max);
-    while (count < max) {
+    while (count < max && (udp->arrived || taken_bytes < TURN_BYTES)) {
         uint8_t *bytes;
         if (!udp->arrived && (buffer >= room || !arrival_next(udp, buffer++))) break;
         if (!udp->arrived) continue; /* an empty datagram */
@@ -346,6 +349,7 @@ static int udp_receive(struct link *link, struct braid_packet_in *packets, size_
         }
         pieces_coalesce(udp, &packets[count], bytes);
         packet_finish(udp, &packets[count], bytes);
+        taken_bytes += packets[count].length;
         count++;
     }
     return (int)count;

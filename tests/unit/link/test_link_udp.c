@@ -159,6 +159,28 @@ static void super_segments_pass_whole_v6(void **state) {
     super_segments_pass_whole(LOCAL_V6);
 }
 
+/* So that the program reads it, and the sender hears of it, while it is in the cache. What is left shows in the descriptor. */
+static void what_has_piled_up_is_received_in_parts(void **state) {
+    enum { SENT = 10, BYTES = 60000 };
+    struct link *a = open_link(LOCAL_V4, OUR_PORT, OUR_PORT), *b = open_link(LOCAL_V4, PEER_PORT, PEER_PORT);
+    static uint8_t payload[BYTES];
+    struct braid_packet_in packets[LINK_BATCH_MAX];
+    struct test_tcp tcp = {LOCAL_V4, LOCAL_V4, OUR_PORT, PEER_PORT, 0, 7, TCP_ACK, 0, payload, BYTES};
+    (void)state;
+    for (uint32_t i = 0; i < SENT; i++, tcp.seq += BYTES) send_tcp(a, &tcp, 1400);
+    size_t part = receive_all(b, packets, LINK_BATCH_MAX), all = part;
+    assert_in_range(part, 1, SENT / 2);
+    while (all < SENT) {
+        part = receive_all(b, packets, LINK_BATCH_MAX);
+        assert_in_range(part, 1, SENT / 2);
+        all += part;
+    }
+    assert_int_equal(all, SENT);
+    assert_int_equal(link_receive(b, packets, 1), 0);
+    link_close(a);
+    link_close(b);
+}
+
 /* UDP's coalescing asks only for addresses and lengths: what TCP would not have coalesced comes apart again. */
 static void datagrams_that_do_not_follow_each_other_stay_packets(void **state) {
     (void)state;
@@ -342,6 +364,7 @@ int main(void) {
         TEST(a_super_segment_leaves_as_segments),
         TEST(super_segments_pass_whole_v4),
         TEST(super_segments_pass_whole_v6),
+        TEST(what_has_piled_up_is_received_in_parts),
         TEST(datagrams_that_do_not_follow_each_other_stay_packets),
         TEST(what_is_coalesced_is_what_was_sent),
         TEST(what_is_no_tcp_is_dropped_and_counted),
