@@ -7,7 +7,7 @@ set -eu
 cd "$(dirname "$0")/.."
 repetitions=${1:-5}
 scripts/build.sh release
-ninja -C build/release bench_pipe bench_idle bench_scale bench_exchange bench_forward bench_udp bench_checksum >build/bench.log 2>&1 || { tail build/bench.log; exit 1; }
+ninja -C build/release bench_pipe bench_idle bench_scale bench_exchange bench_forward bench_udp bench_checksum bench_stream >build/bench.log 2>&1 || { tail build/bench.log; exit 1; }
 bench=$PWD/build/release/bench out=$PWD/build/bench
 mkdir -p "$out"
 
@@ -77,6 +77,10 @@ echo
 sh bench/fast_link.sh "$repetitions"
 echo "The same without offloads:"
 BENCH_OFFLOADS=off sh bench/fast_link.sh "$repetitions"
+echo
+sh bench/stream.sh "$repetitions"
+echo "The same without offloads, by BBR in writes of 64 KB:"
+BENCH_OFFLOADS=off BENCH_CONGESTION=bbr BENCH_WRITES=65536 sh bench/stream.sh "$repetitions"
 sh bench/svg.sh "$out" >"$out/bench.svg"
 echo
 echo "The rates as a picture: build/bench/bench.svg"
