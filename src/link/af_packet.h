@@ -36,6 +36,7 @@ struct link_af_packet {
     struct link_capabilities capabilities;
     struct link_statistics statistics;
     struct receive_buffers buffers;
+    int receive_error; /* -errno that came behind packets, for the next call; 0: none */
 
     size_t held_count;
     struct braid_packet_out held[AF_PACKET_HELD_MAX];

@@ -21,13 +21,16 @@
 #define SEND_BUFFER_BYTES_DEFAULT (256u << 10)
 #define RECEIVE_BUFFER_BYTES_DEFAULT (4u << 20)
 
+/* Single packets taken from the kernel in one batch, where they become a few super-segments. */
+#define SINGLES_MAX 128
+
 static uint32_t prefix_bytes(const struct link_af_packet *self) {
     return (self->virtio_headers ? (uint32_t)sizeof(struct virtio_net_hdr) : 0) +
            (self->ethernet ? (uint32_t)sizeof(struct ether_header) : 0);
 }
 
-static void prepare_receive(struct link_af_packet *self, size_t count) {
-    for (size_t i = 0; i < count; i++) {
+static void prepare_receive(struct link_af_packet *self, size_t from, size_t count) {
+    for (size_t i = from; i < count; i++) {
         struct af_packet_prefix *prefix = &self->prefixes[i];
         void *start = self->virtio_headers ? (void *)prefix : (void *)&prefix->ethernet;
         self->runs[i][0] = (struct iovec){start, prefix_bytes(self)};
@@ -45,11 +48,18 @@ static bool take_packet(struct link_af_packet *self, size_t index, struct braid_
     return !self->virtio_headers || virtio_header_decode(&self->prefixes[index].virtio, packet);
 }
 
-/* What arrived together and belongs together becomes one super-segment, in the buffer of its first packet. */
-static size_t take_batch(struct link_af_packet *self, size_t got, struct braid_packet_in *packets) {
-    struct coalesced_packets coalesced = {.bytes = NULL};
-    size_t count = 0, first = 0;
-    for (size_t i = 0; i < got; i++) {
+static void buffers_swap(struct link_af_packet *self, size_t a, size_t b) {
+    struct braid_buf *buf = self->buffers.bufs[a];
+    self->buffers.bufs[a] = self->buffers.bufs[b];
+    self->buffers.bufs[b] = buf;
+}
+
+/* Takes messages from `count` on, `got` of them, behind `count` packets. What arrived together and belongs together becomes one
+ * super-segment, in the buffer of its first packet; buffers of packets come first, for those behind them are free again.
+ * Returns how many packets there are. */
+static size_t take_batch(struct link_af_packet *self, struct coalesced_packets *coalesced, size_t count, size_t got,
+                         struct braid_packet_in *packets) {
+    for (size_t i = count, end = count + got; i < end; i++) {
         struct braid_packet_in *packet = &packets[count];
         if (!take_packet(self, i, packet)) {
             self->statistics.dropped_in++;
@@ -58,13 +68,10 @@ static size_t take_batch(struct link_af_packet *self, size_t got, struct braid_p
         self->statistics.packets_in++;
         self->statistics.bytes_in += packet->length;
         if (packet->segment_bytes != 0) self->statistics.super_segments_in++;
-        if (coalesce_packet(&coalesced, packet, self->buffers.bufs[i]->bytes, RECEIVE_BUFFER_BYTES)) {
+        if (coalesce_packet(coalesced, packet, self->buffers.bufs[i]->bytes, RECEIVE_BUFFER_BYTES)) {
             packet--;
-            packet->buf = receive_buffers_packet(&self->buffers, first, packet->length).buf;
-        } else {
-            first = i;
-            count++;
-        }
+            packet->buf = receive_buffers_packet(&self->buffers, count - 1, packet->length).buf;
+        } else buffers_swap(self, i, count++);
     }
     return count;
 }
@@ -74,20 +81,38 @@ static bool interface_exists(const struct link_af_packet *self) {
     return ioctl(self->link.fd, SIOCGIFNAME, &request) == 0;
 }
 
+/* As many messages as there is room for behind `from`, or -errno. */
+static int messages_read(struct link_af_packet *self, size_t from, size_t room) {
+    int got;
+    prepare_receive(self, from, room);
+    do
+        got = recvmmsg(self->link.fd, self->messages + from, (unsigned)(room - from), MSG_DONTWAIT, NULL);
+    while (got < 0 && errno == EINTR);
+    return got < 0 ? -errno : got;
+}
+
 static int af_packet_receive(struct link *link, struct braid_packet_in *packets, size_t max) {
     struct link_af_packet *self = af_packet_of(link);
-    size_t room = receive_buffers_prepare(&self->buffers, max);
+    struct coalesced_packets coalesced = {.bytes = NULL};
+    size_t room = receive_buffers_prepare(&self->buffers, max), count = 0, all = 0;
+    bool more = true;
+    int got = self->receive_error;
     if (room == 0) return 0;
-    prepare_receive(self, room);
-    int got;
-    do
-        got = recvmmsg(self->link.fd, self->messages, (unsigned)room, MSG_DONTWAIT, NULL);
-    while (got < 0 && errno == EINTR);
+    self->receive_error = 0;
+    while (got >= 0 && more) {
+        size_t asked = room - count;
+        got = messages_read(self, count, room);
+        if (got <= 0) break;
+        count = take_batch(self, &coalesced, count, (size_t)got, packets);
+        all += (size_t)got;
+        more = (size_t)got == asked && count <= room / 2 && all < SINGLES_MAX;
+    }
+    if (got >= 0) return (int)count;
+    if (count > 0) self->receive_error = got == -EAGAIN ? 0 : got; /* it is told once: kept for the next call */
+    if (count > 0) return (int)count;
     /* ENETDOWN is told once when the interface goes down or away; a socket whose interface only went down
      * works again when it comes up. */
-    if (got < 0) return errno == ENETDOWN && !interface_exists(self) ? -ENODEV : 0;
-
-    return (int)take_batch(self, (size_t)got, packets);
+    return got == -ENETDOWN && !interface_exists(self) ? -ENODEV : 0;
 }
 
 static void af_packet_close(struct link *link) {

@@ -527,6 +527,38 @@ static void ipv6_segments_that_arrive_together_become_one_super_segment(void **s
     segments_that_follow_each_other_are_one(PEER_V6, US_V6);
 }
 
+/* More than the link takes from the kernel by one call, with a packet of another conversation between. */
+static void a_long_train_of_segments_becomes_few_super_segments(void **state) {
+    enum { PIECES = 120, STRANGER = 40 };
+    static uint8_t train[PIECES * PIECE_BYTES];
+    struct wire wire = open_wire(IFF_TAP, 0);
+    struct braid_packet_in packets[LINK_BATCH_MAX];
+    struct ip_header ip;
+    uint32_t got = 0;
+    (void)state;
+    test_fill(train, sizeof(train));
+    for (unsigned i = 0; i < PIECES; i++) {
+        struct test_tcp tcp = piece(PEER_V4, US_V4, 0), other = tcp;
+        tcp.seq = 5000 + i * PIECE_BYTES;
+        tcp.payload = train + i * PIECE_BYTES;
+        other.source_port = 444;
+        put_tcp(&wire, &tcp);
+        if (i == STRANGER) put_tcp(&wire, &other);
+    }
+    int count = take_all(&wire, packets);
+    assert_int_equal(count, 4); /* up to the stranger, it, and the rest, of which 64 KB are one */
+    for (int i = 0; i < count; i++) {
+        struct tcp_segment segment = test_decode_tcp(packets[i].bytes, packets[i].length, true, true, &ip);
+        if (segment.source_port == 444) continue;
+        assert_int_equal(segment.seq.value, 5000 + got);
+        assert_memory_equal(segment.payload, train + got, segment.payload_length);
+        got += segment.payload_length;
+    }
+    assert_int_equal(got, sizeof(train));
+    assert_int_equal(wire.link->statistics->packets_in, PIECES + 1);
+    close_wire(&wire);
+}
+
 /* Two segments of which the second is changed by one byte of the packet, its checksums made right again or not. */
 static int packets_when_changed(uint32_t at, uint8_t to, bool right) {
     struct wire wire = open_wire(IFF_TAP, 0);
@@ -579,6 +611,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(ipv4_segments_that_arrive_together_become_one_super_segment),
         TEST(ipv6_segments_that_arrive_together_become_one_super_segment),
+        TEST(a_long_train_of_segments_becomes_few_super_segments),
         TEST(segments_that_say_something_else_stay_apart),
         TEST(a_segment_whose_checksum_is_wrong_stays_apart),
         TEST(tcp_to_its_ports_and_to_no_others),
