@@ -130,8 +130,25 @@ static void subflows_bury(struct braid_connection *c, braid_time now) {
     }
 }
 
+/* Of a connection that is over, what is in TIME-WAIT is kept by the host, in less room. */
+static void subflows_rest(struct braid_connection *c, braid_time now) {
+    struct tcp_rest rest;
+    if (!connection_over(c) || !c->config.host_ops->flow_rest) return;
+    LIST_EACH(&c->subflows, node, following) {
+        struct subflow *sf = SUBFLOW_OF(node);
+        if (sf->closed || !tcp_may_rest(sf->t, &rest, now)) continue;
+        if (c->config.host_ops->flow_rest(c->config.host, sf->flow_handle, &rest, now)) tcp_leave_time_wait(sf->t, now);
+    }
+}
+
+void connection_rest(struct braid_connection *c, braid_time now) {
+    c->now = now;
+    connection_settle(c, now);
+}
+
 /* A subflow that ended stays until its last packet, a RST as a rule, is out. */
 static void subflows_sweep(struct braid_connection *c, braid_time now) {
+    subflows_rest(c, now);
     subflows_bury(c, now);
     LIST_EACH(&c->subflows, node, following) {
         struct subflow *sf = SUBFLOW_OF(node);

@@ -106,6 +106,8 @@ struct subflow *subflow_create(struct braid_connection *c, const struct local_pa
     sf->flow_handle = c->config.host_ops->flow_open(c->config.host, c, sf, path->link, &sf->flow);
     if (sf->flow_handle) {
         struct tcp_config config = tcp_config_of(sf, path);
+        if (!config.secrets.given && c->config.host_ops->flow_initial)
+            c->config.host_ops->flow_initial(c->config.host, sf->flow_handle, &config.secrets);
         sf->t = tcp_create(c->env, &config);
     }
     if (!sf->t) {

@@ -7,6 +7,7 @@ static struct braid_endpoint endpoint_of(const struct ip_address *address, uint1
 
 struct braid_connection *braid_stack_connect(struct braid_stack *stack, const struct braid_connect_config *config,
                                              braid_time now, enum braid_connect_error *error) {
+    stack->seen_at = now;
     struct ip_address remote = stack_address_in(&config->remote.address);
     struct ip_address local = stack_address_in(&config->local);
     const struct local_path *path = stack_path_choose(stack, &remote, &local); /* [MUST-43] [MUST-44] */

@@ -8,7 +8,7 @@ struct flow_key {
     uint8_t family, zero;
 };
 
-static uint64_t flow_hash(const struct braid_stack *stack, uint16_t link, const struct flow *flow) {
+uint64_t stack_flow_hash(const uint64_t secret[2], uint16_t link, const struct flow *flow) {
     struct flow_key key;
     memset(&key, 0, sizeof(key));
     memcpy(key.local, flow->local.bytes, 16);
@@ -17,7 +17,11 @@ static uint64_t flow_hash(const struct braid_stack *stack, uint16_t link, const 
     key.remote_port = flow->remote_port;
     key.link = link;
     key.family = (uint8_t)flow->local.family;
-    return hash_bytes(stack->hash_key, &key, sizeof(key));
+    return hash_bytes(secret, &key, sizeof(key));
+}
+
+static uint64_t flow_hash(const struct braid_stack *stack, uint16_t link, const struct flow *flow) {
+    return stack_flow_hash(stack->hash_key, link, flow);
 }
 
 static uint64_t token_hash(const struct braid_stack *stack, uint32_t token) {
@@ -51,18 +55,40 @@ static bool at_home(const struct braid_stack *stack, const struct flow *flow) {
     return !config->steering || steering_is_home(config->steering, config->steering_place, flow);
 }
 
-/* RFC 6056 §3.3.3: a secret place in the range for each destination, and from there on one after the other. So a port is
- * used again as late as can be: the peer may still have the connection that had it before. */
-static bool port_choose(struct braid_stack *stack, uint16_t link, struct flow *flow) {
+static bool port_is_free(const struct braid_stack *stack, uint16_t link, const struct flow *flow, bool reuse) {
+    if (!at_home(stack, flow) || stack_flow_find(stack, link, flow)) return false;
+    const struct time_wait *wait = time_wait_find(stack, link, flow);
+    return !wait || (reuse && time_wait_reusable(stack, wait));
+}
+
+static bool port_choose_among(struct braid_stack *stack, uint16_t link, struct flow *flow, bool reuse) {
     const struct braid_link_config *config = &stack->links[link].config;
     uint32_t count = (uint32_t)config->port_last - config->port_first + 1u;
+    flow->local_port = 0;
     uint64_t place = flow_hash(stack, link, flow);
     for (uint32_t i = 0; i < count; i++) {
         flow->local_port = (uint16_t)(config->port_first + (place + stack->ports_chosen++) % count);
-        if (at_home(stack, flow) && !stack_flow_find(stack, link, flow)) return true;
+        if (port_is_free(stack, link, flow, reuse)) return true;
     }
     flow->local_port = 0;
     return false;
+}
+
+/* RFC 6056 §3.3.3: a secret place in the range for each destination, and from there on one after the other. So a port is
+ * used again as late as can be: the peer may still have the connection that had it before. One that rests in TIME-WAIT is
+ * used only when there is no other. */
+static bool port_choose(struct braid_stack *stack, uint16_t link, struct flow *flow) {
+    return port_choose_among(stack, link, flow, false) ||
+           (stack->resting_count > 0 && port_choose_among(stack, link, flow, true));
+}
+
+/* The flow of a connection to be is that of one in TIME-WAIT: its numbers begin behind the old one's. */
+static void time_wait_succeed(struct braid_stack *stack, struct time_wait *wait) {
+    stack->initial_behind = wait != NULL;
+    if (!wait) return;
+    stack->initial_after = wait->rest.snd_nxt;
+    if (wait != stack->reopening) stack->counters.time_wait_reused++;
+    time_wait_forget(stack, wait);
 }
 
 static void *host_flow_open(void *host, struct braid_connection *c, struct subflow *subflow, uint16_t link,
@@ -71,7 +97,9 @@ static void *host_flow_open(void *host, struct braid_connection *c, struct subfl
     bool chosen = flow->local_port == 0;
     if (chosen && !port_choose(stack, link, flow)) return NULL;
     uint64_t hash = flow_hash(stack, link, flow);
+    struct time_wait *wait = time_wait_find(stack, link, flow);
     if (flow_find(stack, hash, link, flow)) return NULL;
+    if (wait && wait != stack->reopening && !time_wait_reusable(stack, wait)) return NULL;
     struct flow_entry *entry = stack->env->allocate(stack->env->context, sizeof(*entry));
     if (!entry) return NULL;
     *entry = (struct flow_entry){.connection = c, .subflow = subflow, .link = link, .guest = !at_home(stack, flow), .flow = *flow};
@@ -79,8 +107,24 @@ static void *host_flow_open(void *host, struct braid_connection *c, struct subfl
         stack->env->release(stack->env->context, entry, sizeof(*entry));
         return NULL;
     }
+    time_wait_succeed(stack, wait);
     hash_table_insert(&stack->flows, &entry->node, hash);
     return entry;
+}
+
+static void host_flow_initial(void *host, void *handle, struct tcp_secrets *out) {
+    const struct flow_entry *entry = handle;
+    stack_initial(host, &entry->flow, out);
+}
+
+/* Not as long as the application may look at the connection, unless a SYN comes for it; and what another stack's steering
+ * does not know as ours would be answered there with a RST. */
+static bool host_flow_rest(void *host, void *handle, const struct tcp_rest *rest, braid_time now) {
+    struct braid_stack *stack = host;
+    const struct flow_entry *flow = handle;
+    const struct entry *entry = entry_of(flow->connection);
+    bool looked_at = entry && entry->reported && !entry->released;
+    return !flow->guest && (!looked_at || stack->rest_forced) && time_wait_enter(stack, flow, rest, now);
 }
 
 static void host_flow_close(void *host, void *handle) {
@@ -145,6 +189,8 @@ static void host_wake(void *host, struct braid_connection *c) {
 const struct connection_host_ops stack_host_ops = {
     .flow_open = host_flow_open,
     .flow_close = host_flow_close,
+    .flow_initial = host_flow_initial,
+    .flow_rest = host_flow_rest,
     .token_open = host_token_open,
     .token_close = host_token_close,
     .paths = host_paths,

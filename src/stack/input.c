@@ -16,6 +16,8 @@ static bool addresses_sane(const struct ip_header *ip) {
 static void segment_without_flow(struct braid_stack *stack, uint16_t link, const struct flow *flow,
                                  const struct tcp_segment *segment, const struct braid_packet_in *packet,
                                  uint8_t ecn, braid_time now) {
+    struct time_wait *wait = time_wait_find(stack, link, flow);
+    if (wait && time_wait_input(stack, wait, segment, now)) return;
     if ((segment->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN) {
         stack_syn_arrived(stack, link, flow, segment, packet, now);
         return;
@@ -25,6 +27,18 @@ static void segment_without_flow(struct braid_stack *stack, uint16_t link, const
         return;
     stack->counters.tcp_no_flow++;
     stack_send_reset(stack, link, flow, segment, NULL);
+}
+
+/* A connection in TIME-WAIT that the application has not let go of yet must not keep a new one out. */
+static struct flow_entry *syn_for_flow(struct braid_stack *stack, struct flow_entry *found, uint16_t link,
+                                       const struct flow *flow, braid_time now) {
+    struct entry *entry = entry_of(found->connection);
+    if (!entry) return found;
+    stack->rest_forced = true;
+    connection_rest(found->connection, now);
+    stack->rest_forced = false;
+    entry_touch(entry);
+    return stack_flow_find(stack, link, flow);
 }
 
 static void tcp_arrived(struct braid_stack *stack, uint16_t link, const struct braid_packet_in *packet,
@@ -45,6 +59,7 @@ static void tcp_arrived(struct braid_stack *stack, uint16_t link, const struct b
                         .local_port = segment.destination_port,
                         .remote_port = segment.source_port};
     struct flow_entry *found = stack_flow_of_packet(stack, link, &flow);
+    if (found && (segment.flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN) found = syn_for_flow(stack, found, link, &flow, now);
     if (!found) {
         segment_without_flow(stack, link, &flow, &segment, packet, ip->ecn, now);
         return;
@@ -97,5 +112,6 @@ void braid_stack_input(struct braid_stack *stack, int link, const struct braid_p
         stack->counters.unknown_link += count;
         return;
     }
+    stack->seen_at = now;
     for (size_t i = 0; i < count; i++) packet_arrived(stack, link, &packets[i], now);
 }

@@ -63,6 +63,7 @@ static size_t control_output(struct braid_stack *stack, struct braid_packet_out 
 
 size_t braid_stack_output(struct braid_stack *stack, struct braid_packet_out *packets, size_t count,
                           braid_time now) {
+    stack->seen_at = now;
     size_t filled = control_output(stack, packets, count);
     struct list_node *first;
     while (filled < count && (first = list_first(&stack->ready)) != NULL) {
@@ -78,10 +79,13 @@ size_t braid_stack_output(struct braid_stack *stack, struct braid_packet_out *pa
 
 braid_time braid_stack_deadline(const struct braid_stack *stack) {
     if (!list_empty(&stack->ready) || stack->control_count > 0) return 0;
-    return heap_deadline(&stack->timers);
+    braid_time timers = heap_deadline(&stack->timers), resting = time_wait_deadline(stack);
+    return timers < resting ? timers : resting;
 }
 
 void braid_stack_expire(struct braid_stack *stack, braid_time now) {
+    stack->seen_at = now;
+    time_wait_expire(stack, now);
     struct heap_node *first;
     while ((first = heap_first(&stack->timers)) != NULL && first->deadline <= now) {
         struct entry *entry = CONTAINER_OF(first, struct entry, timer);

@@ -14,7 +14,10 @@ static void config_defaults(struct braid_stack_config *config) {
 
 static bool tables_init(struct braid_stack *stack) {
     if (!hash_table_init(&stack->flows, stack->env)) return false;
-    if (hash_table_init(&stack->tokens, stack->env)) return true;
+    if (hash_table_init(&stack->tokens, stack->env)) {
+        if (hash_table_init(&stack->time_waits, stack->env)) return true;
+        hash_table_deinit(&stack->tokens);
+    }
     hash_table_deinit(&stack->flows);
     return false;
 }
@@ -50,9 +53,11 @@ struct braid_stack *braid_stack_create(const struct braid_env *env, const struct
     list_init(&stack->eventful);
     list_init(&stack->listeners);
     list_init(&stack->half_open);
+    list_init(&stack->resting);
     heap_init(&stack->timers, env);
     prng_seed(&stack->prng, env->jitter_seed);
-    if (!env->random_secret(env->context, stack->hash_key, sizeof(stack->hash_key)) || !tables_init(stack)) {
+    if (!env->random_secret(env->context, stack->hash_key, sizeof(stack->hash_key)) ||
+        !env->random_secret(env->context, stack->initial_key, sizeof(stack->initial_key)) || !tables_init(stack)) {
         env->release(env->context, stack, sizeof(*stack));
         return NULL;
     }
@@ -70,6 +75,8 @@ void braid_stack_destroy(struct braid_stack *stack) {
     for (; stack->control_count > 0; stack->control_count--)
         braid_packet_out_release(&stack->control[stack->control_head++ % STACK_CONTROL_QUEUE_MAX]);
     heap_deinit(&stack->timers);
+    time_wait_expire(stack, BRAID_NEVER);
+    hash_table_deinit(&stack->time_waits);
     hash_table_deinit(&stack->flows);
     hash_table_deinit(&stack->tokens);
     stack->env->release(stack->env->context, stack, sizeof(*stack));

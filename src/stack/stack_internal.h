@@ -24,8 +24,10 @@ enum stack_limit {
     X(packets_in) X(packets_out) X(ip_malformed) X(ip_fragment) X(ip_other_protocol) X(ip_bad_source)            \
     X(tcp_malformed) X(tcp_bad_checksum) X(tcp_no_flow) X(syn_no_listener) X(syn_half_open_full)                 \
     X(syn_half_open_evicted) X(syn_connections_full) X(syn_no_memory) X(join_unknown_token) X(join_malformed)    \
-    X(join_refused) X(icmp_ignored) X(cookies_sent) X(cookies_accepted) X(cookie_bad) X(cookie_stale)             \
-    X(cookie_wrong_key) X(cookie_without_keys) X(capable_not_asked) X(resets_sent) X(control_queue_full) X(unknown_link)
+    X(time_wait_entered) X(time_wait_evicted) X(time_wait_reopened) X(time_wait_reused) X(time_wait_rst)         \
+    X(time_wait_challenged) X(join_refused) X(icmp_ignored) X(cookies_sent) X(cookies_accepted) X(cookie_bad)     \
+    X(cookie_stale) X(cookie_wrong_key) X(cookie_without_keys) X(capable_not_asked) X(resets_sent)                \
+    X(control_queue_full) X(unknown_link)
 struct stack_counters {
 #define STACK_COUNTER_FIELD(name) uint64_t name;
     STACK_COUNTERS(STACK_COUNTER_FIELD)
@@ -125,6 +127,16 @@ struct flow_entry {
     struct flow flow;
 };
 
+/* A flow in TIME-WAIT, instead of the whole connection (time_wait.c). */
+struct time_wait {
+    struct hash_node node;
+    struct list_node by_age; /* in braid_stack.resting: what ends first stands first */
+    braid_time expires_at, entered_at, acknowledged_at;
+    struct flow flow;
+    uint16_t link;
+    struct tcp_rest rest;
+};
+
 struct token_entry {
     struct hash_node node;
     struct braid_connection *connection;
@@ -147,7 +159,15 @@ struct braid_stack {
     struct stack_capable_memory capable;
     struct stack_version_memory versions;
     struct stack_cookies cookies;
-    struct hash_table flows, tokens;
+    struct hash_table flows, tokens, time_waits;
+    struct list_node resting;
+    uint32_t resting_count;
+    braid_time seen_at;         /* the latest time anyone told */
+    uint64_t initial_key[2];    /* RFC 6528's secret */
+    bool rest_forced;            /* what can rest does so */
+    struct time_wait *reopening; /* by the SYN that came last */
+    bool initial_behind;        /* the flow opened last was in TIME-WAIT, and its numbers begin behind ... */
+    seq32 initial_after;        /* ... this one */
     struct list_node connections, ready, eventful, listeners;
     struct list_node half_open; /* the oldest first */
     uint32_t connection_count, half_open_count;
@@ -177,9 +197,27 @@ bool stack_limits_in(const struct braid_path_limits *limits, struct path_limits 
 
 /* demux.c */
 extern const struct connection_host_ops stack_host_ops;
+uint64_t stack_flow_hash(const uint64_t secret[2], uint16_t link, const struct flow *flow);
 struct flow_entry *stack_flow_find(const struct braid_stack *stack, uint16_t link, const struct flow *flow);
 struct flow_entry *stack_flow_of_packet(struct braid_stack *stack, uint16_t link, const struct flow *flow);
 struct braid_connection *stack_token_find(const struct braid_stack *stack, uint32_t token);
+
+/* time_wait.c */
+struct time_wait *time_wait_find(const struct braid_stack *stack, uint16_t link, const struct flow *flow);
+/* False: no memory. */
+bool time_wait_enter(struct braid_stack *stack, const struct flow_entry *flow, const struct tcp_rest *rest,
+                     braid_time now) MUST_USE;
+void time_wait_forget(struct braid_stack *stack, struct time_wait *wait);
+/* A segment of a flow in TIME-WAIT. False: it begins a new connection. */
+bool time_wait_input(struct braid_stack *stack, struct time_wait *wait, const struct tcp_segment *s,
+                     braid_time now) MUST_USE;
+/* A connection of ours may begin on its port. */
+bool time_wait_reusable(const struct braid_stack *stack, const struct time_wait *wait);
+braid_time time_wait_deadline(const struct braid_stack *stack);
+void time_wait_expire(struct braid_stack *stack, braid_time now);
+
+/* initial.c: where the numbers of a flow begin. */
+void stack_initial(const struct braid_stack *stack, const struct flow *flow, struct tcp_secrets *out);
 
 /* steering.c */
 bool steering_is_home(const struct braid_steering *s, unsigned place, const struct flow *flow);

@@ -23,7 +23,9 @@ void reset_challenge(struct tcp *t, braid_time now) {
 /* True if the segment is dealt with, which a RST always is. */
 /* [R-5961-3.2-1] [R-5961-3.2-2] [R-5961-3.2-3] [R-5961-3.2-4] [R-5961-4.2-3] [R-7323-5.2-5] */
 bool reset_input(struct tcp *t, const struct tcp_segment *s, braid_time now) {
-    if (seq32_lt(s->seq, t->rcv_nxt) || seq32_gt(s->seq, t->rcv_adv)) {
+    if (t->state == TCP_STATE_TIME_WAIT) {
+        COUNT_DROP(t, now, rst_in_time_wait); /* RFC 1337 §3: an old one would end what keeps old ones out */
+    } else if (seq32_lt(s->seq, t->rcv_nxt) || seq32_gt(s->seq, t->rcv_adv)) {
         COUNT_DROP(t, now, rst_out_of_window);
     } else if (!seq32_eq(s->seq, t->rcv_nxt)) {
         COUNT_DROP(t, now, rst_challenged);
@@ -32,8 +34,6 @@ bool reset_input(struct tcp *t, const struct tcp_segment *s, braid_time now) {
         COUNT_DROP(t, now, refused_by_owner);
     } else if (t->state == TCP_STATE_SYN_RECEIVED && !t->handshake.passive) {
         state_close(t, TCP_CLOSED_REFUSED, now);
-    } else if (t->state == TCP_STATE_TIME_WAIT) {
-        state_close(t, TCP_CLOSED_NORMALLY, now); /* both FINs were acknowledged */
     } else {
         state_close(t, TCP_CLOSED_RESET, now);
     }

@@ -10,7 +10,7 @@ static uint8_t scale_for(uint32_t window_bytes) {
     return scale;
 }
 
-/* RFC 6528 wants initial numbers nobody can guess; random ones are. */
+/* Who knows of no other connections gives none: then they are random, which nobody can guess either. */
 static bool draw_secrets(struct tcp *t) {
     uint32_t secrets[2];
     if (t->config.secrets.given) {

@@ -69,6 +69,7 @@ static struct braid_address address_of(uint8_t family, uint8_t net, uint8_t host
 }
 
 static uint8_t world_family = 4;
+static uint16_t world_port_first, world_port_last; /* of the links; 0: as ever */
 
 static struct braid_address client_address(int wire) { return address_of(world_family, (uint8_t)(wire + 1), 2); }
 static struct braid_address server_address(void) { return address_of(world_family, 9, 1); }
@@ -90,7 +91,7 @@ static void world_init(struct world *w, uint64_t seed, int wires, const struct b
         w->stack[side] = braid_stack_create(&w->env[side], &own);
         assert_non_null(w->stack[side]);
     }
-    struct braid_link_config link = {.mtu_bytes = 1500, .uplink = true};
+    struct braid_link_config link = {.mtu_bytes = 1500, .uplink = true, .port_first = world_port_first, .port_last = world_port_last};
     struct braid_address here = server_address();
     assert_int_equal(braid_stack_link_add(w->stack[1], &link), 0);
     assert_true(braid_stack_address_add(w->stack[1], 0, &here, false, false, w->now));

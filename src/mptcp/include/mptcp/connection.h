@@ -48,6 +48,10 @@ struct connection_host_ops {
     void *(*flow_open)(void *host, struct braid_connection *c, struct subflow *subflow, uint16_t link,
                        struct flow *flow);
     void (*flow_close)(void *host, void *handle);
+    /* Where the numbers of the flow opened last begin. NULL: anywhere. */
+    void (*flow_initial)(void *host, void *handle, struct tcp_secrets *out);
+    /* The flow is in TIME-WAIT, and from flow_close() on the host keeps that. False: it cannot. NULL: never. */
+    bool (*flow_rest)(void *host, void *handle, const struct tcp_rest *rest, braid_time now);
     /* Makes the token findable. False: taken (draw another key), or no memory. */
     bool (*token_open)(void *host, struct braid_connection *c, uint32_t token);
     void (*token_close)(void *host, struct braid_connection *c, uint32_t token);
@@ -151,6 +155,8 @@ void connection_destroy(struct braid_connection *c);
 
 void connection_input(struct braid_connection *c, struct subflow *subflow, const struct tcp_segment *segment,
                       struct braid_buf *buf, uint8_t ecn, braid_time now);
+/* Offers the host what is in TIME-WAIT (flow_rest). */
+void connection_rest(struct braid_connection *c, braid_time now);
 void connection_icmp(struct braid_connection *c, struct subflow *subflow, const struct icmp_error *error,
                      braid_time now);
 /* Schedules what may go and fills packets; call until it returns less than `room`. */

@@ -98,7 +98,8 @@ struct tcp_owner_ops {
 /* Of the timestamp clock: RFC 7323 §5.4 wants 1 ms to 1 s. */
 #define TCP_TICK_NS BRAID_NS_PER_MS
 
-/* What else would be drawn at random, for a passive open whose SYN/ACK was sent without keeping anything (SYN cookies). */
+/* Where numbers begin, which else would be drawn at random: by a clock and a hash (RFC 6528), or, for a passive open whose
+ * SYN/ACK was sent without keeping anything (SYN cookies), as that said. */
 struct tcp_secrets {
     bool given;
     bool resumed; /* the SYN/ACK went out at some other time: nothing is known of the round trip */
@@ -139,6 +140,28 @@ struct tcp_tuning {
     uint8_t dscp;                     /* differentiated services code point of all that is sent */
     uint8_t hop_limit;                /* its TTL; 0: 64 */
 };
+
+/* What remains of a subflow in TIME-WAIT once its last ACK is out (RFC 9293 §3.10.7.4, RFC 6191, RFC 1337): whoever keeps
+ * this need not keep the subflow. */
+struct tcp_rest {
+    seq32 snd_nxt, rcv_nxt;
+    uint32_t timestamp_offset, timestamp_recent;
+    uint16_t window;
+    bool timestamps;
+};
+enum tcp_rest_verdict {
+    TCP_REST_IGNORE,    /* an ACK of our FIN, or a RST */
+    TCP_REST_CHALLENGE, /* an ACK is due, if there was none just now (RFC 5961) */
+    TCP_REST_AGAIN,     /* the peer's FIN came again: an ACK is due, and TIME-WAIT begins anew */
+    TCP_REST_REOPEN,    /* a SYN that cannot be an old one: a new connection may begin */
+};
+/* False unless the subflow is in TIME-WAIT and has nothing to send. */
+bool tcp_may_rest(const struct tcp *t, struct tcp_rest *out, braid_time now) MUST_USE;
+/* TIME-WAIT is over for this subflow: state CLOSED, closed() is called with TCP_CLOSED_NORMALLY. */
+void tcp_leave_time_wait(struct tcp *t, braid_time now);
+enum tcp_rest_verdict tcp_rest_input(const struct tcp_rest *rest, const struct tcp_segment *s);
+bool tcp_rest_ack(const struct tcp_rest *rest, const struct flow *flow, uint16_t link, bool checksum_offload, braid_time now,
+                  struct braid_packet_out *out) MUST_USE;
 
 /* NULL when there is no memory or no randomness. */
 struct tcp *tcp_create(const struct braid_env *env, const struct tcp_config *config) MUST_USE;
@@ -270,6 +293,7 @@ braid_time tcp_receive_rtt(const struct tcp *t);
     X(syn_in_window)                                                                                             \
     X(rst_out_of_window)                                                                                         \
     X(rst_challenged)                                                                                            \
+    X(rst_in_time_wait)                                                                                          \
     X(data_after_fin)                                                                                            \
     X(data_without_room)                                                                                         \
     X(refused_by_owner)                                                                                          \
