@@ -25,6 +25,7 @@ static bool is_duplicate(const struct tcp *t, const struct tcp_segment *s) {
 static void deliver(struct tcp *t, const struct send_record *record, seq32 end, struct acknowledgement *a) {
     rack_delivered(t, record, end, a);
     frto_delivered(t, record, end, a);
+    pmtu_delivered(t, record, end, a->now);
     rate_delivered(t, record, (uint32_t)seq32_diff(end, record->start), a);
 }
 

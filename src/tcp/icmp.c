@@ -2,9 +2,6 @@
  * connection that is not established yet dies of one (RFC 5461). */
 #include "tcp_internal.h"
 
-#define MTU_MIN_V4 552 /* smaller claims are attacks or mistakes: what fits goes out as it is */
-#define MTU_MIN_V6 1280
-
 /* [R-8201-4-4] [R-5927-4.1-1] */
 static bool in_flight(const struct tcp *t, seq32 seq) {
     if (t->state == TCP_STATE_SYN_SENT || t->state == TCP_STATE_SYN_RECEIVED) return seq32_eq(seq, t->iss);
@@ -12,12 +9,15 @@ static bool in_flight(const struct tcp *t, seq32 seq) {
 }
 
 static void take_mtu(struct tcp *t, uint32_t mtu, braid_time now) {
-    uint32_t least = t->config.flow.local.family == IP_V6 ? MTU_MIN_V6 : MTU_MIN_V4;
+    uint32_t least = pmtu_least(t);
     /* [R-8201-4-2] */
     if (mtu < least) mtu = least;
-    if (mtu >= t->mtu_bytes) return;
+    if (mtu >= t->mtu_bytes && !(t->pmtu.probing && mtu < t->pmtu.probe_bytes)) {
+        COUNT_DROP(t, now, icmp_mtu_not_smaller);
+        return;
+    }
     if (state_is_synchronized(t->state)) {
-        tcp_set_mtu(t, mtu);
+        pmtu_told(t, mtu, now);
         timers_rearm(t, now);
     } else {
         t->mtu_bytes = mtu;

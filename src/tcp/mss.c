@@ -1,14 +1,14 @@
 /* What a segment may carry: RFC 9293 §3.7.1, RFC 6691. */
 #include "tcp_internal.h"
 
-static uint32_t header_bytes(const struct tcp *t) {
+uint32_t mss_header_bytes(const struct tcp *t) {
     return (t->config.flow.local.family == IP_V6 ? 40u : 20u) + TCP_HEADER_BYTES;
 }
 
 /* [MUST-14] [MUST-67] */
 /* [R-6691-2-1] */
 uint32_t mss_to_announce(const struct tcp *t) {
-    uint32_t mss = t->mtu_bytes > header_bytes(t) ? t->mtu_bytes - header_bytes(t) : 0;
+    uint32_t mss = t->mtu_bytes > mss_header_bytes(t) ? t->mtu_bytes - mss_header_bytes(t) : 0;
     if (mss < TCP_MSS_MIN_BYTES) return TCP_MSS_MIN_BYTES;
     return mss < UINT16_MAX ? mss : UINT16_MAX;
 }
@@ -31,10 +31,16 @@ static void resend_too_large(struct tcp *t) {
 }
 
 /* [R-7323-5.7-1] [R-8201-4-1] [R-8201-4-3] */
-void tcp_set_mtu(struct tcp *t, uint32_t mtu_bytes) {
+void mss_set_mtu(struct tcp *t, uint32_t mtu_bytes) {
     bool smaller = mtu_bytes < t->mtu_bytes;
     t->mtu_bytes = mtu_bytes;
     mss_update(t);
     if (!smaller) t->piece_bytes = t->mss_bytes;
     if (smaller) resend_too_large(t);
+}
+
+void tcp_set_mtu(struct tcp *t, uint32_t mtu_bytes) {
+    t->config.mtu_bytes = mtu_bytes;
+    pmtu_init(t);
+    mss_set_mtu(t, mtu_bytes);
 }

@@ -224,7 +224,7 @@ static void note_new_data(struct tcp *t, const struct outgoing *o, braid_time no
     if (seq32_eq(record->start, o->seq)) rate_sent(t, record, now);
     t->snd_nxt = end;
     t->data_sent_at = now;
-    if (o->payload_bytes > 0) t->piece_bytes = o->piece_bytes;
+    if (o->payload_bytes > 0 && o->probe_mss_bytes == 0) t->piece_bytes = o->piece_bytes;
     if (o->payload_bytes % o->piece_bytes != 0) {
         t->small_outstanding = true;
         t->small_end = end;
@@ -237,9 +237,24 @@ static void note_new_data(struct tcp *t, const struct outgoing *o, braid_time no
     if (o->flags & TCP_FIN) close_fin_sent(t, now);
 }
 
+/* A segment larger than the path is known to carry (RFC 4821 §7.3): real data, in a packet of its own. */
+static bool send_mtu_probe(struct tcp *t, uint32_t mss, struct braid_packet_out *out, braid_time now) {
+    struct outgoing o = {
+        .seq = t->snd_nxt, .flags = TCP_ACK, .limit_bytes = mss, .cut = true, .probe_mss_bytes = mss};
+    if (owner_segment_limit(t, t->snd_nxt, mss) < mss || !packet_build(t, &o, out, now)) return false;
+    if (o.payload_bytes == o.piece_bytes) pmtu_probe_sent(t, o.seq, seq32_add(o.seq, o.payload_bytes), mss);
+    note_new_data(t, &o, now);
+    return true;
+}
+
 static bool send_data(struct tcp *t, uint32_t allow, struct braid_packet_out *out, braid_time now) {
     if (!scoreboard_reserve(&t->board, 1)) return false;
     if (scoreboard_empty(&t->board)) begin_flight(t, now);
+    uint32_t probe_mss = pmtu_probe_mss(t, allow, now);
+    if (probe_mss > 0) {
+        if (send_mtu_probe(t, probe_mss, out, now)) return true;
+        pmtu_probe_postpone(t, now);
+    }
     uint32_t unsent = tcp_unsent(t);
     if (t->ecn.cwr_due) allow = least(allow, t->piece_bytes); /* said once, not in every piece */
     uint32_t want = least(unsent, least(allow, TCP_SUPER_SEGMENT_MAX));

@@ -143,7 +143,7 @@ bool packet_build(struct tcp *t, struct outgoing *o, struct braid_packet_out *ou
 
     uint32_t own = t->timestamps.enabled ? 12 : 0; /* not part of mss_bytes any more */
     /* [R-6691-2-2] */
-    o->piece_bytes = t->mss_bytes + own - tcp_options_length(&segment.options);
+    o->piece_bytes = (o->probe_mss_bytes > 0 ? o->probe_mss_bytes : t->mss_bytes) + own - tcp_options_length(&segment.options);
     out->link = t->config.link;
     out->slice_count = 0;
     out->payload_length = 0;

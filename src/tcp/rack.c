@@ -85,19 +85,21 @@ uint32_t rack_detect_losses(struct tcp *t, braid_time now) {
     k->deadline = BRAID_NEVER;
     if (!k->valid || !t->sack_permitted) return 0;
     braid_time patience = k->rtt_ns + reordering_window(t);
-    uint32_t before = t->board.lost_bytes;
+    uint32_t before = t->board.lost_bytes, probe_bytes = 0;
     LIST_EACH(&t->board.in_flight, node, following) {
         struct send_record *record = LIST_ENTRY(node, struct send_record, by_state);
         if (record->sent_at > k->sent_at) break;
         if (!sent_after(k->sent_at, k->end, record->sent_at, record->end)) continue;
         if (record->sent_at + patience <= now) {
+            bool probe = pmtu_lost(t, record, now);
             scoreboard_lose(&t->board, record);
-            rate_lost(t, record, now);
+            if (probe) probe_bytes += record_length(record);
+            else rate_lost(t, record, now);
         } else {
             k->deadline = record->sent_at + patience; /* in order of sending: the last one's is the latest */
         }
     }
-    return t->board.lost_bytes - before;
+    return t->board.lost_bytes - before - probe_bytes;
 }
 
 /* RFC 8985 §6.3. Without SACK nothing is known of what lies behind the first, and all of it counts as lost. */

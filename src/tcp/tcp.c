@@ -52,6 +52,7 @@ struct tcp *tcp_create(const struct braid_env *env, const struct tcp_config *con
     t->last_icmp = ICMP_OTHER;
     t->acks.quick_left = TCP_QUICK_ACKS;
     t->rack.deadline = BRAID_NEVER;
+    pmtu_init(t);
     mss_update(t);
     return t;
 }
@@ -171,6 +172,9 @@ static void info_counts(const struct counts *counts, struct tcp_info *out) {
     out->segments_out_of_order = counts->segments_out_of_order;
     out->marks_received = counts->marks_received;
     out->marks_answered = counts->marks_answered;
+    out->mtu_probes = counts->mtu_probes;
+    out->mtu_probes_lost = counts->mtu_probes_lost;
+    out->mtu_black_holes = counts->mtu_black_holes;
     out->last_received_at = counts->last_received_at;
     out->last_sent_at = counts->last_sent_at;
 }

@@ -123,6 +123,17 @@ struct recovery {
     seq32 undo_from;
 };
 
+/* The path's MTU, found out by data (RFC 4821, RFC 8899). Sizes are of whole IP packets. */
+struct pmtu {
+    uint32_t confirmed_piece_bytes; /* the largest payload of one segment that has arrived */
+    uint32_t failed_bytes;          /* the smallest size that did not pass; 0: none known */
+    braid_time next_at;             /* no probe before; BRAID_NEVER: none */
+    bool probing;                   /* one is on its way: */
+    seq32 probe_start, probe_end;
+    uint32_t probe_bytes;
+    unsigned losses; /* of probes of that size */
+};
+
 /* RFC 5682 */
 enum frto_step {
     FRTO_OFF,
@@ -191,6 +202,7 @@ struct counts {
     uint64_t timeouts, probes, fast_recoveries, spurious_recoveries;
     uint64_t bytes_received_duplicate, segments_out_of_order;
     uint64_t marks_received, marks_answered;
+    uint32_t mtu_probes, mtu_probes_lost, mtu_black_holes;
     braid_time last_received_at, last_sent_at;
 };
 
@@ -234,6 +246,7 @@ struct tcp {
     struct probe probe;
     struct recovery recovery;
     struct frto frto;
+    struct pmtu pmtu;
     struct rtt rtt;
     struct rate rate;
     struct pacing pacing;
@@ -313,6 +326,20 @@ void handshake_give_up(struct tcp *t, braid_time now);
 /* --- mss.c --- */
 uint32_t mss_to_announce(const struct tcp *t);
 void mss_update(struct tcp *t);
+void mss_set_mtu(struct tcp *t, uint32_t mtu_bytes);
+uint32_t mss_header_bytes(const struct tcp *t); /* of IP and TCP, without options */
+
+/* --- pmtu.c --- */
+void pmtu_init(struct tcp *t);
+uint32_t pmtu_least(const struct tcp *t); /* no smaller claim is believed */
+/* mss_bytes of the probe to be sent now, of at most `allow` bytes; 0: none */
+uint32_t pmtu_probe_mss(const struct tcp *t, uint32_t allow, braid_time now);
+void pmtu_probe_sent(struct tcp *t, seq32 start, seq32 end, uint32_t mss_bytes);
+void pmtu_probe_postpone(struct tcp *t, braid_time now); /* the owner's boundaries leave no room */
+void pmtu_delivered(struct tcp *t, const struct send_record *record, seq32 end, braid_time now);
+bool pmtu_lost(struct tcp *t, const struct send_record *record, braid_time now); /* true: it was (of) a probe */
+void pmtu_on_timeout(struct tcp *t, braid_time now);
+void pmtu_told(struct tcp *t, uint32_t mtu_bytes, braid_time now); /* by ICMP */
 
 /* --- timestamps.c --- */
 uint32_t timestamps_value(const struct tcp *t, braid_time now);
@@ -393,6 +420,7 @@ struct outgoing { /* a packet in the making */
     uint32_t limit_bytes;   /* most payload it may have; 0: it has none */
     bool cut;               /* the limit is not where data ends: stop at a whole piece */
     bool fin_allowed;       /* a FIN may follow the last byte */
+    uint32_t probe_mss_bytes; /* instead of the path's; 0: it is no probe of the path's MTU */
     bool retransmission;
     uint32_t payload_bytes; /* result: what it got */
     uint32_t piece_bytes;   /* result: of each segment */

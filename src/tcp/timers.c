@@ -123,6 +123,7 @@ static void fire_retransmit(struct tcp *t, braid_time now) {
     t->counts.timeouts++;
     t->progress_at = now;
     recovery_on_timeout(t, now);
+    pmtu_on_timeout(t, now);
     pacing_update(t);
     owner_suspected(t, t->timeouts, now);
 }

@@ -63,6 +63,7 @@ struct wire_model {
     uint64_t bits_per_s; /* 0: no limit */
     braid_time delay;
     uint32_t queue_bytes; /* 0: no limit */
+    uint32_t mtu_bytes;   /* larger packets vanish, and nobody says so; 0: no limit */
     uint32_t mark_bytes;  /* with more than that queued, packets that can carry a mark get one (RFC 3168); 0: never */
     double loss, reorder, duplicate;
     braid_time reorder_delay;
@@ -348,6 +349,10 @@ static void wire_carry(struct end *from, const uint8_t *bytes, uint32_t length) 
                      TCP_DECODE_OK);
     if (p->crossing != NULL) p->crossing(from, &s);
     if (from->drop != NULL && from->drop(from, &s, (uint32_t)from->segments)) {
+        from->lost++;
+        return;
+    }
+    if (w->mtu_bytes > 0 && length > w->mtu_bytes) {
         from->lost++;
         return;
     }

@@ -268,6 +268,7 @@ struct tcp_info {
     bool recovering;               /* something was lost, and is sent again */
     bool recovering_by_timeout;    /* and the timer found it */
     uint32_t mtu_bytes;            /* of the path, as far as it is known */
+    uint32_t mtu_probes, mtu_probes_lost, mtu_black_holes; /* found out by data (RFC 4821) */
     uint32_t lost_bytes, sacked_bytes; /* of what is not acknowledged in order */
     uint64_t pacing_bytes_per_s;   /* 0: not paced */
     uint32_t unsent_bytes;
@@ -298,7 +299,8 @@ braid_time tcp_receive_rtt(const struct tcp *t);
     X(data_without_room)                                                                                         \
     X(refused_by_owner)                                                                                          \
     X(no_memory)                                                                                                 \
-    X(icmp_not_in_flight)
+    X(icmp_not_in_flight)                                                                                        \
+    X(icmp_mtu_not_smaller)
 struct tcp_drop_counters {
 #define TCP_DROP_FIELD(name) uint64_t name;
     TCP_DROP_REASONS(TCP_DROP_FIELD)
