@@ -250,7 +250,7 @@ static bool send_mtu_probe(struct tcp *t, uint32_t mss, struct braid_packet_out 
 static bool send_data(struct tcp *t, uint32_t allow, struct braid_packet_out *out, braid_time now) {
     if (!scoreboard_reserve(&t->board, 1)) return false;
     if (scoreboard_empty(&t->board)) begin_flight(t, now);
-    uint32_t probe_mss = pmtu_probe_mss(t, allow, now);
+    uint32_t probe_mss = pmtu_probe_mss(t, allowed_unpaced(t), now);
     if (probe_mss > 0) {
         if (send_mtu_probe(t, probe_mss, out, now)) return true;
         pmtu_probe_postpone(t, now);

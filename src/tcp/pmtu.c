@@ -36,8 +36,9 @@ void pmtu_on_timeout(struct tcp *t, braid_time now) {
     if (t->mtu_bytes <= base || base < least) return;
     uint32_t payload = t->mss_bytes > t->mtu_bytes - base ? t->mss_bytes - (t->mtu_bytes - base) : 0;
     if (record_length(first) <= payload || first->piece_bytes <= payload) return;
-    unsigned patience = p->confirmed_piece_bytes >= first->piece_bytes ? 2 : 1;
-    if (base < BASE_BYTES) patience += 3; /* hardly a path has so little, and many are silent for a while */
+    bool confirmed = p->confirmed_piece_bytes >= first->piece_bytes;
+    unsigned patience = confirmed ? 2 : 1;
+    if (base < BASE_BYTES) patience = confirmed ? 8 : 4; /* hardly a path has so little, and many are silent for a while */
     if (t->timeouts < patience) return;
     t->counts.mtu_black_holes++;
     p->failed_bytes = 0;

@@ -130,6 +130,28 @@ static void a_hop_with_a_small_mtu_is_found(void **state) {
     phone_end(&phone);
 }
 
+/* Nobody says so: both subflows find it out, and mappings of 64 KB are cut right. */
+static void a_silent_hop_with_a_small_mtu_is_found(void **state) {
+    (void)state;
+    const struct ip_address nobody = {.family = IP_NONE};
+    for (unsigned i = 0; i < 2; i++) {
+        struct sim_phone phone;
+        struct sim_phone_config config = two_paths(55 + i);
+        config.client.checksum = config.server.checksum = i == 1;
+        sim_phone_init(&phone, &config);
+        for (unsigned link = 0; link < 2; link++) sim_link_append(phone.links[link], sim_mtu(phone.world, 1300 + 50 * link, &nobody));
+        struct sim_conversation *c = sim_phone_talk(&phone, &both_ways);
+        bool finished = sim_world_run_conversations(phone.world, 60 * S);
+        assert_whole(c);
+        assert_true(finished);
+        for (unsigned link = 0; link < 2; link++) {
+            print_message("link %u: %llu packets too big\n", link, (unsigned long long)sim_link_dropped(phone.links[link], "too big"));
+            assert_true(sim_link_dropped(phone.links[link], "too big") < 200);
+        }
+        phone_end(&phone);
+    }
+}
+
 static void what_is_echoed_comes_back_after_a_round_trip(void **state) {
     (void)state;
     struct sim_phone phone;
@@ -245,6 +267,7 @@ int main(void) {
         cmocka_unit_test(a_deferred_answer_comes_through),
         cmocka_unit_test(loss_reordering_duplication_and_corruption_are_survived),
         cmocka_unit_test(a_hop_with_a_small_mtu_is_found),
+        cmocka_unit_test(a_silent_hop_with_a_small_mtu_is_found),
         cmocka_unit_test(what_is_echoed_comes_back_after_a_round_trip),
         cmocka_unit_test(a_long_silence_is_known_also_after_many_short_ones),
         cmocka_unit_test(two_paths_together_reach_ninety_percent_of_their_sum),
