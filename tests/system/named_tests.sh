@@ -1,5 +1,5 @@
 #!/bin/sh
-# The tests that docs/attacks.md and docs/lessons.md name, in the last column of their tables: each exists, is among those
+# The tests that docs/attacks.md, docs/lessons.md and docs/tcp.md name, in the last column of their tables: each exists, is among those
 # that are run, and, in a run of the whole suite, has run. And each test of an attack or a lesson is named there.
 #
 #     `PROGRAM`: case, case; `PROGRAM`: case      a cmocka program and its cases
@@ -32,6 +32,7 @@ has_run() {
 source_of() {
     case $1 in
     sim_test_*) echo "$root/tests/sim/${1#sim_}.c" ;;
+    sockets_test_*) echo "$root/tests/sockets/${1#sockets_}.c" ;;
     unit_*_test_*) echo "$root/tests/unit/$(echo "${1#unit_}" | sed 's,_test_.*,,')/test_${1#*_test_}.c" ;;
     esac
 }
@@ -61,22 +62,22 @@ missing_in() {
 }
 
 all_exist() {
-    for document in attacks lessons; do
+    for document in attacks lessons tcp; do
         missing=$(missing_in "$root/docs/$document.md")
         [ "$(wc -l <named)" -ge 30 ] || fail "docs/$document.md names only $(wc -l <named) tests: is it read?"
         [ -z "$missing" ] || fail "docs/$document.md names what is not run: $missing"
     done
 }
-promise 60 all_exist "every test that docs/attacks.md and docs/lessons.md name exists and is run"
+promise 60 all_exist "every test that docs/attacks.md, docs/lessons.md and docs/tcp.md name exists and is run"
 
 # Each row of those tables has one.
 no_row_without() {
-    for document in attacks lessons; do
+    for document in attacks lessons tcp; do
         rows=$(awk -F '|' '/^\|/ && !/^\|---/ && $(NF - 1) !~ /^ Tests? $/ && $(NF - 1) !~ /`/' "$root/docs/$document.md")
         [ -z "$rows" ] || fail "docs/$document.md names no test here: $rows"
     done
 }
-promise 10 no_row_without "every attack and every lesson names a test"
+promise 10 no_row_without "every attack, every lesson and every feature of TCP names a test"
 
 all_are_named() {
     for document in attacks lessons; do
