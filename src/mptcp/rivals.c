@@ -137,6 +137,6 @@ void rivals_watch(struct subflow *sf, const struct tcp_info *info, braid_time sl
             trial_end(r, now + TRIAL_AGAIN_ROUNDS * info->srtt_ns);
         return;
     }
-    bool reason = too_long(r, info, slack_ns, now) | starved(r, info, slack_ns);
-    if (r->competing || r->descending || reason) trial_begin(sf, info, now);
+    bool long_queue = too_long(r, info, slack_ns, now), hungry = starved(r, info, slack_ns); /* each keeps a state of its own */
+    if (r->competing || r->descending || long_queue || hungry) trial_begin(sf, info, now);
 }
