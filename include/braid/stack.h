@@ -179,6 +179,9 @@ struct braid_connect_config {
     enum braid_versions versions; /* with multipath */
     bool single_path;            /* with multipath: never join further paths by itself; as the path manager "none" */
     bool no_delay;
+    bool fast_open;              /* RFC 7413: what is written before the next braid_stack_output() goes with the SYN if the
+                                    server has given a cookie before, else one is asked for. It may be delivered twice if
+                                    the network repeats the SYN: only for what does no harm twice */
     const char *congestion;      /* of each subflow; NULL: the stack's */
     const char *scheduler;       /* NULL: the stack's */
     const char *path_manager;    /* NULL: the stack's */
@@ -204,6 +207,9 @@ struct braid_listen_config {
     bool bound;                    /* what is accepted uses no other address than it came to, nor tells of one, as above */
     bool multipath;                /* answer MP_CAPABLE */
     enum braid_versions versions;  /* of these */
+    uint32_t fast_open_pending_max; /* RFC 7413: so many connections may be accepted, read and, without Multipath TCP, be
+                                      answered before the client's ACK shows that it is there; more are accepted as usual.
+                                      0: none, and no cookies. Not with `deferred` */
     bool deferred;                 /* hold the SYN/ACK until braid_connection_accept() */
     uint8_t dscp, hop_limit;       /* of what is accepted, as in struct braid_tuning */
     uint32_t half_open_max;        /* of its own, below the stack's; 0: the stack's alone */

@@ -84,7 +84,7 @@ static void third_ack_confirmed(struct subflow *sf, const struct tcp_segment *se
 
 static bool acknowledges_data(const struct subflow *sf, const struct tcp_segment *segment) {
     if (!(segment->flags & TCP_ACK) || (segment->flags & TCP_RST)) return false;
-    return seq32_gt(segment->ack, seq32_add(tcp_iss(sf->t), 1)) && seq32_gt(segment->ack, tcp_snd_una(sf->t));
+    return seq32_gt(segment->ack, seq32_add(tcp_send_base(sf->t), 1)) && seq32_gt(segment->ack, tcp_snd_una(sf->t));
 }
 
 static enum tcp_verdict options_arrived(struct subflow *sf, const struct tcp_segment *segment, braid_time now) {
@@ -105,7 +105,7 @@ static bool first_data_unmapped(const struct subflow *sf, const struct tcp_segme
     const struct braid_connection *c = sf->c;
     bool speaks = segment->payload_length > 0 || ((segment->flags & TCP_FIN) && !c->confirmed);
     return speaks && sf->first && !c->mapped && segment->options.mptcp_count == 0 &&
-           seq32_eq(segment->seq, seq32_add(tcp_irs(sf->t), 1)) && fallback_possible(sf);
+           seq32_eq(segment->seq, seq32_add(tcp_receive_base(sf->t), 1)) && fallback_possible(sf);
 }
 
 enum tcp_verdict arrival_segment(void *owner, struct tcp *t, const struct tcp_segment *segment, braid_time now) {

@@ -246,6 +246,8 @@ const char *connection_close_reason_name(enum connection_close_reason reason) {
 enum icmp_error_kind connection_icmp_kind(const struct braid_connection *c) { return c->icmp_kind; }
 enum connection_mode connection_mode(const struct braid_connection *c) { return c->mode; }
 uint8_t connection_version(const struct braid_connection *c) { return c->version; }
+braid_time connection_now(const struct braid_connection *c) { return c->now; }
+
 bool connection_established(const struct braid_connection *c) { return c->established; }
 uint64_t connection_number(const struct braid_connection *c) { return c->config.number; }
 const struct flow *connection_flow(const struct braid_connection *c) { return &c->flow; }

@@ -182,6 +182,7 @@ struct braid_connection {
     unsigned joins_count;
 
     struct coupled_group coupled;
+    bool early_asked, early_open; /* early.c */
     struct scheduler_state scheduler;
     struct sending send;
     struct receiving receive;
@@ -267,6 +268,7 @@ void incoming_deinit(struct braid_connection *c);
 void incoming_start(struct braid_connection *c, dsn64 first);
 void incoming_fin(struct braid_connection *c, dsn64 fin, braid_time now);
 void incoming_linear_fin(struct braid_connection *c, braid_time now);
+void incoming_early(struct braid_connection *c, struct braid_slice data, braid_time now);
 
 /* window.c */
 void window_init(struct braid_connection *c);

@@ -18,7 +18,7 @@ void fallback_handshake(struct braid_connection *c, const char *reason, braid_ti
 static bool received_whole(const struct subflow *sf) {
     const struct braid_connection *c = sf->c;
     if (!c->keys.remote_known || connection_over(c)) return true;
-    uint32_t taken = (uint32_t)seq32_diff(sf->held_seq, seq32_add(tcp_irs(sf->t), 1));
+    uint32_t taken = (uint32_t)seq32_diff(sf->held_seq, seq32_add(tcp_receive_base(sf->t), 1));
     uint32_t in_stream = (uint32_t)dsn64_diff(c->receive.nxt, c->keys.remote_idsn) - 1 - c->receive.fin_reached;
     return in_stream == taken;
 }

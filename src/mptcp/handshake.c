@@ -222,7 +222,7 @@ void handshake_established(struct subflow *sf, braid_time now) {
         tcp_ack_now(sf->t);
     }
     subflow_set_status(sf, SUBFLOW_ACTIVE, now);
-    connection_raise(c, CONNECTION_ESTABLISHED);
+    if (!c->early_open) connection_raise(c, CONNECTION_ESTABLISHED); /* else it was told already */
 }
 
 void handshake_confirmed(struct braid_connection *c, braid_time now) {

@@ -137,7 +137,7 @@ enum tcp_verdict incoming_dss(struct subflow *sf, const struct tcp_segment *segm
         return broken(sf, MPTCP_RESET_MPTCP_ERROR);
     }
     dsn64 dsn = dss->dsn_64 ? dsn64_of(dss->dsn) : dsn64_expand(c->receive.nxt, (uint32_t)dss->dsn);
-    struct mapping m = {.seq = seq32_add(tcp_irs(sf->t), dss->subflow_seq),
+    struct mapping m = {.seq = seq32_add(tcp_receive_base(sf->t), dss->subflow_seq),
                         .dsn = dsn,
                         .length = dss->data_length - (dss->data_fin ? 1u : 0u),
                         .data_fin = dss->data_fin,
@@ -167,7 +167,7 @@ enum tcp_verdict incoming_capable(struct subflow *sf, const struct tcp_segment *
         return broken(sf, MPTCP_RESET_MPTCP_ERROR);
     }
     handshake_confirmed(c, now);
-    struct mapping m = {.seq = seq32_add(tcp_irs(sf->t), 1),
+    struct mapping m = {.seq = seq32_add(tcp_receive_base(sf->t), 1),
                         .dsn = dsn64_add(c->keys.remote_idsn, 1),
                         .length = capable->data_length,
                         .checksum = capable->checksum};
@@ -321,6 +321,18 @@ static void linear_data(struct braid_connection *c, struct braid_slice data, bra
     else data_readable(c, now);
 }
 
+/* Fast Open's are in front of all that has a number. */
+void incoming_early(struct braid_connection *c, struct braid_slice data, braid_time now) {
+    uint32_t length = data.length;
+    if (!queue_append(c, &data)) {
+        slice_release(&data);
+        closing_abort(c, CONNECTION_NO_MEMORY, now);
+        return;
+    }
+    c->receive.bytes_received += length;
+    connection_raise(c, CONNECTION_READABLE);
+}
+
 /* Takes `length` bytes off the held ones, whose subflow sequence number is held_seq, to the data order. */
 static void lift(struct subflow *sf, dsn64 dsn, uint32_t length, braid_time now) {
     while (length > 0 && sf->held.length > 0) {
@@ -353,7 +365,7 @@ static uint64_t sum_of(struct slice_queue *queue, uint32_t length) {
 
 static bool verified(struct subflow *sf, const struct mapping *m) {
     uint32_t data_level_length = m->length + (m->data_fin ? 1u : 0u);
-    uint32_t relative_seq = (uint32_t)seq32_diff(m->seq, tcp_irs(sf->t));
+    uint32_t relative_seq = (uint32_t)seq32_diff(m->seq, tcp_receive_base(sf->t));
     return mapping_checksum(m->dsn, relative_seq, data_level_length, sum_of(&sf->held, m->length)) == m->checksum;
 }
 

@@ -59,7 +59,7 @@ static void dss_mapping(const struct subflow *sf, struct dss *dss, dsn64 dsn, ui
 }
 
 static uint32_t relative(const struct subflow *sf, seq32 seq) {
-    return (uint32_t)seq32_diff(seq, tcp_iss(sf->t));
+    return (uint32_t)seq32_diff(seq, tcp_send_base(sf->t));
 }
 
 /* [R-3.7-2] */

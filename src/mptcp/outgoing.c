@@ -141,7 +141,7 @@ uint32_t outgoing_give(struct subflow *sf, dsn64 dsn, uint32_t length, braid_tim
     if (given == 0) return 0;
     m->length += given;
     if (c->checksum)
-        m->checksum = mapping_checksum(m->dsn, (uint32_t)seq32_diff(m->seq, tcp_iss(sf->t)), m->length, m->sum);
+        m->checksum = mapping_checksum(m->dsn, (uint32_t)seq32_diff(m->seq, tcp_send_base(sf->t)), m->length, m->sum);
     if (m == &fresh) {
         bool inserted = mapping_insert(&sf->sent, &fresh);
         ENSURE(inserted); /* reserved above */
@@ -303,7 +303,11 @@ static void schedule_linear(struct braid_connection *c, braid_time now) {
 }
 
 void outgoing_schedule(struct braid_connection *c, braid_time now) {
-    if (!c->established || connection_over(c)) return;
+    if (connection_over(c)) return;
+    if (!c->established && !early_may_write(c)) {
+        early_ask(c);
+        return;
+    }
     if (connection_linear(c)) {
         schedule_linear(c, now);
         return;

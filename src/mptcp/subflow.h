@@ -276,6 +276,14 @@ bool copies_schedule(struct braid_connection *c, braid_time now);
 bool blocking_relieve(struct braid_connection *c, braid_time now);
 uint32_t blocking_bounded(const struct subflow *sf, const struct tcp_info *info, uint32_t room, braid_time now);
 
+/* early.c */
+/* With the SYN, if there is a cookie, goes what is written by now. */
+void early_ask(struct braid_connection *c);
+void early_answered(void *owner, struct tcp *t, const struct tcp_fast_open_result *result, braid_time now);
+void early_arrived(void *owner, struct tcp *t, struct braid_slice data, braid_time now);
+/* Before it is established. */
+bool early_may_write(const struct braid_connection *c);
+
 /* harm.c */
 bool harm_done(const struct subflow *sf);
 /* The window is shut, and `holder` has what is awaited while `idle` has room; NULL: it is not. */

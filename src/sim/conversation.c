@@ -281,6 +281,7 @@ static void conversation_begin(void *context, braid_time now) {
                                           .multipath = !c->config.plain_client,
                                           .single_path = c->config.single_path,
                                           .no_delay = c->config.no_delay,
+                                          .fast_open = c->config.fast_open,
                                           .congestion = c->config.congestion,
                                           .scheduler = c->config.scheduler};
     enum braid_connect_error error;
@@ -330,6 +331,7 @@ struct sim_conversation *sim_conversation_start(struct sim_world *world,
                                          .local = {.port = config->remote.port},
                                          .multipath = !config->plain_server,
                                          .deferred = config->deferred};
+    if (config->fast_open) listen.fast_open_pending_max = config->fast_open_pending_max > 0 ? config->fast_open_pending_max : 8;
     c->listener = braid_stack_listen(sim_host_stack(config->server), &listen);
     if (c->listener == NULL) c->sides[SIM_DOWN].gone = true; /* no memory: clients will be refused */
     sim_world_at(world, config->start_ns, conversation_begin, c);

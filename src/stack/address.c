@@ -53,6 +53,7 @@ static void path_set_backup(struct braid_stack *stack, struct stack_path *path, 
 static void path_appear(struct braid_stack *stack, struct stack_path *path, braid_time now) {
     path->present = true;
     capable_memory_network_new(&stack->capable, path->path.address_id);
+    fast_open_network_new(stack, path->path.address_id);
     version_memory_network_new(&stack->versions, path->path.address_id);
     TRACE(stack->env, now, link_change, .link = path->path.link, .change = "address up");
     LIST_EACH(&stack->connections, node, following) {

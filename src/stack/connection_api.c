@@ -47,6 +47,8 @@ struct braid_connection *braid_stack_connect(struct braid_stack *stack, const st
     details.no_delay = config->no_delay;
     details.congestion = congestion;
     details.scheduler = scheduler;
+    if (config->fast_open) fast_open_choose(stack, &details, now); /* [R-7413-2-1] */
+    entry->fast_opened = details.fast_open.asks;
     struct braid_connection *c = connection_connect(stack->env, &details, now);
     if (!c) {
         *error = BRAID_CONNECT_NO_PORT;

@@ -195,4 +195,5 @@ const struct connection_host_ops stack_host_ops = {
     .token_close = host_token_close,
     .paths = host_paths,
     .wake = host_wake,
+    .fast_open_answered = fast_open_answered,
 };

@@ -35,6 +35,7 @@ void entry_half_open(struct entry *entry) {
 static void entry_not_half_open(struct entry *entry) {
     if (!entry->half_open) return;
     entry->half_open = false;
+    if (entry->fast_opened) entry->listener->fast_open_pending--;
     if (entry->listener) entry->listener->half_open--;
     list_remove(&entry->half_open_place);
     entry->stack->half_open_count--;
@@ -65,8 +66,8 @@ void entry_touch(struct entry *entry) {
  * unless it was told of the SYN. */
 static unsigned entry_events(struct entry *entry, braid_time now) {
     unsigned bits = connection_take_events(entry->connection);
+    if (entry->half_open && connection_established(entry->connection)) entry_not_half_open(entry);
     if (bits & CONNECTION_ESTABLISHED) {
-        entry_not_half_open(entry);
         if (entry->listener) {
             bits = (bits & ~(unsigned)CONNECTION_ESTABLISHED) | BRAID_EVENT_ACCEPTED;
             entry->reported = true;
@@ -80,6 +81,9 @@ static unsigned entry_events(struct entry *entry, braid_time now) {
         }
     }
     if (bits & CONNECTION_CLOSED) entry_not_half_open(entry);
+    if ((bits & CONNECTION_CLOSED) && entry->fast_opened && !entry->listener && !connection_established(entry->connection) &&
+        connection_close_reason(entry->connection) == CONNECTION_TIMED_OUT)
+        fast_open_unanswered(entry->stack, entry->connection, now);
     return entry->reported && !entry->released ? bits : 0;
 }
 

@@ -10,7 +10,7 @@
 void stack_initial(const struct braid_stack *stack, const struct flow *flow, struct tcp_secrets *out) {
     out->given = true;
     uint64_t hash = stack_flow_hash(stack->initial_key, 0, flow);
-    out->iss = seq32_of((uint32_t)hash + (uint32_t)(stack->seen_at / CLOCK_NS));
+    out->iss = seq32_add(seq32_of((uint32_t)hash), (uint32_t)(stack->seen_at / CLOCK_NS));
     out->timestamp_offset = (uint32_t)(hash >> 32);
     if (!stack->initial_behind) return; /* [R-1122-4.2.2.13-1] */
     seq32 least = seq32_add(stack->initial_after, BEYOND);

@@ -188,6 +188,7 @@ static bool entry_accept(struct entry *entry, struct braid_listener *listener, u
     struct braid_connection *c = connection_accept(stack->env, &config, syn, now);
     if (!c) return false;
     listener_attach(listener, entry, c);
+    if (!listener->config.deferred) fast_open_arrived(listener, entry, flow, syn, now);
     return true;
 }
 

@@ -26,8 +26,10 @@ enum stack_limit {
     X(syn_half_open_evicted) X(syn_connections_full) X(syn_no_memory) X(join_unknown_token) X(join_malformed)    \
     X(time_wait_entered) X(time_wait_evicted) X(time_wait_reopened) X(time_wait_reused) X(time_wait_rst)         \
     X(time_wait_challenged) X(join_refused) X(icmp_ignored) X(cookies_sent) X(cookies_accepted) X(cookie_bad)     \
-    X(cookie_stale) X(cookie_wrong_key) X(cookie_without_keys) X(capable_not_asked) X(resets_sent)                \
-    X(control_queue_full) X(unknown_link)
+    X(cookie_stale) X(cookie_wrong_key) X(cookie_without_keys) X(fast_open_accepted) X(fast_open_cookie_bad)      \
+    X(fast_open_cookies_given) X(fast_open_pending_full) X(fast_open_taken) X(fast_open_not_taken)                \
+    X(fast_open_syn_lost) X(fast_open_avoided) X(capable_not_asked) X(resets_sent) X(control_queue_full)          \
+    X(unknown_link)
 struct stack_counters {
 #define STACK_COUNTER_FIELD(name) uint64_t name;
     STACK_COUNTERS(STACK_COUNTER_FIELD)
@@ -89,6 +91,26 @@ struct stack_cookies {
     braid_time sent_at; /* the last one */
 };
 
+/* fast_open.c */
+#define STACK_FAST_OPEN_PEERS_MAX 32
+#define STACK_FAST_OPEN_COOKIE_MAX 14 /* more, and MP_CAPABLE does not fit beside it */
+struct fast_open_peer {
+    struct ip_address remote;
+    uint16_t port, mss_bytes;
+    uint8_t path_id, cookie_length;
+    uint8_t cookie[STACK_FAST_OPEN_COOKIE_MAX];
+    unsigned failures;  /* in a row */
+    braid_time until;   /* not asked, nor sent */
+    braid_time used_at;
+};
+struct stack_fast_open {
+    unsigned keys; /* of ours, the newest first; 0: none yet */
+    uint64_t secrets[2][2];
+    braid_time drawn_at;
+    unsigned count;
+    struct fast_open_peer peers[STACK_FAST_OPEN_PEERS_MAX];
+};
+
 struct braid_listener {
     struct braid_stack *stack;
     struct list_node node;
@@ -99,6 +121,7 @@ struct braid_listener {
     bool closed;               /* kept until the last entry that names it is gone */
     uint32_t users;
     uint32_t half_open;
+    uint32_t fast_open_pending; /* of them */
 };
 
 /* The stack's side of a connection. */
@@ -112,6 +135,7 @@ struct entry {
     bool half_open;                  /* counted in half_open_count, and listed */
     bool reported;                   /* the application knows of it */
     bool released;                   /* the application let go of it */
+    bool fast_opened;                /* and counted in fast_open_pending while half open; a client: it asked */
     bool discovers, asked_version_0; /* for version_memory.c */
     uint8_t *syn_packet;             /* deferred: the SYN as it came; STACK_SYN_QUOTE_BYTES, from env */
     uint32_t syn_length;
@@ -159,6 +183,7 @@ struct braid_stack {
     struct stack_capable_memory capable;
     struct stack_version_memory versions;
     struct stack_cookies cookies;
+    struct stack_fast_open fast_open;
     struct hash_table flows, tokens, time_waits;
     struct list_node resting;
     uint32_t resting_count;
@@ -226,6 +251,16 @@ bool steering_guest_add(struct braid_steering *s, unsigned place, const struct f
 void steering_guest_remove(struct braid_steering *s, unsigned place, const struct flow *flow);
 bool steering_token_fits(const struct braid_steering *s, unsigned place, uint32_t token);
 unsigned steering_stacks(const struct braid_steering *s);
+
+/* fast_open.c */
+/* Of a connection that was accepted and not answered yet. */
+void fast_open_arrived(struct braid_listener *listener, struct entry *entry, const struct flow *flow,
+                       const struct tcp_segment *syn, braid_time now);
+/* Fills in config->fast_open. */
+void fast_open_choose(struct braid_stack *stack, struct connection_config *config, braid_time now);
+void fast_open_answered(void *host, struct braid_connection *c, const struct tcp_fast_open_result *result);
+void fast_open_unanswered(struct braid_stack *stack, const struct braid_connection *c, braid_time now);
+void fast_open_network_new(struct braid_stack *stack, uint8_t path_id);
 
 /* entry.c */
 struct entry *entry_create(struct braid_stack *stack) MUST_USE;

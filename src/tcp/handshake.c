@@ -119,12 +119,7 @@ static void take_rtt(struct tcp *t, const struct tcp_segment *s, braid_time now)
     }
 }
 
-/* Our SYN is acknowledged and the peer's is here. */
-void handshake_completed(struct tcp *t, const struct tcp_segment *s, braid_time now) {
-    timer_clear(t, TIMER_CONNECT);
-    timer_clear(t, TIMER_RETRANSMIT);
-    t->snd_una = seq32_add(t->iss, 1);
-    take_rtt(t, s, now);
+void handshake_start_sending(struct tcp *t, braid_time now) {
     /* [R-5681-3.1-3] [R-5681-3.1-6] */
     congestion_start(&t->congestion, t->config.congestion, t->mss_bytes, now);
     if (t->config.coupled != NULL) congestion_couple(&t->congestion, t->config.coupled);
@@ -133,6 +128,16 @@ void handshake_completed(struct tcp *t, const struct tcp_segment *s, braid_time 
     if (t->handshake.retransmissions > 1) t->congestion.cwnd_bytes = t->mss_bytes;
     rack_init(t);
     t->recovery.point = t->iss;
+}
+
+/* Our SYN is acknowledged and the peer's is here. */
+void handshake_completed(struct tcp *t, const struct tcp_segment *s, braid_time now) {
+    timer_clear(t, TIMER_CONNECT);
+    timer_clear(t, TIMER_RETRANSMIT);
+    t->snd_una = seq32_add(t->iss, 1u + t->early_sent_bytes);
+    take_rtt(t, s, now);
+    if (!t->early_open) handshake_start_sending(t, now);
+    if (t->handshake.passive) early_deinit(t);
     t->progress_at = t->alive_at = now;
     t->icmp_seen = false;
     pacing_update(t);
@@ -142,7 +147,7 @@ void handshake_completed(struct tcp *t, const struct tcp_segment *s, braid_time 
 /* --- SYN-SENT (RFC 9293 §3.10.7.3) --- */
 
 static bool acknowledges_syn(const struct tcp *t, const struct tcp_segment *s) {
-    return seq32_eq(s->ack, seq32_add(t->iss, 1));
+    return early_acknowledges(t, s); /* and what went with it */
 }
 
 /* [R-5961-3.2-5] */
@@ -161,6 +166,7 @@ static void refused(struct tcp *t, const struct tcp_segment *s, braid_time now) 
 
 static void take_syn_in_syn_sent(struct tcp *t, const struct tcp_segment *s, braid_time now) {
     take_syn(t, s);
+    if (s->flags & TCP_ACK) early_syn_ack(t, s, now);
     /* What a SYN carries beyond itself is not taken: the peer will send it again. */
     if (s->flags & TCP_ACK) {
         handshake_completed(t, s, now);

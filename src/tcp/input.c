@@ -62,7 +62,7 @@ static bool ack_is_valid(struct tcp *t, const struct tcp_segment *s, braid_time 
         return false;
     }
     if (t->state == TCP_STATE_SYN_RECEIVED) {
-        if (seq32_eq(s->ack, t->snd_nxt)) return true;
+        if (seq32_gt(s->ack, t->iss) && seq32_le(s->ack, t->snd_nxt)) return true; /* beyond our SYN only with Fast Open */
         COUNT_DROP(t, now, bad_ack);
         reset_reply(t, s, now);
         return false;

@@ -56,7 +56,7 @@ static uint32_t allowed_by_peer(const struct tcp *t, uint32_t unsent) {
 /* [R-5681-2-1] */
 static uint32_t allowed_unpaced(const struct tcp *t) {
     uint32_t unsent = tcp_unsent(t);
-    if (unsent == 0 || !state_may_send_data(t->state) || nagle_holds(t, unsent)) return 0;
+    if (unsent == 0 || !(state_may_send_data(t->state) || early_may_send(t)) || nagle_holds(t, unsent)) return 0;
     uint32_t peer = allowed_by_peer(t, unsent), room = congestion_room(t);
     if (room < least(unsent, t->piece_bytes)) return 0;
     if (tuning_corked(t)) peer = least(peer, unsent - unsent % t->piece_bytes);
@@ -123,6 +123,7 @@ static struct step next_step(const struct tcp *t, braid_time now) {
     case TCP_STATE_SYN_SENT:
     case TCP_STATE_SYN_RECEIVED:
         if (t->handshake.syn_due && !t->handshake.answer_held) return (struct step){STEP_SYN, 0};
+        if (early_may_send(t) && allowed_unpaced(t) > 0) return (struct step){STEP_DATA, allowed_unpaced(t)};
         break;
     case TCP_STATE_ESTABLISHED:
     case TCP_STATE_FIN_WAIT_1:
@@ -186,8 +187,9 @@ static bool send_reset(struct tcp *t, struct braid_packet_out *out, braid_time n
 static bool send_syn(struct tcp *t, struct braid_packet_out *out, braid_time now) {
     bool again = t->handshake.retransmissions > 0;
     uint8_t flags = t->state == TCP_STATE_SYN_RECEIVED ? TCP_SYN | TCP_ACK : TCP_SYN;
-    struct outgoing o = {.seq = t->iss, .flags = flags, .retransmission = again};
+    struct outgoing o = {.seq = t->iss, .flags = flags, .retransmission = again, .limit_bytes = early_length(t, flags)};
     if (!packet_build(t, &o, out, now)) return false;
+    early_left(t, o.payload_bytes);
     count_sent(t, &o, now);
     handshake_syn_left(t, now);
     return true;

@@ -29,6 +29,11 @@ void owner_data_arrived(struct tcp *t, seq32 seq, struct braid_slice data, braid
     }
 }
 
+void owner_early_arrived(struct tcp *t, struct braid_slice data, braid_time now) {
+    if (t->config.ops->early_arrived != NULL) t->config.ops->early_arrived(t->config.owner, t, data, now);
+    else slice_release(&data);
+}
+
 void owner_acknowledged(struct tcp *t, uint32_t bytes, braid_time now) {
     if (ops_of(t)->acknowledged != NULL) ops_of(t)->acknowledged(t->config.owner, t, bytes, now);
 }

@@ -46,6 +46,7 @@ static void fill_own_options(const struct tcp *t, uint8_t flags, struct tcp_opti
         /* [R-7323-2.2-1] [R-7323-2.3-1] */
         o->has_window_scale = t->scaling;
         o->window_scale = t->receive_scale;
+        early_options(t, flags, o);
     } else {
         fill_sack(t, o);
     }
@@ -106,8 +107,9 @@ static void fill_payload(struct tcp *t, struct outgoing *o, struct braid_packet_
     bool whole = o->cut || length < o->limit_bytes;
     if (whole && length > piece) length -= length % piece;
 
-    uint64_t offset = (uint64_t)(uint32_t)seq32_diff(o->seq, t->queue_start);
-    out->slice_count = (uint16_t)slice_queue_gather(&t->queue, offset, length, out->slices, BRAID_PACKET_SLICES_MAX);
+    struct slice_queue *queue = (o->flags & TCP_SYN) ? &t->early->data : &t->queue;
+    uint64_t offset = (o->flags & TCP_SYN) ? 0 : (uint64_t)(uint32_t)seq32_diff(o->seq, t->queue_start);
+    out->slice_count = (uint16_t)slice_queue_gather(queue, offset, length, out->slices, BRAID_PACKET_SLICES_MAX);
     uint32_t gathered = 0;
     for (uint16_t i = 0; i < out->slice_count; i++) gathered += out->slices[i].length;
     if (gathered < length) {
@@ -121,7 +123,7 @@ static void fill_payload(struct tcp *t, struct outgoing *o, struct braid_packet_
 
 static uint8_t flags_at_end(const struct tcp *t, const struct outgoing *o) {
     seq32 end = seq32_add(o->seq, o->payload_bytes);
-    if (o->payload_bytes == 0 || !seq32_eq(end, tcp_send_queue_end(t))) return 0;
+    if (o->payload_bytes == 0 || (o->flags & TCP_SYN) || !seq32_eq(end, tcp_send_queue_end(t))) return 0;
     return o->fin_allowed ? TCP_PSH | TCP_FIN : TCP_PSH; /* [MUST-60] [MUST-61] */
 }
 

@@ -61,6 +61,7 @@ void tcp_destroy(struct tcp *t) {
     if (t == NULL) return;
     const struct braid_env *env = t->env;
     congestion_uncouple(&t->congestion);
+    early_deinit(t);
     slice_queue_deinit(&t->queue);
     scoreboard_deinit(&t->board);
     reassembly_deinit(&t->reassembly);

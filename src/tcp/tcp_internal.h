@@ -45,6 +45,14 @@ struct handshake {
     braid_time started_at, syn_sent_at;
 };
 
+/* fast_open.c; there only while it matters. */
+struct early {
+    uint8_t cookie[16];
+    uint8_t length;
+    struct slice_queue data; /* for the SYN */
+    uint32_t sent_bytes;
+};
+
 /* Counts what may go out as a pure ACK, and when (receive.c, ack_policy). */
 struct ack_policy {
     /* [MUST-58] [MUST-59] */
@@ -222,6 +230,9 @@ struct tcp {
     braid_time timers[TIMER_COUNT];
 
     struct handshake handshake;
+    struct early *early;
+    uint16_t early_sent_bytes, early_received_bytes; /* that the other side took */
+    bool early_open;
     bool sack_permitted, scaling; /* offered, and from the peer's SYN on: agreed */
     struct timestamps timestamps;
     struct ecn ecn;
@@ -318,6 +329,8 @@ uint32_t owner_receive_window(const struct tcp *t);
 /* --- handshake.c --- */
 void handshake_input(struct tcp *t, const struct tcp_segment *s, braid_time now); /* in SYN_SENT */
 void handshake_take_options(struct tcp *t, const struct tcp_segment *syn);
+/* The congestion window and what counts losses: with the handshake's end, or with Fast Open before it. */
+void handshake_start_sending(struct tcp *t, braid_time now);
 void handshake_completed(struct tcp *t, const struct tcp_segment *s, braid_time now);
 void handshake_retransmit(struct tcp *t, braid_time now); /* its timer fired */
 void handshake_syn_left(struct tcp *t, braid_time now);
@@ -464,5 +477,16 @@ bool reset_input(struct tcp *t, const struct tcp_segment *s, braid_time now);
 void reset_reply(struct tcp *t, const struct tcp_segment *s, braid_time now); /* refuses one segment */
 struct tcp_segment reset_segment(const struct reset_answer *answer, uint16_t from_port, uint16_t to_port);
 void reset_challenge(struct tcp *t, braid_time now); /* an ACK, rate limited (RFC 5961 §7) */
+
+/* fast_open.c */
+void early_deinit(struct tcp *t);
+bool early_goes(const struct tcp *t, uint8_t flags);
+uint32_t early_length(const struct tcp *t, uint8_t flags);
+void early_options(const struct tcp *t, uint8_t flags, struct tcp_options *o);
+void early_left(struct tcp *t, uint32_t bytes);
+bool early_acknowledges(const struct tcp *t, const struct tcp_segment *s);
+void early_syn_ack(struct tcp *t, const struct tcp_segment *s, braid_time now);
+bool early_may_send(const struct tcp *t);
+void owner_early_arrived(struct tcp *t, struct braid_slice data, braid_time now);
 
 #endif

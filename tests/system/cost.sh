@@ -31,9 +31,9 @@ holds_at_most() {
     expect_between "$got" 100 "$ceiling" "the bytes of an idle connection"
 }
 
-idle_tcp() { holds_at_most 4850 0 1; }
+idle_tcp() { holds_at_most 4900 0 1; }
 idle_mptcp() { holds_at_most 7950 2 1; }
-idle_tcp_used() { holds_at_most 5100 0 300000; }
+idle_tcp_used() { holds_at_most 5200 0 300000; }
 idle_mptcp_used() { holds_at_most 8500 2 300000; }
 
 promise 60 tcp_super "a super-segment over TCP costs what it did"

@@ -153,19 +153,34 @@ static bool run_tune(struct script *s, struct words *w) {
     return world_flush(s);
 }
 
+static bool run_write(struct script *s, struct words *w) {
+    uint64_t length;
+    if (!number(s, w, &length)) return false;
+    uint8_t *bytes = malloc(length);
+    for (uint64_t i = 0; i < length; i++) bytes[i] = stream_byte(true, s->bytes_written + i);
+    uint32_t taken = braid_connection_write(s->connection, bytes, (uint32_t)length, s->now);
+    free(bytes);
+    s->bytes_written += taken;
+    if (taken != length) return script_fail(s, "write took %u bytes of %llu", taken, (unsigned long long)length);
+    return world_flush(s);
+}
+
 static bool run_connect(struct script *s, struct words *w) {
     bool fails = words_take(w, "fails");
     const struct script_flow *f = flow_by_name(s, words_next(w));
-    if (f == NULL) return script_fail(s, "connect [fails] FLOW [plain [nagle]] [single] [any] [tune ...]");
+    if (f == NULL) return script_fail(s, "connect [fails] FLOW [plain [nagle]] [single] [any] [fast_open] [with N] [tune ...]");
     struct braid_connect_config config = {.multipath = true, .local = s->link_address[f->link].address,
                                           .remote = {f->remote.address, f->remote.port}};
     enum braid_connect_error error;
     if (words_take(w, "plain")) config.multipath = false, config.no_delay = !words_take(w, "nagle");
     config.single_path = words_take(w, "single");
     if (words_take(w, "any")) config.local.family = 0;
+    config.fast_open = words_take(w, "fast_open");
     s->connection = braid_stack_connect(s->stack, &config, s->now, &error);
     if (fails) return s->connection == NULL || script_fail(s, "it did not fail");
     if (s->connection == NULL) return script_fail(s, "connect failed: %d", (int)error);
+    s->bytes_read = s->bytes_written = 0;
+    if (words_take(w, "with") && !run_write(s, w)) return false;
     if (words_take(w, "tune") && !run_tune(s, w)) return false;
     return world_flush(s);
 }
@@ -178,6 +193,7 @@ static bool run_listen(struct script *s, struct words *w) {
     if (words_take(w, "plain")) config.multipath = false;
     if (words_take(w, "dscp") && number(s, w, &port)) config.dscp = (uint8_t)port;
     if (words_take(w, "hops") && number(s, w, &port)) config.hop_limit = (uint8_t)port;
+    if (words_take(w, "fast_open") && number(s, w, &port)) config.fast_open_pending_max = (uint32_t)port;
     if (fails) return braid_stack_listen(s->stack, &config) == NULL || script_fail(s, "it did not fail");
     s->listener = braid_stack_listen(s->stack, &config);
     return s->listener != NULL || script_fail(s, "listen failed");
@@ -189,18 +205,6 @@ static bool run_accept(struct script *s) {
     s->accepted = NULL;
     s->bytes_read = s->bytes_written = 0;
     return true;
-}
-
-static bool run_write(struct script *s, struct words *w) {
-    uint64_t length;
-    if (!number(s, w, &length)) return false;
-    uint8_t *bytes = malloc(length);
-    for (uint64_t i = 0; i < length; i++) bytes[i] = stream_byte(true, s->bytes_written + i);
-    uint32_t taken = braid_connection_write(s->connection, bytes, (uint32_t)length, s->now);
-    free(bytes);
-    s->bytes_written += taken;
-    if (taken != length) return script_fail(s, "write took %u bytes of %llu", taken, (unsigned long long)length);
-    return world_flush(s);
 }
 
 static bool run_read(struct script *s, struct words *w) {

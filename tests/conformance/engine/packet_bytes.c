@@ -122,6 +122,10 @@ static bool encode_option(struct script *s, const struct packet_text *p, const c
     }
     if (words_take(&w, "TS") && words_take(&w, "val") && number_of(s, words_next(&w), &a) && words_take(&w, "ecr"))
         return number_of(s, words_next(&w), &b) && simple(8, a << 32 | (b & 0xffffffff), 8, out, length);
+    if (words_take(&w, "fastopen")) {
+        if (w.next == w.count) return simple(34, 0, 0, out, length);
+        return number_of(s, words_next(&w), &a) && simple(34, a, 6, out, length);
+    }
     if (words_take(&w, "raw")) {
         const char *hex = words_next(&w);
         for (*length = 0; hex[0] != '\0' && hex[1] != '\0'; hex += 2) {
@@ -146,7 +150,8 @@ static bool encode_options(struct script *s, const struct packet_text *p, uint8_
 }
 
 static void encode_payload(struct script *s, const struct packet_text *p, uint8_t *out) {
-    uint64_t offset = (uint64_t)(int64_t)(int32_t)(p->seq - 1);
+    bool syn = strchr(p->flags, 'S') != NULL; /* comes before the first byte */
+    uint64_t offset = syn ? 0 : (uint64_t)(int64_t)(int32_t)(p->seq - 1);
     if (p->has_data) offset = p->data.number - 1;
     else mapped_offset(s, p, &offset);
     for (uint32_t i = 0; i < p->length; i++) out[i] = stream_byte(false, offset + i);
@@ -248,6 +253,8 @@ static void decode_option(struct script *s, const uint8_t *at, uint32_t length, 
     else if (at[0] == 5) decode_sack(at, length, p->flow->remote_isn, text, room);
     else if (at[0] == 8 && length == 10)
         snprintf(text, room, "TS val %u ecr %u", (unsigned)get(at + 2, 4), (unsigned)get(at + 6, 4));
+    else if (at[0] == 34 && length == 2) snprintf(text, room, "fastopen");
+    else if (at[0] == 34 && length == 8) snprintf(text, room, "fastopen %llu", (unsigned long long)get(at + 2, 6));
     else snprintf(text, room, "kind %u length %u", at[0], length);
 }
 
@@ -265,7 +272,7 @@ static bool decode_options(struct script *s, const uint8_t *at, uint32_t left, s
 }
 
 static bool payload_is_right(struct script *s, const struct packet_text *p, const uint8_t *payload) {
-    uint64_t offset = p->seq - 1;
+    uint64_t offset = strchr(p->flags, 'S') != NULL ? 0 : p->seq - 1;
     mapped_offset(s, p, &offset);
     for (uint32_t i = 0; i < p->length; i++) {
         if (payload[i] == stream_byte(true, offset + i)) continue;

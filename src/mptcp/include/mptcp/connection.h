@@ -59,6 +59,8 @@ struct connection_host_ops {
     size_t (*paths)(void *host, struct local_path *out, size_t max);
     /* Something to do: output waits, the deadline moved, or events are pending. Cheap; may be called often. */
     void (*wake)(void *host, struct braid_connection *c);
+    /* What came of Fast Open, when the SYN is answered. May be NULL. */
+    void (*fast_open_answered)(void *host, struct braid_connection *c, const struct tcp_fast_open_result *result);
 };
 
 /* Which versions of MPTCP a connection speaks: 1 (RFC 8684), 0 (RFC 6824). */
@@ -76,6 +78,14 @@ enum { CONNECTION_KEY_TRIES = 16 };
 struct connection_cookie {
     struct tcp_secrets secrets;
     uint64_t (*key)(const struct connection_cookie *cookie, unsigned attempt);
+};
+
+/* Fast Open: with a cookie, or, of length 0, asking for one. */
+struct fast_open_ask {
+    bool asks;
+    uint8_t length;
+    uint8_t cookie[16];
+    uint16_t mss_bytes; /* that the peer last announced; 0: not known */
 };
 
 struct connection_config {
@@ -103,6 +113,7 @@ struct connection_config {
     bool no_delay;
     uint8_t dscp, hop_limit; /* until they are tuned; see struct tcp_tuning */
     bool ecn; /* ask for it on each subflow */
+    struct fast_open_ask fast_open; /* client, of the first subflow; what is written before the first output goes along */
     braid_time connect_timeout_ns, time_wait_ns, user_timeout_ns;
     const struct connection_cookie *cookie; /* server; NULL: secrets are drawn. Looked at in connection_accept() only */
     unsigned key_tries_times; /* more keys are drawn before there is none: token_open() takes one of so many; 0: 1 */
@@ -144,6 +155,11 @@ struct braid_connection *connection_connect(const struct braid_env *env, const s
 struct braid_connection *connection_accept(const struct braid_env *env, const struct connection_config *config,
                                            const struct tcp_segment *syn, braid_time now) MUST_USE;
 void connection_answer(struct braid_connection *c, braid_time now);
+/* Before connection_answer(). Fast Open: takes what the SYN carries, and the connection may be read and, if it is plain TCP,
+ * written: CONNECTION_ESTABLISHED is raised now, and not again. False: no memory; then it is as if this had not been asked. */
+bool connection_accept_early(struct braid_connection *c, const struct tcp_segment *syn, braid_time now);
+/* And this goes into the SYN/ACK. */
+void connection_give_cookie(struct braid_connection *c, const uint8_t *cookie, uint8_t length);
 /* A SYN with MP_JOIN whose token is this connection's. Answers it, or gives false with an MP_TCPRST reason for the
  * reset that the stack then sends. */
 bool connection_join(struct braid_connection *c, const struct local_path *path, const struct flow *flow,
@@ -269,6 +285,8 @@ enum capable_outcome {
 enum capable_outcome connection_capable_outcome(const struct braid_connection *c, uint8_t *path_id);
 uint8_t connection_version(const struct braid_connection *c); /* of MPTCP; of a client that has no answer, the one it asked for */
 bool connection_established(const struct braid_connection *c);
+/* When it was last driven. */
+braid_time connection_now(const struct braid_connection *c);
 uint64_t connection_number(const struct braid_connection *c);
 /* Addresses of the first subflow, for ever (RFC 6897 §4). */
 const struct flow *connection_flow(const struct braid_connection *c);

@@ -23,6 +23,8 @@ struct sim_conversation_config {
     struct braid_address local;        /* of the first subflow; family 0: the stack's choice */
     bool plain_client, plain_server;   /* no MPTCP there */
     bool single_path;
+    bool fast_open;                    /* at both ends; at once eight may be pending */
+    uint32_t fast_open_pending_max;    /* other than that */
     bool no_delay;
     const char *congestion;            /* of both sides; NULL: the stacks' */
     const char *scheduler;             /* of both sides; NULL: the stacks' */

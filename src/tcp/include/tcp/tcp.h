@@ -59,6 +59,16 @@ struct tcp_outgoing {
     bool retransmission;
 };
 
+/* How a Fast Open ended. */
+struct tcp_fast_open_result {
+    bool presented;         /* a cookie; else one was asked for */
+    bool again;             /* the SYN had to be said again, without */
+    uint32_t sent_bytes, taken_bytes; /* what is not taken was not sent, for the stream */
+    uint8_t cookie_length;  /* of the one that came; 0: none */
+    uint8_t cookie[16];
+    uint16_t mss_bytes;     /* the peer's */
+};
+
 struct tcp_owner_ops {
     /* Writes options of kind 30 (whole options, unpadded) for the segment into out[room]. Returns their length.
      * Every segment asks: SYN, SYN/ACK, data, pure ACK, FIN, RST. A retransmission asks again. For a super-segment
@@ -75,6 +85,11 @@ struct tcp_owner_ops {
     enum tcp_verdict (*segment_arrived)(void *owner, struct tcp *t, const struct tcp_segment *segment, braid_time now);
     /* Payload in subflow order. The reference passes to the owner. */
     void (*data_arrived)(void *owner, struct tcp *t, seq32 seq, struct braid_slice data, braid_time now);
+    /* Fast Open: what the SYN carried; what follows counts from behind it (tcp_receive_base()). The reference passes to the
+     * owner. May be NULL where tcp_accept_early() is never called. */
+    void (*early_arrived)(void *owner, struct tcp *t, struct braid_slice data, braid_time now);
+    /* Fast Open, of the end that asked for it: what the SYN/ACK said. Called before established(). May be NULL. */
+    void (*early_answered)(void *owner, struct tcp *t, const struct tcp_fast_open_result *result, braid_time now);
     /* snd_una advanced by `bytes` of payload. */
     void (*acknowledged)(void *owner, struct tcp *t, uint32_t bytes, braid_time now);
     /* Three-way handshake done (for a passive open: the third ACK came). */
@@ -175,6 +190,20 @@ void tcp_connect(struct tcp *t, braid_time now);
  * the owner's verdict was not ACCEPT. */
 bool tcp_accept(struct tcp *t, const struct tcp_segment *syn, braid_time now) MUST_USE;
 void tcp_answer(struct tcp *t, braid_time now);
+
+/* Fast Open (RFC 7413). Client: after tcp_connect(), before the SYN leaves, asks for a cookie (length 0) or presents one.
+ * Server: before tcp_answer(), the cookie that the SYN/ACK gives; 0: none. False: no memory. */
+bool tcp_fast_open(struct tcp *t, const uint8_t *cookie, uint8_t length);
+/* How much more the SYN may carry, to a peer that last announced `mss_bytes` (0: not known); and a piece of it, whose
+ * reference is taken over. False: no memory, or it has left; the reference stays with the caller. */
+uint32_t tcp_early_room(const struct tcp *t, uint16_t mss_bytes);
+bool tcp_early(struct tcp *t, struct braid_slice data) MUST_USE;
+/* Server, whose cookie it is: after tcp_accept() and before tcp_answer(), takes what the SYN carries, and lets data go before
+ * the client has acknowledged. False: no memory; then it is an ordinary handshake. */
+bool tcp_accept_early(struct tcp *t, const struct tcp_segment *syn, braid_time now);
+/* What went with the SYN is outside of the stream's numbers (RFC 8684 appendix B.2): they count from these. */
+seq32 tcp_send_base(const struct tcp *t);
+seq32 tcp_receive_base(const struct tcp *t);
 
 /* One segment for this subflow (the flow was matched, IP and TCP headers decoded and verified). `buf` may be NULL;
  * else the payload lies in it and may be kept by reference. ecn: the IP header's two bits. */
