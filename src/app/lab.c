@@ -36,6 +36,7 @@ static const char help[] =
     "  --run NAME          only this run (may be repeated); without it, all of them in their order\n"
     "  --out FOLDER        result.json and the logs go there\n"
     "  --json              the result on standard output instead of a table\n"
+    "  --seed N            other losses, jitter and reordering than usual: those of N (0)\n"
     "  --quiet             no lines about what is going on\n"
     "  --shell HOST        no run: a shell on that host\n"
     "  -- HOST COMMAND     no run: this one command on that host; its exit status is the lab's\n"
@@ -77,11 +78,12 @@ static int bad_use(const char *what, const char *name) {
 
 /* ---- reading the call ---- */
 
-enum call { RUN = 256, OUT, JSON, QUIET, SHELL, ON, EVENTS, LIST, TELL, HELP };
+enum call { RUN = 256, OUT, JSON, SEED, QUIET, SHELL, ON, EVENTS, LIST, TELL, HELP };
 static const struct option options[] = {
     {"run", required_argument, NULL, RUN},
     {"out", required_argument, NULL, OUT},
     {"json", no_argument, NULL, JSON},
+    {"seed", required_argument, NULL, SEED},
     {"quiet", no_argument, NULL, QUIET},
     {"shell", required_argument, NULL, SHELL},
     {"on", required_argument, NULL, ON},
@@ -91,6 +93,15 @@ static const struct option options[] = {
     {"help", no_argument, NULL, HELP},
     {NULL, 0, NULL, 0},
 };
+
+static bool read_seed(struct request *request) {
+    char *end;
+    errno = 0;
+    unsigned long seed = strtoul(optarg, &end, 10);
+    if (errno != 0 || end == optarg || *end != '\0' || *optarg == '-' || seed > UINT32_MAX) return false;
+    request->options.seed = (uint32_t)seed;
+    return true;
+}
 
 static bool take_option(struct request *request, int option, int argc, char **argv) {
     switch (option) {
@@ -104,6 +115,8 @@ static bool take_option(struct request *request, int option, int argc, char **ar
     case JSON:
         request->json = true;
         return true;
+    case SEED:
+        return read_seed(request);
     case QUIET:
         request->options.quiet = true;
         return true;

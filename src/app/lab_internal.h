@@ -27,6 +27,7 @@ struct lab_options {
     const char *braid;  /* path of this program */
     const char *folder; /* where commands start: ours */
     const char *out;    /* absolute folder for results, NULL: none */
+    uint32_t seed;      /* of what links draw by chance */
     bool quiet;         /* no live lines, no notes */
     bool play_events;   /* the timeline also for the one command */
     struct lab_on *on;  /* commands in the background of the one command */

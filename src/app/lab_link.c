@@ -140,7 +140,7 @@ static int create_emulated(struct lab *lab, struct lab_link *link) {
     struct emulator_link_config config = {.interfaces = {link->emulated[0], link->emulated[1]},
                                           .mtu = link->config->mtu,
                                           .path_mtu = link->config->path_mtu,
-                                          .seed = number + 1};
+                                          .seed = (uint64_t)lab->options->seed << 16 | (number + 1)};
     link->began_ns = emulator_now();
     emulator_shapes(link, config.shape);
     for (unsigned way = 0; way < 2 && !link->config->path_mtu_silent; way++)
