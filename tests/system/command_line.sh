@@ -30,6 +30,11 @@ bad_policy() {
 }
 promise 10 bad_policy "an unknown policy is refused by its name"
 
+bad_seed() {
+    for seed in seven -1 4294967296 ''; do refused 'seed|understand' "$braid" lab lab.yaml --seed "$seed"; done
+}
+promise 10 bad_seed "a seed that is no number of 32 bits is refused"
+
 # Without privilege, and without the user namespaces that would do instead.
 no_privilege() {
     [ "$(id -u)" = 0 ] || skip "only root can give up privileges here"
