@@ -20,6 +20,7 @@ struct coupled_state {
     int64_t credit; /* of growth, in 1/65536 of a byte */
     uint32_t undo_cwnd_bytes, undo_ssthresh_bytes;
     uint64_t since_loss_bytes, between_losses_bytes; /* acknowledged; olia.c */
+    uint32_t held_bytes; /* in flight, when the window is not what holds it back; olia.c */
 } __attribute__((may_alias));
 _Static_assert(sizeof(struct coupled_state) <= CONGESTION_STATE_BYTES, "the state fits");
 

@@ -6,14 +6,22 @@
  * The first part balances, the second responds. The best paths are those that would serve a TCP best, going by how much
  * passes between two losses, l / RTT^2 with l the larger of: since the last loss, and between the last two. If some of
  * them do not have the largest window, these share an alpha of 1/n between them, and those with the largest window one
- * of -1/n, n being the number of subflows; otherwise alpha is 0 everywhere. */
+ * of -1/n, n being the number of subflows; otherwise alpha is 0 everywhere.
+ *
+ * The paper takes for granted that a path that is full loses something. Here a sender may keep the queue of a path short
+ * before anything is lost, and l would grow there for ever: no other path would ever be best again. So of a path that is
+ * not held back by its window, no more counts than what a TCP of that window has between two losses, 3/8 of its square in
+ * segments. */
 #include <base/mul_div.h>
 
 #include "coupled.h"
 
 static uint64_t passes(const struct congestion *c) {
     const struct coupled_state *s = coupled_of_const(c);
-    return s->since_loss_bytes > s->between_losses_bytes ? s->since_loss_bytes : s->between_losses_bytes;
+    uint64_t most = s->since_loss_bytes > s->between_losses_bytes ? s->since_loss_bytes : s->between_losses_bytes;
+    if (s->held_bytes == 0) return most;
+    uint64_t sawtooth = (uint64_t)s->held_bytes * s->held_bytes / c->mss_bytes * 3 / 8;
+    return sawtooth < most ? sawtooth : most;
 }
 
 /* passes(a) / rtt_a^2 >= passes(b) / rtt_b^2, with enough more bits for the ratio of the round-trip times. */
@@ -63,6 +71,7 @@ static int64_t respond(const struct congestion *c, uint64_t acked_bytes, braid_t
 
 static void on_ack(struct congestion *c, const struct congestion_ack *ack) {
     coupled_of(c)->since_loss_bytes += ack->acked_bytes;
+    coupled_of(c)->held_bytes = ack->cwnd_limited ? 0 : ack->in_flight_bytes;
     uint64_t acked = coupled_avoidance_bytes(c, ack);
     if (acked == 0) return;
     coupled_grow(c, coupled_increase(c, coupled_growth(c), acked, ack->now) + respond(c, acked, ack->now));
