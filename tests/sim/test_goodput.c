@@ -219,6 +219,12 @@ static void write_text(FILE *out, struct figures *figures) {
     measure_fairness(out, figures);
 }
 
+static bool begins_with_one_of(const char *line, const char *const names[CONTROLS]) {
+    for (unsigned k = 0; k < CONTROLS; k++)
+        if (line[0] == '|' && strncmp(line + 2, names[k], strlen(names[k])) == 0) return true;
+    return false;
+}
+
 /* The figures of the file as it stands: rows whose first cell is the name of a congestion control. */
 static void read_figures(struct figures *figures) {
     char line[512];
@@ -228,10 +234,7 @@ static void read_figures(struct figures *figures) {
         exit(1);
     }
     while (fgets(line, sizeof(line), file) != NULL && figures->rows < ROWS_MAX) {
-        bool ours = false;
-        for (unsigned k = 0; k < CONTROLS; k++)
-            ours |= strncmp(line + 2, controls[k], strlen(controls[k])) == 0 && line[0] == '|';
-        if (!ours) continue;
+        if (!begins_with_one_of(line, controls) && !begins_with_one_of(line, coupled_controls)) continue;
         unsigned n = 0;
         strtok(line, "|");
         for (char *cell; n < CELLS_MAX && (cell = strtok(NULL, "|\n")) != NULL; n++)
