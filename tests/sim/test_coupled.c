@@ -4,7 +4,7 @@
 #include "sim_test.h"
 #include "town.h"
 
-enum { SEEDS = 5, SEEDS_BOTTLENECKS = 10 };
+enum { SEEDS = 5 };
 
 static const char *const coupled[] = {"lia", "olia", "balia"};
 
@@ -47,11 +47,11 @@ static void one_subflow_is_a_tcp(void **state) {
  * Coupled, fair is less: together as much as one TCP on the better path, which is 12.7 beside two. */
 #define ALL 36.5
 
-static void add_phases(double mbps[5], const char *const names[2], uint64_t seed) {
+static void add_phases(double mbps[5], const char *const names[2], uint64_t seed, uint64_t seeds) {
     double once[5];
     town_bottlenecks(names[0], names[1], seed, once);
     for (int i = 0; i < 5; i++)
-        mbps[i] += once[i] / SEEDS_BOTTLENECKS;
+        mbps[i] += once[i] / (double)seeds;
 }
 
 static void two_bottlenecks_are_shared_while_others_are_there(void **state) {
@@ -63,11 +63,12 @@ static void two_bottlenecks_are_shared_while_others_are_there(void **state) {
                                            {"balia", "newreno"}};
     for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         double mbps[5] = {0};
-        for (uint64_t seed = 1; seed <= SEEDS_BOTTLENECKS; seed++)
-            add_phases(mbps, names[i], seed);
+        bool linked = i >= 2, slow_to_return = strcmp(names[i][0], "olia") == 0;
+        uint64_t seeds = slow_to_return ? 10 : 4; /* when it returns is up to chance */
+        for (uint64_t seed = 1; seed <= seeds; seed++)
+            add_phases(mbps, names[i], seed, seeds);
         print_message("two bottlenecks, %s beside %s: %.1f, %.1f, %.1f, %.1f, %.1f Mb/s\n", names[i][0],
                       names[i][1], mbps[0], mbps[1], mbps[2], mbps[3], mbps[4]);
-        bool linked = i >= 2, slow_to_return = strcmp(names[i][0], "olia") == 0;
         assert_true(mbps[0] > ALL);
         assert_true(mbps[4] >
                     (slow_to_return ? 34 : ALL)); /* OLIA has to see first that its best path is full */
