@@ -104,14 +104,17 @@ void addresses_announcement_shorten(const struct braid_connection *c, struct add
 }
 
 static void echo_arrived(struct braid_connection *c, const struct add_addr *option) {
+    bool known = false;
     COUNT(c, add_addr_echo_received);
     for (unsigned i = 0; i < c->addresses.announced_count; i++) {
         struct announcement *a = &c->addresses.announced[i];
         if (a->id != option->address_id) continue;
+        known = true;
         if (!a->echoed) c->addresses.announce_turn = 0;
         a->echoed = true;
         a->due = BRAID_NEVER;
     }
+    if (!known) COUNT(c, add_addr_echo_unknown);
     connection_wake(c);
 }
 
@@ -220,7 +223,10 @@ static bool remember(struct braid_connection *c, const struct add_addr *option, 
         struct remote_address *known = &a->further[i - 1];
         if (known->id != option->address_id) continue;
         /* [R-3.4.1-10] [R-3.4.1-12] §3.4.1: an ID in use keeps its address; the port may be another one. */
-        if (!ip_address_equal(&known->address, &option->address)) return true;
+        if (!ip_address_equal(&known->address, &option->address)) {
+            COUNT(c, add_addr_id_in_use);
+            return true;
+        }
         *known = fresh; /* [R-3.4.1-11] */
         path_manager_address_news(c, &fresh.address, port);
         return true;
@@ -231,7 +237,10 @@ static bool remember(struct braid_connection *c, const struct add_addr *option, 
         COUNT(c, add_addr_over_limit);
         return true;
     }
-    if (option->address_id == 0) return true;
+    if (option->address_id == 0) {
+        COUNT(c, add_addr_id_in_use); /* the first subflow's */
+        return true;
+    }
     if (a->remote_count == 0) return false;
     void *items = array_reserve(c->env, a->further, &a->further_capacity, a->remote_count - 1, sizeof(a->further[0]));
     if (!items) return false;
@@ -306,6 +315,7 @@ void addresses_add_arrived(struct subflow *sf, const struct tcp_segment *segment
     COUNT(c, add_addr_received);
     if (!genuine(sf, segment, option)) return;
     if (!usable(&option->address)) {
+        COUNT(c, add_addr_unusable);
         echo(sf, option);
         return;
     }

@@ -66,6 +66,7 @@ static enum tcp_verdict option_arrived(struct subflow *sf, const struct tcp_segm
     case MPTCP_MP_CAPABLE: return incoming_capable(sf, segment, &option->as.mp_capable, now);
     case MPTCP_MP_JOIN: /* the third ACK once more: ours in answer was lost */
         if (!sf->first && !sf->ours && option->as.mp_join.form == MP_JOIN_ACK) tcp_ack_now(sf->t);
+        else COUNT(sf->c, option_misplaced);
         break;
     case MPTCP_ADD_ADDR: addresses_add_arrived(sf, segment, &option->as.add_addr, now); break;
     case MPTCP_REMOVE_ADDR: addresses_remove_arrived(sf, &option->as.remove_addr, now); break;

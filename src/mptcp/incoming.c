@@ -72,7 +72,10 @@ static bool same(const struct mapping *a, const struct mapping *b) {
 }
 
 static enum tcp_verdict insert(struct subflow *sf, const struct mapping *m) {
-    if (sf->mapped.count >= MAPPINGS_RECEIVED_MAX) return TCP_VERDICT_DROP;
+    if (sf->mapped.count >= MAPPINGS_RECEIVED_MAX) {
+        COUNT(sf->c, dss_mappings_full);
+        return TCP_VERDICT_DROP;
+    }
     return mapping_insert(&sf->mapped, m) ? TCP_VERDICT_ACCEPT : TCP_VERDICT_DROP;
 }
 
@@ -161,6 +164,7 @@ enum tcp_verdict incoming_dss(struct subflow *sf, const struct tcp_segment *segm
 enum tcp_verdict incoming_capable(struct subflow *sf, const struct tcp_segment *segment,
                                   const struct mp_capable *capable, braid_time now) {
     struct braid_connection *c = sf->c;
+    if (!sf->first || c->client) COUNT(c, option_misplaced);
     if (!sf->first || c->client || !capable->has_data_length || capable->data_length == 0) return TCP_VERDICT_ACCEPT;
     if (capable->has_checksum != c->checksum) {
         COUNT(c, dss_checksum_presence);

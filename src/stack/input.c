@@ -53,6 +53,7 @@ static void tcp_arrived(struct braid_stack *stack, uint16_t link, const struct b
         drop(stack, counter, link, tcp_decode_result_name(result), now);
         return;
     }
+    if (segment.options.ignored > 0) stack->counters.tcp_option_ignored += segment.options.ignored;
     segment.segment_bytes = packet->segment_bytes;
     struct flow flow = {.local = ip->destination,
                         .remote = ip->source,

@@ -107,9 +107,18 @@ static unsigned sorted_blocks(const struct tcp *t, const struct tcp_segment *s, 
     return count;
 }
 
+/* Below snd_una is what an older ACK says; but this no honest peer says. */
+static void count_lies(const struct tcp *t, const struct tcp_segment *s, braid_time now) {
+    for (unsigned i = 0; i < s->options.sack_count; i++) {
+        const struct sack_block *block = &s->options.sack[i];
+        if (!seq32_lt(block->start, block->end) || seq32_gt(block->end, t->snd_nxt)) COUNT_DROP(t, now, sack_invalid);
+    }
+}
+
 static void take_sack(struct tcp *t, struct acknowledgement *a) {
     const struct tcp_segment *s = a->segment;
     if (!t->sack_permitted || s->options.sack_count == 0) return;
+    count_lies(t, s, a->now);
     unsigned from = 0;
     if (seq32_lt(s->options.sack[0].start, s->options.sack[0].end) && first_block_is_dsack(s)) {
         /* Of something we never sent, or long ago: not to be believed. */

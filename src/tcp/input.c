@@ -142,12 +142,16 @@ void tcp_input(struct tcp *t, const struct tcp_segment *s, struct braid_buf *buf
     t->counts.segments_received++;
     switch (t->state) {
     case TCP_STATE_CLOSED:
+        COUNT_DROP(t, now, after_close);
         if (t->closed_for_good && !(s->flags & TCP_RST)) reset_reply(t, s, now);
         return;
     case TCP_STATE_SYN_SENT: handshake_input(t, s, now); break;
     case TCP_STATE_SYN_RECEIVED:
         /* Before tcp_answer() the peer can only repeat its SYN, or take it back. */
-        if (t->handshake.answer_held && !(s->flags & TCP_RST)) return;
+        if (t->handshake.answer_held && !(s->flags & TCP_RST)) {
+            if ((s->flags & TCP_SYN) == 0) COUNT_DROP(t, now, before_answer);
+            return;
+        }
         input_after_syn(t, s, buf, ecn, now);
         break;
     case TCP_STATE_ESTABLISHED:

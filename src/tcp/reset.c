@@ -10,7 +10,10 @@ static bool may_challenge(struct tcp *t, braid_time now) {
         t->challenges_since = now > 0 ? now : 1;
         t->challenges = 0;
     }
-    if (t->challenges >= TCP_CHALLENGES_MAX && now - t->challenged_at < TCP_CHALLENGE_LEAST_NS) return false;
+    if (t->challenges >= TCP_CHALLENGES_MAX && now - t->challenged_at < TCP_CHALLENGE_LEAST_NS) {
+        COUNT_DROP(t, now, challenge_limited);
+        return false;
+    }
     t->challenges++;
     t->challenged_at = now;
     return true;

@@ -33,61 +33,62 @@ const char *tcp_decode_result_name(enum tcp_decode_result result) {
     return "?";
 }
 
-static void decode_sack(struct reader *r, struct tcp_options *o) {
-    if (o->sack_count > 0) return;
+static bool decode_sack(struct reader *r, struct tcp_options *o) {
+    if (o->sack_count > 0) return false;
     while (reader_left(r) > 0 && o->sack_count < TCP_SACK_BLOCKS_MAX) {
         struct sack_block *block = &o->sack[o->sack_count++];
         block->start = seq32_of(read_u32(r));
         block->end = seq32_of(read_u32(r));
     }
+    return true;
 }
 
 /* RFC 7413 §4.1.1: a request without a cookie, or an even number of 4 to 16 bytes. */
-static void decode_fast_open(struct reader *r, struct tcp_options *o) {
+static bool decode_fast_open(struct reader *r, struct tcp_options *o) {
     size_t length = reader_left(r);
-    if (length != 0 && (length < 4 || length > sizeof(o->fast_open_cookie) || length % 2 != 0)) return;
+    if (length != 0 && (length < 4 || length > sizeof(o->fast_open_cookie) || length % 2 != 0)) return false;
     o->has_fast_open = true;
     o->fast_open_length = (uint8_t)length;
     read_bytes(r, o->fast_open_cookie, length);
+    return true;
 }
 
 /* [MUST-5] [MUST-6] [MUST-68] */
-/* `bytes` has `length` >= 2 bytes, kind and length included. Of options that may stand only once the first counts. */
-static void decode_option(const uint8_t *bytes, uint8_t length, struct tcp_options *o) {
+/* `bytes` has `length` >= 2 bytes, kind and length included. Of options that may stand only once the first counts. False:
+ * it is one that we know, and of no use. */
+static bool decode_option(const uint8_t *bytes, uint8_t length, struct tcp_options *o) {
     struct reader r = reader_of(bytes + 2, length - 2u);
     switch (bytes[0]) {
     case TCP_OPTION_MSS:
-        if (length != MSS_BYTES || o->has_mss) return;
+        if (length != MSS_BYTES || o->has_mss) return false;
         o->has_mss = true;
         o->mss = read_u16(&r);
-        return;
+        return true;
     case TCP_OPTION_WINDOW_SCALE:
-        if (length != WINDOW_SCALE_BYTES || o->has_window_scale) return;
+        if (length != WINDOW_SCALE_BYTES || o->has_window_scale) return false;
         o->has_window_scale = true;
         o->window_scale = read_u8(&r);
-        return;
+        return true;
     case TCP_OPTION_SACK_PERMITTED:
-        if (length == SACK_PERMITTED_BYTES) o->sack_permitted = true;
-        return;
+        if (length != SACK_PERMITTED_BYTES || o->sack_permitted) return false;
+        o->sack_permitted = true;
+        return true;
     case TCP_OPTION_SACK:
-        if (length > 2 && (length - 2) % SACK_BLOCK_BYTES == 0) decode_sack(&r, o);
-        return;
+        return length > 2 && (length - 2) % SACK_BLOCK_BYTES == 0 && decode_sack(&r, o);
     case TCP_OPTION_TIMESTAMPS:
-        if (length != TIMESTAMPS_BYTES || o->has_timestamps) return;
+        if (length != TIMESTAMPS_BYTES || o->has_timestamps) return false;
         o->has_timestamps = true;
         o->timestamp_value = read_u32(&r);
         o->timestamp_echo = read_u32(&r);
-        return;
+        return true;
     case TCP_OPTION_FAST_OPEN:
-        if (!o->has_fast_open) decode_fast_open(&r, o);
-        return;
+        return !o->has_fast_open && decode_fast_open(&r, o);
     case TCP_OPTION_KIND_MPTCP:
-        if (o->mptcp_count < TCP_MPTCP_OPTIONS_MAX)
-            o->mptcp[o->mptcp_count++] = (struct tcp_raw_option){.bytes = bytes, .length = length};
-        return;
+        if (o->mptcp_count == TCP_MPTCP_OPTIONS_MAX) return false;
+        o->mptcp[o->mptcp_count++] = (struct tcp_raw_option){.bytes = bytes, .length = length};
+        return true;
     /* [R-5482-3.1-1] */
-    default:
-        return;
+    default: return true;
     }
 }
 
@@ -100,7 +101,7 @@ static bool decode_options(const uint8_t *bytes, size_t length, struct tcp_optio
         if (kind == TCP_OPTION_NOP) continue; /* [MUST-4] [MUST-64] */
         uint8_t option_length = read_u8(&r);
         if (option_length < 2 || read_span(&r, option_length - 2u) == NULL) return false;
-        decode_option(option, option_length, o);
+        if (!decode_option(option, option_length, o)) o->ignored++;
     }
     return true;
 }

@@ -52,6 +52,7 @@ struct attack {
     struct taped tape[TAPED_MAX];
     unsigned taped;
     uint64_t client_syns; /* sent by the phone */
+    seq32 client_isn;     /* of its first SYN */
 };
 
 static struct attack attack;
@@ -131,7 +132,7 @@ static inline void watch(void *context, enum sim_moment moment, struct sim_host 
     bool up = host == a->phone.client;
     struct flow flow = up ? (struct flow){ip.source, ip.destination, s.source_port, s.destination_port}
                           : (struct flow){ip.destination, ip.source, s.destination_port, s.source_port};
-    if (up && (s.flags & TCP_SYN)) a->client_syns++;
+    if (up && (s.flags & TCP_SYN) && a->client_syns++ == 0) a->client_isn = s.seq;
     watch_keys(a, &s);
     if (up) tape(a, packet, &s);
     struct watched *w = watch_flow(a, &flow);

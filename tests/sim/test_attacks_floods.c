@@ -147,6 +147,62 @@ static void sacks_of_what_was_never_sent_are_ignored(void **state) {
     attack_end();
 }
 
+/* The application has not answered the SYN yet; nobody can have seen our number. */
+static void what_comes_before_the_answer_is_not_looked_at(void **state) {
+    (void)state;
+    attack_begin(3021, NULL);
+    struct sim_conversation *c = sim_phone_talk(&attack.phone, &(struct sim_conversation_config){
+                                                                   .streams = {{.bytes = 5000}, {.bytes = 5000}},
+                                                                   .deferred = true,
+                                                                   .answer_ns = 200 * MS});
+    run_for(100 * MS);
+    for (unsigned i = 0; i < 5; i++) {
+        struct forged f = pretend(&attack.flows[0], true);
+        f.seq = attack.flows[0].sides[0].next;
+        f.ack = random_seq();
+        say_as(&attack.flows[0], true, &f);
+    }
+    run_for(50 * MS);
+    assert_int_equal(server_counter("tcp_before_answer"), 5);
+    end_chat(c);
+}
+
+/* Every byte mapped singly, behind a hole: the list of mappings has an end, and with it the segments that count. */
+static void a_peer_that_maps_every_byte_singly_is_ignored_at_last(void **state) {
+    (void)state;
+    attack_begin(3020, NULL);
+    struct sim_conversation *c = chat(3);
+    run_for(S);
+    run_to_silence();
+    const struct watched *w = &attack.flows[0];
+    const seq32 next = w->sides[0].next;
+    uint32_t token;
+    uint64_t idsn;
+    mptcp_key_derive(attack.keys[0], &token, &idsn);
+    uint64_t before = sim_host_memory(attack.phone.server);
+    for (uint32_t i = 0; i < 20000; i++) {
+        static const uint8_t byte[1];
+        struct forged f = pretend(w, true);
+        f.seq = seq32_add(next, 1 + 2 * i);
+        f.payload = byte;
+        f.payload_length = 1;
+        struct mptcp_option option = {.subtype = MPTCP_DSS,
+                                      .as.dss = {.has_mapping = true,
+                                                 .dsn_64 = true,
+                                                 .dsn = idsn + 100000 + 3 * i,
+                                                 .subflow_seq = f.seq.value - attack.client_isn.value,
+                                                 .data_length = 1}};
+        add_option(&f, &option);
+        say_as(w, true, &f);
+        if (i % 100 == 0) run_for(MS);
+    }
+    run_for(50 * MS);
+    assert_true(server_counter("mptcp_dss_mappings_full") > 1000);
+    assert_true(sim_host_memory(attack.phone.server) < before + 16 * MB);
+    (void)c;
+    attack_end();
+}
+
 /* A window of a few bytes for ever: the sender waits and probes, it does not send crumbs without end. */
 static void tiny_windows_cost_few_packets(void **state) {
     (void)state;
@@ -184,6 +240,8 @@ int main(void) {
         cmocka_unit_test(stray_segments_draw_at_most_a_reset),
         cmocka_unit_test(optimistic_acks_do_not_outrun_what_was_sent),
         cmocka_unit_test(sacks_of_what_was_never_sent_are_ignored),
+        cmocka_unit_test(a_peer_that_maps_every_byte_singly_is_ignored_at_last),
+        cmocka_unit_test(what_comes_before_the_answer_is_not_looked_at),
         cmocka_unit_test(tiny_windows_cost_few_packets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -81,6 +81,7 @@ static void a_flood_of_joins_with_the_right_token_is_bounded_and_the_phone_still
     print_message("half-open joins took %llu bytes at most\n", (unsigned long long)(most - before));
     assert_true(most <= before + HALF_OPEN_JOINS_MAX * JOIN_BYTES_MAX);
     assert_int_equal(paths_of(c, SIM_DOWN), 2);
+    assert_true(server_counter("mptcp_join_half_open_full") > 3000);
     assert_int_equal(attack.to_attacker_payload, 0);
     end_chat(c);
 }

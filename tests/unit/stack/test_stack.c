@@ -219,6 +219,35 @@ static void without_an_address_of_the_family_there_is_no_path(void **state) {
     world_deinit(&w);
 }
 
+/* A SYN for a port where nobody listens. */
+static uint32_t stray_syn(uint8_t bytes[64]) {
+    static const uint8_t syn[40] = {0x45, 0, 0, 40, 0, 0, 0, 0, 64, 6, 0xae, 0xc8, 192, 0, 2, 7, 10, 0, 0, 1,
+                                    4, 0, 0, 9, 0, 0, 0, 1, 0, 0, 0, 0, 0x50, 2, 255, 255, 0, 0, 0, 0};
+    memcpy(bytes, syn, sizeof(syn));
+    return sizeof(syn);
+}
+
+/* Resets wait for output in a queue of 64; packets of a link that is none are not looked at. */
+static void what_cannot_be_answered_is_counted(void **state) {
+    (void)state;
+    struct world w;
+    uint8_t bytes[64];
+    struct braid_packet_out out[BATCH];
+    world_init(&w, 19, 1, NULL);
+    struct braid_packet_in in = {.bytes = bytes, .length = stray_syn(bytes), .checksum_verified = true};
+    for (unsigned i = 0; i < 70; i++) braid_stack_input(w.stack[1], 0, &in, 1, w.now);
+    assert_int_equal(world_counter(&w, 1, "syn_no_listener"), 70);
+    assert_int_equal(world_counter(&w, 1, "resets_sent"), 64);
+    assert_int_equal(world_counter(&w, 1, "control_queue_full"), 6);
+    braid_stack_input(w.stack[1], 17, &in, 1, w.now);
+    assert_int_equal(world_counter(&w, 1, "unknown_link"), 1);
+    size_t n;
+    while ((n = braid_stack_output(w.stack[1], out, BATCH, w.now)) > 0)
+        for (size_t k = 0; k < n; k++) braid_packet_out_release(&out[k]);
+    assert_int_equal(world_counter(&w, 1, "packets_out"), 64);
+    world_deinit(&w);
+}
+
 static void rubbish_is_counted_and_dropped(void **state) {
     (void)state;
     struct world w;
@@ -281,6 +310,7 @@ static void a_lost_address_moves_the_transfer_at_once(void **state) {
 
 static void every_failed_allocation_leaves_nothing_behind(void **state) {
     (void)state;
+    uint64_t syns = 0, segments = 0;
     for (long nth = 0; nth < 400; nth++) {
         struct world w;
         struct braid_event event;
@@ -301,8 +331,12 @@ static void every_failed_allocation_leaves_nothing_behind(void **state) {
             if (s) braid_connection_release(s, w.now);
             world_run(&w, 2 * S);
         }
+        syns += world_counter(&w, 1, "syn_no_memory");
+        segments += world_counter(&w, 0, "tcp_no_memory") + world_counter(&w, 1, "tcp_no_memory");
         world_deinit(&w); /* asserts that all memory came back */
     }
+    assert_true(syns > 0);
+    assert_true(segments > 0);
 }
 
 /* tailscale#21303, gvisor#9778: with a clock of a few milliseconds segments sent together seemed to be late, and RACK
@@ -344,6 +378,7 @@ int main(void) {
         cmocka_unit_test(half_open_connections_are_bounded),
         cmocka_unit_test(ports_run_out_as_a_clean_error),
         cmocka_unit_test(without_an_address_of_the_family_there_is_no_path),
+        cmocka_unit_test(what_cannot_be_answered_is_counted),
         cmocka_unit_test(rubbish_is_counted_and_dropped),
         cmocka_unit_test(a_lost_address_moves_the_transfer_at_once),
         cmocka_unit_test(a_coarse_clock_makes_no_losses),

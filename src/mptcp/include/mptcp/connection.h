@@ -137,7 +137,8 @@ struct connection_config {
     X(remove_addr_received) X(remove_addr_unknown) X(remove_addr_sent)                                           \
     X(mp_prio_received) X(mp_prio_sent) X(mp_fail_received) X(mp_fail_sent)                                      \
     X(fastclose_received) X(fastclose_bad_key) X(fastclose_sent) X(tcprst_received) X(tcprst_sent)               \
-    X(option_bad_length) X(option_unknown) X(reinjected_segments) X(reinjected_bytes) \
+    X(option_bad_length) X(option_unknown) X(option_misplaced) X(dss_mappings_full)                               \
+    X(add_addr_id_in_use) X(add_addr_unusable) X(add_addr_echo_unknown) X(reinjected_segments) X(reinjected_bytes) \
     X(copied_bytes) X(urgent_received) X(window_blocked) X(subflow_penalised) X(subflow_losing) X(subflow_harmful)
 struct mptcp_counters {
 #define MPTCP_COUNTER_FIELD(name) uint64_t name;

@@ -40,6 +40,7 @@ struct tcp_options {
     struct sack_block sack[TCP_SACK_BLOCKS_MAX];
     uint8_t fast_open_length;
     uint8_t fast_open_cookie[16];
+    uint8_t ignored;     /* options of a wrong length, or said twice, or too many: decoding counts them */
     uint8_t mptcp_count; /* in the order of the segment; more than TCP_MPTCP_OPTIONS_MAX are ignored */
     struct tcp_raw_option mptcp[TCP_MPTCP_OPTIONS_MAX];
 };
