@@ -171,6 +171,12 @@ static int read_call(struct request *request, int argc, char **argv) {
     return -1;
 }
 
+static void no_such_host(const struct scenario *scenario, const char *name) {
+    char there[512];
+    scenario_host_names(scenario, there, sizeof(there));
+    lab_say("there is no host \"%s\" in %s; there are %s", name, scenario->file, there);
+}
+
 static bool find_hosts(struct request *request, int *host) {
     const struct scenario *scenario = request->options.scenario;
     const char *wanted = request->shell != NULL     ? request->shell
@@ -180,13 +186,13 @@ static bool find_hosts(struct request *request, int *host) {
     for (size_t i = 0; i < request->on_count; i++) {
         int found = scenario_find_host(scenario, request->on_hosts[i]);
         if (found < 0) {
-            lab_say("there is no host \"%s\" in %s", request->on_hosts[i], scenario->file);
+            no_such_host(scenario, request->on_hosts[i]);
             return false;
         }
         request->on[i].host = (unsigned)found;
     }
     if (wanted != NULL && (*host = scenario_find_host(scenario, wanted)) < 0) {
-        lab_say("there is no host \"%s\" in %s", wanted, scenario->file);
+        no_such_host(scenario, wanted);
         return false;
     }
     return true;
@@ -394,6 +400,13 @@ static bool links_are_possible(const struct scenario *scenario) {
     return true;
 }
 
+static int no_such_run(const struct scenario *scenario, const char *name) {
+    char there[512];
+    scenario_run_names(scenario, there, sizeof(there));
+    lab_say("the scenario has no run \"%s\"; there are %s", name, there);
+    return BAD_USE;
+}
+
 /* What was asked for, with the scenario read. */
 static int perform(struct request *request) {
     const struct scenario *scenario = request->options.scenario;
@@ -404,7 +417,7 @@ static int perform(struct request *request) {
     }
     for (size_t i = 0; i < request->run_count; i++)
         if (scenario_find_run(scenario, request->runs[i]) < 0)
-            return bad_use("the scenario has no run \"%s\"", request->runs[i]);
+            return no_such_run(scenario, request->runs[i]);
     if (!links_are_possible(scenario) || !find_hosts(request, &host) || !make_out(request)) return BAD_USE;
     struct job job = {.request = request, .host = host};
     if (host >= 0) return lab_spawn(inside_for_command, &job, true);

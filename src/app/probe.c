@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "one_line.h"
 #include "probe_internal.h"
 
 #define BAD_USE 2
@@ -63,12 +64,28 @@ static const struct option options_known[] = {
     {NULL, 0, NULL, 0},
 };
 
-static bool parse_number(double low, double high, double *out) {
-    char *end;
+/* False: it was said what the option wants. */
+static bool parse_number(const char *name, double low, double high, double *out) {
+    char *end, text[200];
     *out = strtod(optarg, &end);
-    return end != optarg && *end == '\0' && *out >= low && *out <= high;
+    if (end != optarg && *end == '\0' && *out >= low && *out <= high) return true;
+    snprintf(text, sizeof(text), "braid: %s wants a number from %.16g to %.16g, not %s", name, low, high, optarg);
+    one_line(text);
+    fprintf(stderr, "%s\n", text);
+    return false;
 }
 
+static bool parse_port(const char *text) {
+    char *end, line[200];
+    unsigned long port = strtoul(text, &end, 10);
+    if (end != text && *end == '\0' && text[0] != '-' && port >= 1 && port <= 65535) return true;
+    snprintf(line, sizeof(line), "braid: a port is a number from 1 to 65535, not %s", text);
+    one_line(line);
+    fprintf(stderr, "%s\n", line);
+    return false;
+}
+
+/* False: what is wrong was said. */
 static bool take_option(struct probe_options *options, int option) {
     double number = 0;
     switch (option) {
@@ -83,29 +100,29 @@ static bool take_option(struct probe_options *options, int option) {
         return true;
     case PORT:
         options->port = optarg;
-        return true;
+        return parse_port(optarg);
     case BYTES:
-        if (!parse_number(1, 1e15, &number)) return false;
+        if (!parse_number("--bytes", 1, 1e15, &number)) return false;
         options->bytes = (uint64_t)number;
         return true;
     case SEED:
-        if (!parse_number(0, 1e15, &number)) return false;
+        if (!parse_number("--seed", 0, 1e15, &number)) return false;
         options->seed = (uint64_t)number;
         return true;
     case WRITE_MAX:
-        if (!parse_number(1, 1 << 20, &number)) return false;
+        if (!parse_number("--write-max", 1, 1 << 20, &number)) return false;
         options->write_max = (uint32_t)number;
         return true;
     case SIZE:
-        if (!parse_number(16, 65536, &number)) return false;
+        if (!parse_number("--size", 16, 65536, &number)) return false;
         options->size = (uint32_t)number;
         return true;
     case RATE:
-        return parse_number(0.1, 100000, &options->rate);
+        return parse_number("--rate", 0.1, 100000, &options->rate);
     case SECONDS:
-        return parse_number(0.01, 86400, &options->seconds);
+        return parse_number("--seconds", 0.01, 86400, &options->seconds);
     case TIMEOUT:
-        return parse_number(0.01, 86400, &options->timeout_s);
+        return parse_number("--timeout", 0.01, 86400, &options->timeout_s);
     default:
         return false;
     }
@@ -152,10 +169,8 @@ static const struct kind *read_call(int argc, char **argv, struct probe_options 
             *status = 0;
             return NULL;
         }
-        if (!take_option(options, option)) {
-            bad_use("not understood", argv[optind - 1]);
-            return NULL;
-        }
+        if (option == '?' || option == ':') bad_use("not understood", argv[optind - 1]);
+        if (!take_option(options, option)) return NULL;
     }
     if (optind >= argc) {
         bad_use("what shall it do? serve, bulk, messages, receive or send", "");
@@ -173,9 +188,12 @@ static const struct kind *read_call(int argc, char **argv, struct probe_options 
         bad_use(kind->client ? "which HOST:PORT?" : "too much said", argv[argc - 1]);
         return NULL;
     }
-    if (!kind->client || take_server(options, argv[optind + 1])) return kind;
-    bad_use("not HOST:PORT", argv[optind + 1]);
-    return NULL;
+    if (!kind->client) return kind;
+    if (!take_server(options, argv[optind + 1])) {
+        bad_use("not HOST:PORT", argv[optind + 1]);
+        return NULL;
+    }
+    return parse_port(options->port) ? kind : NULL;
 }
 
 const char *probe_read_call(int argc, char **argv, struct probe_options *options) {

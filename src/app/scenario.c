@@ -315,3 +315,22 @@ int scenario_find_run(const struct scenario *scenario, const char *name) {
         if (strcmp(scenario->runs[i].name, name) == 0) return (int)i;
     return -1;
 }
+
+/* One more of a list with commas, as far as there is room. */
+static void name_add(char *text, size_t room, const char *name) {
+    size_t length = strlen(text);
+    snprintf(text + length, room - length, "%s%s", length > 0 ? ", " : "", name);
+}
+
+void scenario_run_names(const struct scenario *scenario, char *text, size_t room) {
+    text[0] = '\0';
+    for (size_t i = 0; i < scenario->run_count; i++)
+        name_add(text, room, scenario->runs[i].name);
+    if (text[0] == '\0') name_add(text, room, "none");
+}
+
+void scenario_host_names(const struct scenario *scenario, char *text, size_t room) {
+    text[0] = '\0';
+    for (size_t i = 0; i < scenario->host_count; i++)
+        name_add(text, room, scenario->hosts[i].name);
+}

@@ -252,5 +252,8 @@ bool scenario_find_server(const struct scenario *scenario, const char *text, uns
 int scenario_find_host(const struct scenario *scenario, const char *name);
 int scenario_find_link(const struct scenario *scenario, const char *name);
 int scenario_find_run(const struct scenario *scenario, const char *name);
+/* The names there are, for a complaint, with commas; at most as many as there is room for. */
+void scenario_run_names(const struct scenario *scenario, char *text, size_t room);
+void scenario_host_names(const struct scenario *scenario, char *text, size_t room);
 
 #endif

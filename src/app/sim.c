@@ -75,6 +75,7 @@ static bool read_seed(struct request *request) {
     request->seed = strtoull(optarg, &end, 0);
     return errno == 0 && end != optarg && *end == '\0' && optarg[0] != '-';
 }
+#define SEED_WANTED "--seed wants a number from 0 to 18446744073709551615, not \"%s\""
 
 static bool take_option(struct request *request, int option) {
     switch (option) {
@@ -114,6 +115,8 @@ static int read_call(struct request *request, int argc, char **argv) {
             request->scenario_file = optarg;
         else if (option == 1)
             return bad_use("one scenario at a time; what is \"%s\"?", optarg);
+        else if (option == 's' && !read_seed(request))
+            return bad_use(SEED_WANTED, optarg);
         else if (!take_option(request, option))
             return bad_use("braid sim does not understand \"%s\" here (see braid sim --help)",
                            argv[optind - 1]);
@@ -373,10 +376,17 @@ static int make_runs(const struct request *request) {
     return worst;
 }
 
+static int no_such_run(const struct scenario *scenario, const char *name) {
+    char there[512];
+    scenario_run_names(scenario, there, sizeof(there));
+    fprintf(stderr, "braid: the scenario has no run \"%s\"; there are %s\n", name, there);
+    return BAD_USE;
+}
+
 static int perform(struct request *request) {
     for (size_t i = 0; i < request->run_count; i++)
         if (scenario_find_run(request->scenario, request->runs[i]) < 0)
-            return bad_use("the scenario has no run \"%s\"", request->runs[i]);
+            return no_such_run(request->scenario, request->runs[i]);
     if ((request->trace_path != NULL || request->pcap_path != NULL) && count_runs(request) > 1)
         return bad_use("a trace or a capture is of one run: which one of %s? (--run NAME)",
                        request->scenario->file);

@@ -77,6 +77,47 @@ missing_result() {
 }
 promise 10 missing_result "a result that is not there is refused by its name"
 
+# Every option that wants a number: the range is told, and what was given.
+number_out_of_range() {
+    while read -r call; do
+        # shellcheck disable=SC2086
+        refused "(from [0-9.]+ to [0-9.]+, not .*99999999999999999999|a port is a number from 1 to 65535, not 99999999999999999999)" \
+            offline "$braid" $call
+    done <<'EOF'
+run --limit subflows=99999999999999999999 -- true
+run --limit add_addr_accepted=99999999999999999999 -- true
+run --limit ndiffports=99999999999999999999 -- true
+probe serve --port 99999999999999999999
+probe receive --port 99999999999999999999
+probe bulk 127.0.0.1:99999999999999999999
+probe bulk --bytes 99999999999999999999 127.0.0.1:1
+probe bulk --seed 99999999999999999999 127.0.0.1:1
+probe bulk --write-max 99999999999999999999 127.0.0.1:1
+probe bulk --timeout 99999999999999999999 127.0.0.1:1
+probe messages --size 99999999999999999999 127.0.0.1:1
+probe messages --rate 99999999999999999999 127.0.0.1:1
+probe messages --seconds 99999999999999999999 127.0.0.1:1
+EOF
+    refused '"99999999999999999999"' "$braid" sim --seed 99999999999999999999 "$root/lab/scenarios/handover.yaml"
+    refused 'from 0 to 18446744073709551615' "$braid" sim --seed -1 "$root/lab/scenarios/handover.yaml"
+}
+promise 20 number_out_of_range "a number out of range is refused with the option's name and its range"
+
+# Every option that wants one of several names: they are told.
+unknown_name() {
+    refused 'blue .*there are handover and aggregate' offline "$braid" run --policy blue -- true
+    refused 'blue .*there are both, discover, 1, 0' offline "$braid" run --mptcp blue -- true
+    refused 'blue .*there are cubic, .*bbr' offline "$braid" run --congestion blue -- true
+    refused 'blue .*there are lowest-rtt, .*blest' offline "$braid" run --scheduler blue -- true
+    refused 'blue .*there are fullmesh, .*none' offline "$braid" run --path-manager blue -- true
+    refused 'blue=1 .*there are subflows=N, .*ndiffports=N' offline "$braid" run --limit blue=1 -- true
+    refused 'no run "blue"; there are [a-z]' "$braid" sim --run blue "$root/lab/scenarios/handover.yaml"
+    refused 'no run "blue"; there are [a-z]' "$braid" lab --run blue "$root/lab/scenarios/handover.yaml"
+    refused 'no host "blue".*there are .*phone' "$braid" lab --shell blue "$root/lab/scenarios/handover.yaml"
+    refused 'serve, bulk, messages, receive or send' "$braid" probe
+}
+promise 20 unknown_name "an unknown name is refused with the names there are"
+
 helps() {
     for verb in '' run lab sim report; do
         expect_exit 0 "$braid" $verb --help
