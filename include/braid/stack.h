@@ -97,7 +97,7 @@ struct braid_link_config {
     bool uplink;                  /* connections go out by it; false: programs' side, where only listeners live */
     uint16_t port_first, port_last; /* local ports to choose from, inclusive; 0: 32768..60999 */
 };
-/* The new link's number, from 0; -1 when there are BRAID_LINKS_MAX. */
+/* The new link's number, from 0; -1 when there are BRAID_LINKS_MAX, or the ports end before they begin. */
 int braid_stack_link_add(struct braid_stack *stack, const struct braid_link_config *config);
 void braid_stack_link_set_mtu(struct braid_stack *stack, int link, uint32_t mtu_bytes, braid_time now);
 

@@ -93,7 +93,7 @@ const char *braid_path_manager_name(unsigned index) { return path_manager_name(i
 const struct braid_stack_config *braid_stack_config(const struct braid_stack *stack) { return &stack->config; }
 
 int braid_stack_link_add(struct braid_stack *stack, const struct braid_link_config *config) {
-    if (stack->link_count == BRAID_LINKS_MAX) return -1;
+    if (stack->link_count == BRAID_LINKS_MAX || config->port_first > config->port_last) return -1;
     struct stack_link *link = &stack->links[stack->link_count];
     link->config = *config;
     if (link->config.port_first == 0) {

@@ -130,6 +130,25 @@ static void a_stack_that_cannot_be_made_leaves_nothing(void **state) {
     world_init(&w, 5, 0, NULL);
     long before = w.live_bytes;
     assert_null(braid_stack_create(&w.env[0], &(struct braid_stack_config){.congestion = "no such thing"}));
+    static const struct braid_path_limits limits[] = {
+        {.subflows = BRAID_SUBFLOWS_MAX + 1},
+        {.add_addr_accepted = BRAID_ADD_ADDR_ACCEPTED_MAX + 1},
+        {.ndiffports = BRAID_NDIFFPORTS_MAX + 1},
+    };
+    const struct braid_stack_config wrong[] = {
+        {.scheduler = "no such thing"},
+        {.path_manager = "no such thing"},
+        {.versions = BRAID_VERSION_0 + 1},
+        {.cookies = BRAID_COOKIES_NEVER + 1},
+        {.checksum = true, .checksum_forbidden = true},
+        {.path_limits = &limits[0]},
+        {.path_limits = &limits[1]},
+        {.path_limits = &limits[2]},
+    };
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        assert_null(braid_stack_create(&w.env[0], &wrong[i]));
+        assert_int_equal(w.live_bytes, before);
+    }
     for (long n = 0; n < 3; n++) {
         w.allocations_left = n;
         struct braid_stack *stack = braid_stack_create(&w.env[0], &(struct braid_stack_config){0});
@@ -146,6 +165,8 @@ static void there_are_only_so_many_links_and_addresses(void **state) {
     struct world w;
     world_init(&w, 6, 0, NULL);
     struct braid_link_config link = {.mtu_bytes = 1500, .uplink = true};
+    const struct braid_link_config backwards = {.mtu_bytes = 1500, .port_first = 5003, .port_last = 5000};
+    assert_int_equal(braid_stack_link_add(w.stack[0], &backwards), -1);
     for (int i = 0; i < BRAID_LINKS_MAX; i++) assert_int_equal(braid_stack_link_add(w.stack[0], &link), i);
     assert_int_equal(braid_stack_link_add(w.stack[0], &link), -1);
     for (int i = 0; i < BRAID_ADDRESSES_MAX; i++) {
