@@ -10,7 +10,12 @@ static bool in_flight(const struct tcp *t, seq32 seq) {
 
 static void take_mtu(struct tcp *t, uint32_t mtu, braid_time now) {
     uint32_t least = pmtu_least(t);
-    /* [R-8201-4-2] */
+    /* RFC 8201 §4: discarded. IPv4 has routers that say 0 or little, and mean it (RFC 1191 §5): then it is the least. */
+    /* [R-8201-4-2] [R-8201-4-6] */
+    if (mtu < least && t->config.flow.local.family == IP_V6) {
+        COUNT_DROP(t, now, icmp_mtu_too_small);
+        return;
+    }
     if (mtu < least) mtu = least;
     if (mtu >= t->mtu_bytes && !(t->pmtu.probing && mtu < t->pmtu.probe_bytes)) {
         COUNT_DROP(t, now, icmp_mtu_not_smaller);

@@ -329,7 +329,8 @@ braid_time tcp_receive_rtt(const struct tcp *t);
     X(refused_by_owner)                                                                                          \
     X(no_memory)                                                                                                 \
     X(icmp_not_in_flight)                                                                                        \
-    X(icmp_mtu_not_smaller)                                                                                       \
+    X(icmp_mtu_too_small)                                                                                        \
+    X(icmp_mtu_not_smaller)                                                                                      \
     X(sack_invalid)                                                                                              \
     X(before_answer)                                                                                             \
     X(after_close)                                                                                               \
