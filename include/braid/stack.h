@@ -61,6 +61,10 @@ struct braid_stack_config {
     uint32_t send_buffer_bytes;            /* per connection; 0: 4 MiB */
     uint32_t receive_buffer_max_bytes;     /* per connection; 0: 8 MiB */
     uint32_t receive_buffer_initial_bytes; /* 0: 256 KiB */
+    uint64_t memory_max_bytes;             /* what all connections may hold together of data that is not acknowledged, not
+                                              read, or out of order; 0: no bound but each one's. From half of it on they get
+                                              less each, 8 KiB at the limit; what was promised to peers before is dropped
+                                              then as it comes, and they send it again */
     enum braid_versions versions;          /* of MPTCP */
     bool checksum;                         /* ask for the DSS checksum, RFC 8684 §3.1 */
     bool checksum_forbidden;               /* fall back to TCP where a peer asks for it; not with `checksum` */
@@ -354,6 +358,8 @@ const char *braid_path_manager_name(unsigned index);
 /* The i-th counter's name and value; NULL after the last. Packets refused, by reason, and MPTCP's events. */
 const char *braid_stack_counter(const struct braid_stack *stack, unsigned index, uint64_t *value);
 unsigned braid_stack_connections(const struct braid_stack *stack);
+/* What counts for memory_max_bytes; 0 where that is 0. */
+uint64_t braid_stack_memory_bytes(const struct braid_stack *stack);
 /* Traps if an invariant does not hold. For tests. */
 void braid_stack_check_invariants(const struct braid_stack *stack);
 

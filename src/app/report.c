@@ -219,9 +219,16 @@ static int bad_use(const char *what, const char *name) {
     return BAD_USE;
 }
 
+/* The library quotes the file, whose line may end there. */
+static void in_one_line(char *text) {
+    for (; *text != '\0'; text++)
+        if ((unsigned char)*text < ' ') *text = ' ';
+}
+
 static json_t *load(const char *file) {
     json_error_t error;
     json_t *result = json_load_file(file, 0, &error);
+    in_one_line(error.text);
     if (result == NULL && error.line > 0)
         fprintf(stderr, "%s:%d: this is not JSON: %s\n", file, error.line, error.text);
     else if (result == NULL)

@@ -216,6 +216,20 @@ size_t slice_queue_gather(struct slice_queue *queue, uint64_t offset, uint32_t l
     return count;
 }
 
+enum { CRUMB_PART = 8 };
+
+void slice_queue_compact(struct slice_queue *queue, uint64_t length) {
+    for (uint32_t i = 0; i < queue->count && length > 0; i++) {
+        struct braid_slice *slice = slice_at(queue, i);
+        length -= length < slice->length ? length : slice->length;
+        if (slice->buf == NULL || slice->length >= slice->buf->capacity / CRUMB_PART || slice->buf == queue->tail) continue;
+        struct braid_slice own = slice_copy(queue->env, slice->bytes, slice->length);
+        if (own.buf == NULL) return;
+        slice_release(slice);
+        *slice = own;
+    }
+}
+
 struct braid_slice slice_queue_pop(struct slice_queue *queue) {
     return queue->count > 0 ? shift(queue) : (struct braid_slice){0};
 }

@@ -103,6 +103,7 @@ void connection_destroy(struct braid_connection *c) {
     addresses_deinit(c);
     path_targets_deinit(c);
     incoming_deinit(c);
+    budget_leave(c);
     c->env->release(c->env->context, c, sizeof(*c));
 }
 
@@ -160,6 +161,7 @@ void connection_settle(struct braid_connection *c, braid_time now) {
     subflows_bury(c, now);
     closing_progress(c, now); /* the one that just ended may be what says that our FIN was acknowledged */
     subflows_sweep(c, now);   /* closing may have ended some */
+    send_buffer_settle(c);
 }
 
 void connection_input(struct braid_connection *c, struct subflow *sf, const struct tcp_segment *segment,

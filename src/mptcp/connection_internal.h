@@ -44,6 +44,7 @@ struct sending {
     struct slice_queue queue;
     dsn64 first, una, nxt;
     dsn64 window_edge; /* largest DATA_ACK + window the peer offered */
+    uint32_t buffer_bytes; /* how much may be written: it follows what is under way, up to send_buffer_bytes */
     bool shutdown;     /* the application writes no more */
     bool write_short;  /* owed: WRITABLE */
     bool write_starved; /* and nothing but memory was in the way */
@@ -190,6 +191,7 @@ struct braid_connection {
     struct addresses addresses;
     struct path_manager paths;
     struct race race;
+    uint64_t held_bytes;        /* of the budget */
     braid_time linger_deadline; /* BRAID_NEVER until closing needs one */
     unsigned fastcloses;        /* ACKs with MP_FASTCLOSE asked for */
 };
@@ -228,6 +230,16 @@ void connection_wake(struct braid_connection *c);
 /* After every entry: buries closed subflows, moves closing on, asks for what is missing. */
 void connection_settle(struct braid_connection *c, braid_time now);
 
+/* budget.c */
+/* After whatever may have changed what is held. */
+void budget_settle(struct braid_connection *c);
+void budget_leave(struct braid_connection *c);
+/* `bytes`, or less when memory is short. */
+uint32_t budget_bounded(const struct braid_connection *c, uint32_t bytes);
+/* Whether payload that came on a subflow may be kept; and what lies ahead in the data order. */
+bool budget_may_keep(void *owner, bool in_order);
+bool budget_may_wait(const struct braid_connection *c);
+
 /* handshake.c */
 bool handshake_keys_draw(struct braid_connection *c) MUST_USE;
 void handshake_keys_close(struct braid_connection *c);
@@ -245,6 +257,13 @@ void closing_expire(struct braid_connection *c, braid_time now);
 struct subflow *fastclose_begin(struct braid_connection *c, braid_time now);
 void fastclose_expire(struct braid_connection *c, braid_time now);
 void fastclose_arrived(struct subflow *sf, uint64_t receiver_key, braid_time now);
+
+/* send_buffer.c */
+void send_buffer_init(struct braid_connection *c);
+uint64_t send_buffer_held(const struct braid_connection *c);
+uint32_t send_buffer_bound(const struct braid_connection *c);
+void send_buffer_grow(struct braid_connection *c); /* before what was acknowledged is let go */
+void send_buffer_settle(struct braid_connection *c); /* after every entry: there may be room */
 
 /* outgoing.c */
 bool outgoing_init(struct braid_connection *c);

@@ -251,8 +251,10 @@ static void accept_ahead(struct subflow *sf, dsn64 dsn, struct braid_slice data)
     struct braid_connection *c = sf->c;
     uint32_t length = data.length;
     bool lost = false;
-    if (c->receive.ahead.memory_bytes > 2 * (uint64_t)c->config.receive_buffer_max_bytes) {
-        COUNT(c, data_outside_window);
+    bool permitted = budget_may_wait(c);
+    if (!permitted) COUNT(c, data_over_budget);
+    if (!permitted || c->receive.ahead.memory_bytes > 2 * (uint64_t)c->config.receive_buffer_max_bytes) {
+        if (permitted) COUNT(c, data_outside_window);
         slice_release(&data);
         return;
     }
@@ -474,6 +476,7 @@ uint32_t connection_read(struct braid_connection *c, void *bytes, uint32_t lengt
     slice_queue_peek(queue, 0, bytes, part);
     slice_queue_drop(queue, part);
     c->receive.bytes_read += part;
+    budget_settle(c);
     window_read(c, part, now);
     return part;
 }
@@ -482,6 +485,7 @@ struct braid_slice connection_read_slice(struct braid_connection *c, braid_time 
     struct braid_slice slice = slice_queue_pop(&c->receive.queue);
     c->now = now;
     c->receive.bytes_read += slice.length;
+    budget_settle(c);
     if (slice.length > 0) window_read(c, slice.length, now);
     return slice;
 }

@@ -5,6 +5,7 @@
 enum mptcp_limit {
     SUBFLOWS_DEFAULT = 8,
     SEND_BUFFER_DEFAULT_BYTES = 4 << 20, /* [R-3.3.5-3] */
+    SEND_BUFFER_INITIAL_BYTES = 1 << 20,
     RECEIVE_BUFFER_MAX_DEFAULT_BYTES = 8 << 20,
     RECEIVE_BUFFER_INITIAL_DEFAULT_BYTES = 256 << 10,
     WRITABLE_PART = 4,             /* WRITABLE follows when a quarter of the send buffer is free again */
@@ -111,6 +112,8 @@ enum mptcp_limit {
     FORGOTTEN_LOOK_MS = 1000,
 
     MEMORY_RETRY_MS = 10,
+    BUDGET_PARTS = 1 << 16,        /* budget.c */
+    BUDGET_LEAST_BYTES = 8192,
     NO_PATH_TIMEOUT_MS = 60000,    /* connection without any subflow */
     FASTCLOSE_TIMES = 4,           /* [R-3.5-2] [R-3.5-3] the first and three repetitions, a timeout apart, that doubles */
     FASTCLOSE_RETRY_MAX_MS = 10000,

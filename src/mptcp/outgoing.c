@@ -8,6 +8,7 @@ bool outgoing_init(struct braid_connection *c) {
     dsn_ranges_init(&c->send.reinject, c->env);
     dsn_ranges_init(&c->send.doubtful, c->env);
     c->send.data_rto_at = BRAID_NEVER;
+    send_buffer_init(c);
     return true;
 }
 
@@ -25,14 +26,9 @@ void outgoing_start(struct braid_connection *c, dsn64 first) {
 
 /* --- the application --- */
 
-uint32_t connection_write_room(const struct braid_connection *c) {
-    const struct sending *s = &c->send;
-    if (s->shutdown || c->state == STATE_CLOSED || s->queue.length >= c->config.send_buffer_bytes) return 0;
-    return c->config.send_buffer_bytes - (uint32_t)s->queue.length;
-}
-
 static void written(struct braid_connection *c, uint32_t bytes) {
     c->send.bytes_written += bytes;
+    budget_settle(c);
     connection_wake(c);
 }
 
@@ -206,7 +202,7 @@ static bool schedule_again(struct braid_connection *c, struct scheduler_choice *
 static bool rest_waits(const struct braid_connection *c) {
     const struct sending *s = &c->send;
     return s->write_short && outgoing_unassigned(c) < c->config.path.super_segment_bytes &&
-           2 * (uint64_t)dsn64_diff(s->nxt, s->una) >= c->config.send_buffer_bytes;
+           2 * (uint64_t)dsn64_diff(s->nxt, s->una) >= send_buffer_bound(c);
 }
 
 /* New bytes that the peer's window has room for. With nothing under way and the window shut, one byte goes all the
@@ -344,6 +340,7 @@ uint32_t outgoing_segment_limit(void *owner, struct tcp *t, seq32 seq, uint32_t 
 static void advance(struct braid_connection *c, dsn64 to) {
     struct sending *s = &c->send;
     uint64_t bytes = (uint64_t)dsn64_diff(to, s->una);
+    send_buffer_grow(c);
     slice_queue_drop(&s->queue, bytes);
     s->una = to;
     s->bytes_acknowledged += bytes;
@@ -352,10 +349,6 @@ static void advance(struct braid_connection *c, dsn64 to) {
     LIST_EACH(&c->subflows, node, following) {
         struct subflow *sf = SUBFLOW_OF(node);
         mapping_drop_before_both(&sf->sent, tcp_snd_una(sf->t), to);
-    }
-    if (s->write_short && connection_write_room(c) >= c->config.send_buffer_bytes / WRITABLE_PART) {
-        s->write_short = false;
-        connection_raise(c, CONNECTION_WRITABLE);
     }
 }
 

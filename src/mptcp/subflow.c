@@ -32,6 +32,7 @@ static const struct tcp_owner_ops owner_ops = {
     .recovered = reinject_recovered,
     .closed = on_closed,
     .receive_window = window_receive,
+    .may_keep = budget_may_keep,
 };
 
 static struct tcp_config tcp_config_of(const struct subflow *sf, const struct local_path *path) {

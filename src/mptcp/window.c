@@ -69,11 +69,12 @@ uint32_t window_offer(struct braid_connection *c) {
     const struct receiving *r = &c->receive;
     struct window *w = &c->window;
     uint64_t unread = r->queue.length;
-    if (unread < w->target_bytes) {
-        uint64_t room = w->target_bytes - unread;
+    uint32_t target = budget_bounded(c, w->target_bytes);
+    if (unread < target) {
+        uint64_t room = target - unread;
         dsn64 candidate = dsn64_add(r->nxt, room);
         int64_t step = dsn64_diff(candidate, w->edge);
-        if (step >= STEP_BYTES || (step > 0 && step >= (int64_t)w->target_bytes / 2)) w->edge = candidate;
+        if (step >= STEP_BYTES || (step > 0 && step >= (int64_t)target / 2)) w->edge = candidate;
     }
     int64_t window = dsn64_diff(w->edge, r->nxt);
     if (window < 0) return 0;

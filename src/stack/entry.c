@@ -132,6 +132,7 @@ struct connection_config stack_connection_config(struct braid_stack *stack, cons
         .connect_timeout_ns = stack->config.connect_timeout_ns,
         .time_wait_ns = stack->config.time_wait_ns,
         .key_tries_times = stack->config.steering ? steering_stacks(stack->config.steering) : 0,
+        .budget = stack->config.memory_max_bytes > 0 ? &stack->budget : NULL,
         .tcp_drops = &stack->tcp_drops,
         .counters = &stack->mptcp,
         .host_ops = &stack_host_ops,

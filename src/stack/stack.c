@@ -48,6 +48,7 @@ struct braid_stack *braid_stack_create(const struct braid_env *env, const struct
     stack->scheduler = scheduler;
     stack->path_manager = path_manager;
     stack->limits = limits;
+    stack->budget.limit_bytes = filled.memory_max_bytes;
     list_init(&stack->connections);
     list_init(&stack->ready);
     list_init(&stack->eventful);
@@ -148,6 +149,8 @@ const char *braid_stack_counter(const struct braid_stack *stack, unsigned index,
     }
     return NULL;
 }
+
+uint64_t braid_stack_memory_bytes(const struct braid_stack *stack) { return stack->budget.held_bytes; }
 
 unsigned braid_stack_connections(const struct braid_stack *stack) { return stack->connection_count; }
 

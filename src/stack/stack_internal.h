@@ -184,6 +184,7 @@ struct braid_stack {
     struct stack_version_memory versions;
     struct stack_cookies cookies;
     struct stack_fast_open fast_open;
+    struct memory_budget budget;
     struct hash_table flows, tokens, time_waits;
     struct list_node resting;
     uint32_t resting_count;

@@ -66,6 +66,10 @@ void owner_closed(struct tcp *t, enum tcp_close_reason reason, braid_time now) {
     if (ops_of(t)->closed != NULL) ops_of(t)->closed(t->config.owner, t, reason, now);
 }
 
+bool owner_may_keep(const struct tcp *t, bool in_order) {
+    return ops_of(t)->may_keep == NULL || ops_of(t)->may_keep(t->config.owner, in_order);
+}
+
 uint32_t owner_receive_window(const struct tcp *t) {
     if (ops_of(t)->receive_window == NULL) return t->config.receive_window_max_bytes;
     /* The owner's operation gets the subflow as all of them do, and by contract only reads it. */

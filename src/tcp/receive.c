@@ -118,6 +118,10 @@ void receive_payload(struct tcp *t, const struct tcp_segment *s, struct braid_bu
     bool in_order = seq32_eq(a.seq, t->rcv_nxt);
     bool filled = in_order && !reassembly_empty(&t->reassembly);
     if (a.length > 0) {
+        if (!owner_may_keep(t, in_order)) {
+            COUNT_DROP(t, now, over_budget);
+            return;
+        }
         bool taken = in_order ? take_in_order(t, &a, buf, now) : take_out_of_order(t, &a, buf);
         if (!taken) COUNT_DROP(t, now, no_memory);
         if (t->state == TCP_STATE_CLOSED) return;

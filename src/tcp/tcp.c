@@ -86,6 +86,10 @@ uint32_t tcp_unsent(const struct tcp *t) {
 }
 
 uint32_t tcp_unacknowledged(const struct tcp *t) { return (uint32_t)t->queue.length; }
+void tcp_compact(struct tcp *t, seq32 seq) {
+    if (seq32_gt(seq, t->queue_start)) slice_queue_compact(&t->queue, (uint32_t)seq32_diff(seq, t->queue_start));
+}
+uint64_t tcp_reassembly_bytes(const struct tcp *t) { return t->reassembly.memory_bytes; }
 
 /* Whole segments only: a window opened by a few bytes is no reason to cut a small one. */
 static uint32_t congestion_room(const struct tcp *t) {

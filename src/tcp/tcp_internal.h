@@ -325,6 +325,7 @@ void owner_suspected(struct tcp *t, unsigned timeouts, braid_time now);
 void owner_recovered(struct tcp *t, braid_time now);
 void owner_closed(struct tcp *t, enum tcp_close_reason reason, braid_time now);
 uint32_t owner_receive_window(const struct tcp *t);
+bool owner_may_keep(const struct tcp *t, bool in_order);
 
 /* --- handshake.c --- */
 void handshake_input(struct tcp *t, const struct tcp_segment *s, braid_time now); /* in SYN_SENT */

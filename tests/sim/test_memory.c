@@ -3,10 +3,10 @@
  *
  *     phone  == eight links ==  server
  *
- * What is counted is all that the stacks allocated. A sender has up to twice its bound, and a twentieth more:
- * what a path's acknowledgement is still on the way for stays, though another path's DATA_ACK was faster, and
- * holds the buffer of 64 kB that it is in. A receiver's packets are in the link's buffers; of it, it is the
- * unread bytes that are compared with the bound. */
+ * What is counted is all that the stacks allocated. A sender has its bound, and what is not needed any more of
+ * the buffers of 64 kB that its bytes are in: 1.6 times the bound at the most where it is 1 MB, more where it is
+ * less. A receiver's packets are in the link's buffers; of it, it is the unread bytes that are compared with the
+ * bound. */
 #include "sim_test.h"
 
 enum { PATHS = 8, TALKS = 40 };
@@ -116,7 +116,7 @@ static void eight_paths_keep_to_the_bounds(void **state) {
                           way == SIM_UP ? "up" : "down", cases[i].bound_bytes / 1000, cases[i].loss * 100,
                           u.mbps, u.window, u.sender, u.receiver, u.unread);
             assert_true(u.unread <= 1);
-            assert_true(u.sender <= 2.1 && u.receiver <= 0.25);
+            assert_true(u.sender <= (cases[i].bound_bytes < 1000000 ? 1.8 : 1.65) && u.receiver <= 0.25);
             assert_true(u.mbps >= cases[i].mbps);
             if (cases[i].bound_bytes >= NEEDED_BYTES && cases[i].loss == 0)
                 assert_true(u.window > 1 && u.window < 1.5);

@@ -14,12 +14,12 @@ costs_at_most() {
     expect_between "$got" 100 "$ceiling" "the number of instructions a segment"
 }
 
-tcp_super() { costs_at_most 6840 0 1 0; }
-mptcp_super() { costs_at_most 9450 1 1 0; }
-mptcp_four() { costs_at_most 13900 4 1 0; }
+tcp_super() { costs_at_most 6950 0 1 0; }
+mptcp_super() { costs_at_most 9750 1 1 0; }
+mptcp_four() { costs_at_most 14500 4 1 0; }
 mptcp_checksum() { costs_at_most 38500 1 1 1; }
-tcp_single() { costs_at_most 5040 0 0 0; }
-mptcp_single() { costs_at_most 7050 1 0 0; }
+tcp_single() { costs_at_most 5110 0 0 0; }
+mptcp_single() { costs_at_most 7250 1 0 0; }
 
 # A connection that says nothing, on the client's side; the server's holds less.
 # holds_at_most CEILING PATHS BYTES: after so many bytes went over it
@@ -31,10 +31,10 @@ holds_at_most() {
     expect_between "$got" 100 "$ceiling" "the bytes of an idle connection"
 }
 
-idle_tcp() { holds_at_most 4900 0 1; }
-idle_mptcp() { holds_at_most 7950 2 1; }
-idle_tcp_used() { holds_at_most 5200 0 300000; }
-idle_mptcp_used() { holds_at_most 8500 2 300000; }
+idle_tcp() { holds_at_most 4960 0 1; }
+idle_mptcp() { holds_at_most 8100 2 1; }
+idle_tcp_used() { holds_at_most 5260 0 300000; }
+idle_mptcp_used() { holds_at_most 8650 2 300000; }
 
 promise 60 tcp_super "a super-segment over TCP costs what it did"
 promise 60 mptcp_super "a super-segment over MPTCP costs what it did"

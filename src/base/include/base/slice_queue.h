@@ -36,6 +36,9 @@ void slice_queue_peek(struct slice_queue *queue, uint64_t offset, void *out, uin
  * to less than `length` only if `max` ran out. Each is a reference of its own. */
 size_t slice_queue_gather(struct slice_queue *queue, uint64_t offset, uint32_t length, struct braid_slice *out,
                           size_t max);
+/* Of the first `length` bytes, what is less than an eighth of the buffer that it lies in gets a buffer of its own: others may hold on
+ * to the rest of it no longer. Without memory it stays as it is. */
+void slice_queue_compact(struct slice_queue *queue, uint64_t length);
 /* Takes the first slice out of the queue (the reference passes to the caller). Empty slice when there is none. */
 struct braid_slice slice_queue_pop(struct slice_queue *queue);
 

@@ -7,6 +7,7 @@
 #ifndef MPTCP_CONNECTION_H
 #define MPTCP_CONNECTION_H
 
+#include <mptcp/budget.h>
 #include <braid/env.h>
 #include <braid/packet.h>
 #include <mptcp/path_manager.h>
@@ -117,6 +118,7 @@ struct connection_config {
     braid_time connect_timeout_ns, time_wait_ns, user_timeout_ns;
     const struct connection_cookie *cookie; /* server; NULL: secrets are drawn. Looked at in connection_accept() only */
     unsigned key_tries_times; /* more keys are drawn before there is none: token_open() takes one of so many; 0: 1 */
+    struct memory_budget *budget; /* NULL: none */
     struct tcp_drop_counters *tcp_drops;
     struct mptcp_counters *counters;
     const struct connection_host_ops *host_ops;
@@ -132,7 +134,7 @@ struct connection_config {
     X(race_lost) X(join_sent) X(join_established) X(join_received) X(join_no_token) X(join_bad_hmac)                 \
     X(join_refused_limit) X(join_half_open_full) X(join_refused_rate) X(join_rejected_by_peer)                   \
     X(fallback_contradicted) X(dss_bad_mapping) X(dss_mapping_contradicts) X(dss_unmapped_data) X(dss_checksum_failed)                     \
-    X(dss_unmapped_bytes_skipped) X(dss_checksum_presence) X(data_ack_outside) X(data_outside_window) X(data_duplicate) \
+    X(dss_unmapped_bytes_skipped) X(dss_checksum_presence) X(data_ack_outside) X(data_outside_window) X(data_over_budget) X(data_duplicate) \
     X(add_addr_received) X(add_addr_bad_hmac) X(add_addr_not_vouched) X(add_addr_over_limit) X(add_addr_echo_sent) X(add_addr_sent) X(add_addr_echo_received)   \
     X(remove_addr_received) X(remove_addr_unknown) X(remove_addr_sent)                                           \
     X(mp_prio_received) X(mp_prio_sent) X(mp_fail_received) X(mp_fail_sent)                                      \

@@ -108,6 +108,9 @@ struct tcp_owner_ops {
      * a segment is built. Increases of less than a segment are held back (silly window avoidance); data up to the
      * largest right edge ever advertised is accepted. */
     uint32_t (*receive_window)(void *owner, struct tcp *t);
+    /* Whether payload may be kept that came within the window, in the subflow's order or not; else it is as good as lost.
+     * NULL: always. */
+    bool (*may_keep)(void *owner, bool in_order);
 };
 
 /* Of the timestamp clock: RFC 7323 §5.4 wants 1 ms to 1 s. */
@@ -233,6 +236,10 @@ uint32_t tcp_room(const struct tcp *t);
 uint32_t tcp_unsent(const struct tcp *t);
 /* Queued or sent, and not acknowledged. */
 uint32_t tcp_unacknowledged(const struct tcp *t);
+/* Bytes before `seq` are kept only for the peer's acknowledgement: they shall not hold buffers that are much larger. */
+void tcp_compact(struct tcp *t, seq32 seq);
+/* Memory that payload out of order takes. */
+uint64_t tcp_reassembly_bytes(const struct tcp *t);
 /* Sequence number the next byte given to tcp_send() will have. */
 seq32 tcp_send_queue_end(const struct tcp *t);
 /* FIN after what is queued. */
@@ -334,7 +341,8 @@ braid_time tcp_receive_rtt(const struct tcp *t);
     X(sack_invalid)                                                                                              \
     X(before_answer)                                                                                             \
     X(after_close)                                                                                               \
-    X(challenge_limited)
+    X(challenge_limited)                                                                                         \
+    X(over_budget)
 struct tcp_drop_counters {
 #define TCP_DROP_FIELD(name) uint64_t name;
     TCP_DROP_REASONS(TCP_DROP_FIELD)
