@@ -3,7 +3,7 @@
 
 #include "sim_internal.h"
 
-enum element { NOISE = 0, BOX = 4, TALK = 8, LOSS = 12, EVENT = 16, VERSIONS = 58, WORLD = 60, EVENTS = 61, STACKS = 62, PATH = 64, BOX_AGAIN = 68 };
+enum element { NOISE = 0, BOX = 4, TALK = 8, LOSS = 12, EVENT = 16, MEMORY = 56, COOKIES = 57, VERSIONS = 58, EARLY = 59, WORLD = 60, EVENTS = 61, STACKS = 62, PATH = 64, BOX_AGAIN = 68 };
 
 /* Draws for one element, the same whatever others there are. */
 static struct prng element_prng(uint64_t seed, unsigned element) {
@@ -162,6 +162,18 @@ static void draw_versions(uint64_t seed, struct sim_walk_plan *out) {
     out->server.config.versions = versions[prng_below(&prng, 5)];
 }
 
+static void draw_memory(uint64_t seed, struct sim_walk_plan *out) {
+    struct prng prng = element_prng(seed, MEMORY);
+    if (!chance(&prng, 0.2)) return;
+    if (chance(&prng, 0.7)) out->client.config.memory_max_bytes = log_uniform(&prng, 1000, 4000000);
+    if (chance(&prng, 0.7)) out->server.config.memory_max_bytes = log_uniform(&prng, 1000, 4000000);
+}
+
+static void draw_cookies(uint64_t seed, struct sim_walk_plan *out) {
+    struct prng prng = element_prng(seed, COOKIES);
+    if (chance(&prng, 0.1)) out->server.config.cookies = BRAID_COOKIES_ALWAYS;
+}
+
 static void draw_world(uint64_t seed, struct sim_walk_plan *out) {
     static const unsigned counts[] = {1, 2, 2, 2, 2, 3, 3, 4};
     struct prng prng = element_prng(seed, WORLD), stacks = element_prng(seed, STACKS);
@@ -176,6 +188,8 @@ static void draw_world(uint64_t seed, struct sim_walk_plan *out) {
     draw_stack(&out->client.config, &stacks);
     draw_stack(&out->server.config, &stacks);
     draw_versions(seed, out);
+    draw_memory(seed, out);
+    draw_cookies(seed, out);
 }
 
 /* --- conversations --- */
@@ -207,6 +221,13 @@ static void draw_talk(uint64_t seed, unsigned i, struct sim_walk_talk *talk) {
     if (chance(&prng, 0.1)) config->scheduler = draw_name(&prng, braid_scheduler_name);
     if (config->deferred) config->answer_ns = log_uniform(&prng, 1000, 500 * BRAID_NS_PER_MS);
     config->start_ns = BRAID_NS_PER_S + prng_below(&prng, 2000 * BRAID_NS_PER_MS);
+}
+
+/* Of what one host has with another the first asks for a cookie, and those after it use it. */
+static void draw_early(uint64_t seed, struct sim_walk_plan *out) {
+    struct prng prng = element_prng(seed, EARLY);
+    if (!chance(&prng, 0.2)) return;
+    for (unsigned i = 0; i < SIM_WALK_TALKS_MAX; i++) out->talks[i].config.fast_open = !out->talks[i].config.deferred;
 }
 
 /* --- events --- */
@@ -275,5 +296,6 @@ void sim_walk_draw(uint64_t seed, struct sim_walk_plan *out) {
         draw_box(seed, BOX_AGAIN + i, 0.12, &out->paths[i].boxes[1]);
     }
     for (unsigned i = 0; i < SIM_WALK_TALKS_MAX; i++) draw_talk(seed, i, &out->talks[i]);
+    draw_early(seed, out);
     draw_events(seed, out);
 }

@@ -21,6 +21,7 @@ static const struct walk_field world_fields[] = {
     AS("super_segment", struct sim_walk_plan, super_segment_bytes, WALK_U32),
 };
 
+static const char *const cookies_names[] = {"", "always", "never", NULL};
 static const char *const version_names[] = {"", "both", "discover", "1", "0", NULL};
 #define STACK(name, field, type) AS(name, struct sim_walk_stack, field, type)
 static const struct walk_field stack_fields[] = {
@@ -30,6 +31,8 @@ static const struct walk_field stack_fields[] = {
     STACK("send_buffer", config.send_buffer_bytes, WALK_U32),
     STACK("receive_buffer_max", config.receive_buffer_max_bytes, WALK_U32),
     STACK("receive_buffer", config.receive_buffer_initial_bytes, WALK_U32),
+    STACK("memory_max", config.memory_max_bytes, WALK_U64),
+    CHOICE("cookies", struct sim_walk_stack, config.cookies, cookies_names),
     STACK("checksum", config.checksum, WALK_FLAG),
     STACK("ecn", config.ecn, WALK_FLAG),
     CHOICE("versions", struct sim_walk_stack, config.versions, version_names),
@@ -113,6 +116,7 @@ static const struct walk_field talk_fields[] = {
     STREAM("down.", SIM_DOWN),
     TALK("plain_client", plain_client, WALK_FLAG),
     TALK("plain_server", plain_server, WALK_FLAG),
+    TALK("fast_open", fast_open, WALK_FLAG),
     TALK("single_path", single_path, WALK_FLAG),
     TALK("no_delay", no_delay, WALK_FLAG),
     TALK("congestion", congestion, WALK_CONGESTION),

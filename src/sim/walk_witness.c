@@ -27,6 +27,7 @@ struct ward {
     uint32_t local_token, remote_token;
     uint32_t local_idsn, remote_idsn; /* low 32 bits */
     uint32_t acknowledged, edge;      /* of its data, by what was delivered to it */
+    uint32_t early;                   /* bytes of its stream that went with the SYN and were taken: before the first DSN */
 };
 /* A subflow as one host sees it. */
 struct trail {
@@ -38,6 +39,7 @@ struct trail {
     bool syn_sent, syn_got, scaled_sent, scaled_got;
     uint8_t scale;
     uint32_t iss, irs, got; /* all before `got` was delivered */
+    uint32_t early;         /* bytes the peer took from our SYN: mappings count from behind them (RFC 8684 appendix B) */
     struct range holes[HOLES_MAX]; /* what was delivered behind it, in order */
     unsigned hole_count;
     bool blind; /* more than we can remember */
@@ -76,7 +78,7 @@ static struct trail *trail_of(struct walk_witness *w, int side, const struct ip_
 static void trail_anew(struct trail *t) {
     t->ward = NULL;
     t->syn_sent = t->syn_got = t->blind = t->scaled_sent = t->scaled_got = false;
-    t->hole_count = t->said_count = 0;
+    t->hole_count = t->said_count = t->early = 0;
 }
 
 static struct ward *ward_new(struct walk_witness *w, const struct trail *t) {
@@ -174,20 +176,23 @@ static void window_got(struct trail *t, const struct tcp_segment *s) {
 }
 
 static void got(struct walk_witness *w, struct trail *t, const struct tcp_segment *s) {
+    bool answer = (s->flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK) && t->syn_sent && !t->syn_got;
     if (s->flags & TCP_SYN) {
         if (t->syn_got && (t->irs == s->seq.value || s->flags & TCP_ACK)) return; /* again, or not what it waits for */
         if (!(s->flags & TCP_ACK)) trail_anew(t);
         t->syn_got = true;
         t->irs = s->seq.value;
-        t->got = 1;
+        t->got = 1 + s->payload_length;
         t->scaled_got = s->options.has_window_scale;
         t->scale = s->options.window_scale < 14 ? s->options.window_scale : 14;
+        if (answer) t->early = place(s->ack.value, t->iss) - 1;
         if (s->flags & TCP_ACK) t->syn_sent = t->scaled_sent = true;
     } else if (t->syn_got) {
         uint32_t from = place(s->seq.value, t->irs);
         if (from < INT32_MAX && tcp_segment_length(s) > 0) deliver(t, from, from + tcp_segment_length(s));
     }
     introduce(w, t, s, false);
+    if (answer && t->ward != NULL && t->early > 0) t->ward->early = t->early;
     window_got(t, s);
 }
 
@@ -236,7 +241,7 @@ static void check_payload(struct walk *walk, struct trail *t, const struct tcp_s
         }
         uint32_t part = said->at + said->length - (at + done), data_at = said->data_at + (at + done - said->at);
         if (part > s->payload_length - done) part = s->payload_length - done;
-        if (ward->talk != NULL && !sim_conversation_wrote(ward->talk, (enum sim_direction)t->side, data_at - 1, s->payload + done, part))
+        if (ward->talk != NULL && !sim_conversation_wrote(ward->talk, (enum sim_direction)t->side, ward->early + data_at - 1, s->payload + done, part))
             walk_fault(walk, "%s sent other bytes at %u than were written", t->side ? "server" : "client", data_at);
         /* What asks whether a shut window has opened is a segment at most. */
         if (data_at > ward->edge || data_at + part > ward->edge + PROBE_BYTES_MAX)
@@ -255,9 +260,9 @@ static void payload_sent(struct walk *walk, struct trail *t, const struct tcp_se
             ward->linear = true;
             return;
         }
-        note_said(walk, t, dss->subflow_seq, dss->data_length - dss->data_fin, place((uint32_t)dss->dsn, ward->local_idsn));
+        note_said(walk, t, t->early + dss->subflow_seq, dss->data_length - dss->data_fin, place((uint32_t)dss->dsn, ward->local_idsn));
     } else if (option_of(s, MPTCP_MP_CAPABLE, &option) && option.as.mp_capable.has_data_length) {
-        note_said(walk, t, 1, option.as.mp_capable.data_length, 1);
+        note_said(walk, t, t->early + 1, option.as.mp_capable.data_length, 1);
     }
     check_payload(walk, t, s);
 }
