@@ -42,7 +42,7 @@ build_and_test() {
 
 build_and_test dev "unit: " ''
 build_and_test asan "unit, with sanitizers: " ''
-build_and_test fuzz "" fuzz -DBRAID_FUZZ_SECONDS=30
+build_and_test fuzz "" fuzz -DBRAID_FUZZ_SECONDS=20
 awk -f scripts/fuzz_rates.awk build/check/units-fuzz.log
 for script in tests/system/*.sh tests/interop/*.sh; do
     sh "$script" || true
