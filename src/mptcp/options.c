@@ -230,6 +230,7 @@ static void write_reset(struct pen *pen, struct subflow *sf) {
  * there is no more, on the FIN, for how else is the peer to learn whose end that is. */
 static void write_fallback(struct pen *pen, struct subflow *sf, const struct tcp_outgoing *segment) {
     struct braid_connection *c = sf->c;
+    if (segment->flags & TCP_RST && sf->reset_reason != 0) write_reset(pen, sf); /* one who contradicts still speaks MPTCP */
     if (segment->payload_limit == 0 && !(segment->flags & TCP_RST)) write_fail(pen, sf);
     if (segment->payload_limit == 0 && (!(segment->flags & TCP_FIN) || subflow_fin_arrived(sf))) return;
     if (!c->send.infinite_due) return;

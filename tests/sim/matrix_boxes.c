@@ -202,7 +202,8 @@ const struct matrix_box matrix_boxes[] = {
      "A second NAT behind the first, which forgets flows that are silent for 2 s; and these are, for 5 s, "
      "before they end.",
      .put = put_carrier_nat, .idle = true},
-    {"joins elsewhere", "A load balancer sends SYNs with MP_JOIN to another server.", .put = put_misdirector},
+    {"joins elsewhere", "A load balancer sends SYNs with MP_JOIN to another server.", .put = put_misdirector,
+     .needs_twin = true},
     {"strips SYN", "Takes option 30 off SYNs: firewalls, on 6 % of paths (IMC'11).", .put = put_strip_syn},
     {"strips SYN/ACK", "Off SYN/ACKs only.", .put = put_strip_syn_ack},
     {"strips data", "Off segments with payload only: proxies that cut and put together.",
@@ -222,7 +223,7 @@ const struct matrix_box matrix_boxes[] = {
     {"mirror", "A SYN/ACK carries the options of its SYN: old servers and load balancers.",
      .put = put_mirror},
     {"drops SYNs", "Drops SYNs and SYN/ACKs with option 30: strict firewalls.", .put = put_syn_dropper},
-    {"strips SYN payload", "Takes the payload off SYNs; braid sends none.", .put = put_syn_payload},
+    {"strips SYN payload", "Takes the payload off SYNs, which have one with Fast Open only.", .put = put_syn_payload},
     {"sequence numbers", "Draws initial sequence numbers anew, and translates: on 10 % of paths (IMC'11).",
      .put = put_sequence},
     {"sequence numbers, not SACK", "The same, but forgets SACK blocks; with 1 % of loss.",

@@ -5,7 +5,7 @@
 #include <sim/packet_text.h>
 #include <wire/mptcp_option.h>
 
-enum { BYTES = 1000000 };
+enum { BYTES = 1000000, WARM_UP_BYTES = 100 };
 #define MS BRAID_NS_PER_MS
 #define S BRAID_NS_PER_S
 #define LIMIT (2000 * S) /* whoever has not heard of the other for so long has given up */
@@ -78,6 +78,27 @@ static void lengthen(struct run *run, unsigned path) {
     sim_link_append(run->phone.links[path], sim_wire(run->phone.world, &far, &far));
 }
 
+static void manner_of_world(enum matrix_manner manner, struct sim_phone_config *config) {
+    if (manner == MATRIX_VERSION_0) config->client.versions = config->server.versions = BRAID_VERSION_0;
+    if (manner == MATRIX_COOKIES) config->server.cookies = BRAID_COOKIES_ALWAYS;
+    config->paths[1].backup = manner == MATRIX_PRIORITIES;
+    config->announced = manner == MATRIX_ADDRESSES;
+    config->twin = manner != MATRIX_ADDRESSES; /* the simulator has the one or the other */
+    config->ipv6 = manner == MATRIX_IPV6;
+}
+
+/* By the first of two connections to a server the client gets its cookie. */
+static void warm_up(struct run *run) {
+    struct sim_stream_config stream = {.bytes = WARM_UP_BYTES};
+    struct sim_conversation_config talk = {.streams = {stream, stream}, .plain_client = run->which->plain, .fast_open = true};
+    talk.local = run->phone.addresses[0];
+    talk.single_path = true;
+    sim_phone_talk(&run->phone, &talk);
+    ENSURE(sim_world_run_conversations(run->phone.world, sim_world_now(run->phone.world) + LIMIT));
+    run->fell_back = false;
+    run->outcome = (struct matrix_outcome){0};
+}
+
 static void world_init(struct run *run) {
     const struct matrix_box *box = run->which->box;
     struct sim_phone_config config = {
@@ -87,21 +108,27 @@ static void world_init(struct run *run) {
                   .trace_context = run,
                   .trace = see_event},
         .paths = {{.rate_bps = 20000000, .rtt_ns = 10 * MS}, {.rate_bps = 10000000, .rtt_ns = 25 * MS}},
-        .path_count = 2,
-        .twin = true};
+        .path_count = 2};
     for (unsigned i = 0; i < 2 && box->lossy; i++)
         config.paths[i].loss = 0.01;
     config.client.time_wait_ns = config.server.time_wait_ns = 2 * S;
     config.client.checksum = config.server.checksum = run->which->checksum;
+    manner_of_world(run->which->manner, &config);
     sim_phone_init(&run->phone, &config);
     for (unsigned i = 0; i < 2; i++)
         lengthen(run, i);
+    if (run->which->manner == MATRIX_EARLY) warm_up(run);
+}
+
+static void talk_begin(struct run *run) {
     struct sim_stream_config stream = {.bytes = BYTES, .keep_open = true};
     struct sim_conversation_config talk = {.streams = {stream, stream}, .plain_client = run->which->plain};
     talk.local = run->phone.addresses[0];
     talk.single_path = run->which->path == MATRIX_ONLY;
+    talk.fast_open = run->which->manner == MATRIX_EARLY;
     run->talk = sim_phone_talk(&run->phone, &talk);
-    struct braid_listen_config listen = {.link = -1, .local = {.port = 1000}, .multipath = true};
+    if (run->phone.twin == NULL) return;
+    struct braid_listen_config listen = {.link = -1, .local = {.port = run->phone.next_port - 1u}, .multipath = true};
     ENSURE(braid_stack_listen(sim_host_stack(run->phone.twin), &listen) != NULL);
 }
 
@@ -119,6 +146,14 @@ static void put(struct run *run) {
         struct matrix_place place = {&run->phone, path, directions_of(run->which->way)};
         if (is_on(run, path)) run->boxes[path] = run->which->box->put(&place);
     }
+}
+
+static void manner_at_middle(struct run *run) {
+    if (run->which->manner == MATRIX_PRIORITIES) {
+        sim_path_set_backup(&run->phone, 1, false);
+        sim_path_set_backup(&run->phone, 0, true);
+    }
+    if (run->which->manner == MATRIX_ADDRESSES) sim_path_renumber(&run->phone, 1);
 }
 
 /* The moment is there, if it is that one. */
@@ -161,6 +196,7 @@ static void let_it_run(struct run *run) {
     if (!until(run, connected, 0)) return;
     moment(run, MATRIX_JOIN);
     if (!until(run, bytes_read, BYTES / 3)) return;
+    manner_at_middle(run);
     moment(run, MATRIX_MIDDLE);
     int32_t grow = run->which->box->grow;
     if (!until(run, bytes_read, (uint64_t)(BYTES + (grow < 0 ? grow : 0)))) return;
@@ -210,11 +246,27 @@ static enum matrix_kind kind_of(const struct run *run) {
     return MATRIX_GIVEN_UP;
 }
 
+static bool counted(const struct sim_host *host, const char *name) { return sim_host_counter(host, name) > 0; }
+
+/* Of a connection that no box disturbs. */
+static bool manner_was_used(const struct run *run) {
+    const struct sim_host *client = run->phone.client, *server = run->phone.server;
+    switch (run->which->manner) {
+    case MATRIX_EARLY: return counted(client, "fast_open_taken");
+    case MATRIX_COOKIES: return counted(server, "cookies_accepted");
+    case MATRIX_PRIORITIES: return counted(server, "mptcp_mp_prio_received");
+    case MATRIX_ADDRESSES: return counted(server, "mptcp_remove_addr_received") && counted(client, "mptcp_add_addr_received");
+    default: return true;
+    }
+}
+
 struct matrix_outcome matrix_run(const struct matrix_case *which) {
     static struct run run;
     run = (struct run){.which = which};
     world_init(&run);
+    talk_begin(&run);
     let_it_run(&run);
+    run.outcome.used = manner_was_used(&run);
     run.outcome.kind = kind_of(&run);
     run.outcome.fault = sim_conversation_fault(run.talk);
     run.outcome.joined = sim_host_counter(run.phone.client, "mptcp_join_established") > 0;
@@ -227,6 +279,13 @@ bool matrix_makes_sense(const struct matrix_case *which) {
     static const char ways[] = "udb";
     if (which->path == MATRIX_SECOND && which->moment == MATRIX_BEGIN) return false;
     if (which->plain && which->path != MATRIX_FIRST) return false;
+    if (which->box->needs_twin && which->manner == MATRIX_ADDRESSES) return false;
     if (which->box->ways == NULL) return which->way == MATRIX_EACH_WAY;
     return strchr(which->box->ways, ways[which->way]) != NULL;
+}
+
+bool matrix_is_widest(const struct matrix_case *which) {
+    const char *ways = which->box->ways;
+    if (ways == NULL || strchr(ways, 'b') != NULL) return which->way == MATRIX_EACH_WAY;
+    return true;
 }

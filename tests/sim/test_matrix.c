@@ -5,8 +5,9 @@
  *     sim_test_matrix             runs all and compares
  *     sim_test_matrix --write     writes the table anew
  *     sim_test_matrix --only BOX  runs one box and prints what comes of each case
- *     sim_test_matrix --tell BOX PATH MOMENT WAY [checksums] [plain]
- *                                 runs one case and prints packets and events */
+ *     sim_test_matrix --tell BOX PATH MOMENT WAY [checksums] [plain] [MANNER]
+ *                                 runs one case and prints packets and events; manners are those of
+ *                                 docs/middleboxes-options.md */
 #include "matrix.h"
 
 #include <stdlib.h>
@@ -16,41 +17,12 @@
 
 static unsigned faults;
 
-static void complain(const struct matrix_case *which, const struct matrix_outcome *outcome,
-                     const char *what) {
-    faults++;
-    printf("FAULT: ");
-    matrix_print_case(stdout, which);
-    printf(": %s: %s%s%s\n", matrix_outcome_text(outcome, which->path), what, outcome->fault != NULL ? ": " : "",
-           outcome->fault != NULL ? outcome->fault : "");
-}
-
-static bool is_whole(const struct matrix_outcome *outcome) {
-    return outcome->kind == MATRIX_MPTCP || outcome->kind == MATRIX_TCP || outcome->kind == MATRIX_ALTERED;
-}
-
-/* With all paths spoilt no fallback is left, for data was not contiguous on one: the connection goes, and
- * RSTs say why (RFC 8684 §3.7). */
-static bool is_clean_reset(const struct matrix_case *which, const struct matrix_outcome *outcome) {
-    return outcome->kind == MATRIX_RESET && which->box->may_reset && outcome->reasons & 1u << 6;
-}
-
-/* `plain`: what came of TCP with the same box. */
 static void judge(const struct matrix_case *which, const struct matrix_outcome *outcome,
                   const struct matrix_outcome *plain) {
-    bool may_be_wrong = which->box->changes_payload && (!which->checksum || which->plain);
-    if (outcome->leaked_bytes != 0) complain(which, outcome, "memory was not given back");
-    if (outcome->kind == MATRIX_WRONG) {
-        if (!may_be_wrong) complain(which, outcome, "wrong bytes");
-        return;
-    }
-    if (outcome->kind == MATRIX_SILENT) complain(which, outcome, "it is not over");
-    if (is_whole(outcome) || which->plain || is_clean_reset(which, outcome)) return;
-    /* The other path is as good as ever. */
-    if (which->path == MATRIX_SECOND)
-        complain(which, outcome, "the box is on the second path only");
-    else if (is_whole(plain))
-        complain(which, outcome, "TCP gets through");
+    const char *what = matrix_complaint(which, outcome, plain);
+    if (what == NULL) return;
+    faults++;
+    matrix_complain(which, outcome, what);
 }
 
 static void run_case(struct matrix_results *results, const struct matrix_case *which, bool print) {
@@ -71,55 +43,29 @@ static void run_box(struct matrix_results *results, const struct matrix_box *box
                 for (unsigned moment = 0; moment < MATRIX_MOMENTS; moment++)
                     for (unsigned way = 0; way < MATRIX_WAYS; way++)
                         run_case(results,
-                                 &(struct matrix_case){box, (enum matrix_path)path,
-                                                       (enum matrix_moment)moment, (enum matrix_way)way,
-                                                       checksum, plain},
+                                 &(struct matrix_case){.box = box,
+                                                       .path = (enum matrix_path)path,
+                                                       .moment = (enum matrix_moment)moment,
+                                                       .way = (enum matrix_way)way,
+                                                       .checksum = checksum,
+                                                       .plain = plain},
                                  print);
-}
-
-/* The first line in which two texts differ. */
-static void show_difference(const char *is, const char *was) {
-    while (*is != '\0' || *was != '\0') {
-        size_t is_line = strcspn(is, "\n"), was_line = strcspn(was, "\n");
-        if (is_line != was_line || memcmp(is, was, is_line) != 0) {
-            printf("FAULT: %s differs; run sim_test_matrix --write if it should\n- %.*s\n+ %.*s\n", TABLE,
-                   (int)was_line, was, (int)is_line, is);
-            return;
-        }
-        is += is_line + (is[is_line] != '\0');
-        was += was_line + (was[was_line] != '\0');
-    }
-}
-
-static void compare(const char *text) {
-    static char was[1 << 17];
-    FILE *file = fopen(TABLE, "r");
-    size_t length = file != NULL ? fread(was, 1, sizeof(was) - 1, file) : 0;
-    if (file != NULL) fclose(file);
-    was[length] = '\0';
-    if (strcmp(text, was) == 0) return;
-    faults++;
-    show_difference(text, was);
-}
-
-static void write_table(const char *text) {
-    FILE *file = fopen(TABLE, "w");
-    if (file == NULL || fputs(text, file) < 0 || fclose(file) != 0) {
-        perror(TABLE);
-        exit(1);
-    }
 }
 
 static int tell(int argc, char **argv) {
     struct matrix_case which;
     if (argc < 6 || !matrix_parse_case(&which, argv[2], argv[3], argv[4], argv[5])) {
         fprintf(stderr, "sim_test_matrix --tell BOX first|second|both|only begin|join|middle|end up|down|'each "
-                        "way' [checksums] [plain]\n");
+                        "way' [checksums] [plain] [MANNER]\n");
         return 2;
     }
     which.told = true;
-    for (int i = 6; i < argc; i++)
-        *(strcmp(argv[i], "plain") == 0 ? &which.plain : &which.checksum) = true;
+    for (int i = 6; i < argc; i++) {
+        which.plain |= strcmp(argv[i], "plain") == 0;
+        which.checksum |= strcmp(argv[i], "checksums") == 0;
+        for (unsigned manner = 0; manner < MATRIX_MANNERS; manner++)
+            if (strcmp(argv[i], matrix_manner_name((enum matrix_manner)manner)) == 0) which.manner = (enum matrix_manner)manner;
+    }
     struct matrix_outcome outcome = matrix_run(&which);
     printf("%s\n", matrix_outcome_text(&outcome, which.path));
     return 0;
@@ -143,10 +89,7 @@ int main(int argc, char **argv) {
     if (memory == NULL) return 1;
     matrix_write(memory, results);
     fclose(memory);
-    if (write)
-        write_table(text);
-    else if (only == NULL)
-        compare(text);
+    if (only == NULL) faults += !matrix_keep(text, TABLE, write);
     free(text);
     printf("%u faults\n", faults);
     return faults > 0 ? 1 : 0;
