@@ -58,6 +58,9 @@ struct sending {
     braid_time data_rto_at; /* BRAID_NEVER when nothing is unacknowledged */
     unsigned data_rto_backoff;
     braid_time data_rto_began_at;
+    braid_time tail_at; /* tail.c; BRAID_NEVER: nothing to say again */
+    unsigned tail_tries;
+    dsn64 tail_end;      /* tried for what is before it */
     braid_time heard_at; /* the last DATA_ACK, or when a DATA_FIN began to wait for one */
     unsigned unanswered; /* timeouts since the last DATA_ACK in which the peer was heard */
     braid_time starved_until; /* memory ran out */
@@ -274,6 +277,8 @@ void outgoing_data_ack(struct braid_connection *c, dsn64 data_ack, uint32_t wind
 void outgoing_linear_acknowledged(struct braid_connection *c, uint32_t bytes, braid_time now);
 void outgoing_rto_restart(struct braid_connection *c, braid_time now);
 void outgoing_expire(struct braid_connection *c, braid_time now);
+/* The only subflow there is acknowledges data, but no longer says a word of MPTCP. */
+bool outgoing_peer_fell_back(const struct braid_connection *c);
 static inline dsn64 outgoing_end(const struct braid_connection *c) {
     return dsn64_add(c->send.una, c->send.queue.length);
 }

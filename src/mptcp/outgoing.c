@@ -8,6 +8,7 @@ bool outgoing_init(struct braid_connection *c) {
     dsn_ranges_init(&c->send.reinject, c->env);
     dsn_ranges_init(&c->send.doubtful, c->env);
     c->send.data_rto_at = BRAID_NEVER;
+    tail_init(c);
     send_buffer_init(c);
     return true;
 }
@@ -396,6 +397,7 @@ void outgoing_acknowledged(void *owner, struct tcp *t, uint32_t bytes, braid_tim
         if (c->send.infinite_said && seq32_gt(tcp_snd_una(t), c->send.infinite_said_at)) c->send.infinite_due = false;
     } else {
         mapping_drop_before_both(&sf->sent, tcp_snd_una(t), c->send.una);
+        tail_acknowledged(sf, now);
     }
 }
 
@@ -428,7 +430,7 @@ void outgoing_rto_restart(struct braid_connection *c, braid_time now) {
 
 /* [R-3.7-3] The only subflow there is acknowledges data, but no longer says a word of MPTCP: the peer has fallen back.
  * What would be sent again would be more of the stream to it. */
-static bool peer_fell_back(const struct braid_connection *c) {
+bool outgoing_peer_fell_back(const struct braid_connection *c) {
     const struct subflow *only = subflow_only(c);
     return only != NULL && only->acknowledged_bare && fallback_possible(only);
 }
@@ -488,14 +490,14 @@ void outgoing_expire(struct braid_connection *c, braid_time now) {
     TRACE(c->env, now, timer_fired, .connection = c->config.number, .subflow = 0, .timer = "data");
     if (s->data_rto_backoff < DATA_RTO_BACKOFF_MAX) s->data_rto_backoff++;
     if (!dsn64_eq(s->una, s->nxt)) {
-        if (peer_fell_back(c)) {
+        if (outgoing_peer_fell_back(c)) {
             struct subflow *only = subflow_only(c);
             if (fallback_no_data_ack(only, now) == TCP_VERDICT_RESET)
                 subflow_reset(only, MPTCP_RESET_MIDDLEBOX, false, now);
             return;
         }
         if (!subflows_broken(c, now)) {
-            reinject_head(c, now);
+            reinject_head(c, UINT32_MAX, now);
             if (dsn64_ge(s->nxt, s->window_edge)) ask_for_window(c);
         }
     } else if (s->data_fin_sent && !s->fin_acknowledged && !subflows_broken(c, now)) {

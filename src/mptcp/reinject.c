@@ -241,11 +241,11 @@ void reinject_recovered(void *owner, struct tcp *t, braid_time now) {
 }
 
 /* No subflow has the head of the data order any more: up to the next byte that one has, it goes again. */
-void reinject_head(struct braid_connection *c, braid_time now) {
+void reinject_head(struct braid_connection *c, uint32_t bytes_max, braid_time now) {
     struct sending *s = &c->send;
     dsn64 end;
     if (reinject_holder(c, s->una, NULL, &end)) return;
-    end = dsn64_min(s->nxt, dsn64_add(s->una, MAPPING_BYTES_MAX));
+    end = dsn64_min(s->nxt, dsn64_add(s->una, bytes_max < MAPPING_BYTES_MAX ? bytes_max : MAPPING_BYTES_MAX));
     LIST_EACH(&c->subflows, node, following) {
         const struct subflow *sf = SUBFLOW_OF(node);
         for (uint32_t i = 0; i < sf->sent.count && !sf->closed; i++) {

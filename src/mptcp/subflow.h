@@ -332,7 +332,7 @@ struct mapping *reinject_mapping(struct subflow *sf, dsn64 dsn);
 /* The subflow that is no good for sending it again: it has it under way (*held, until *held_until), or acknowledged it
  * and to no avail. NULL if any will do. */
 const struct subflow *reinject_avoid(const struct braid_connection *c, dsn64 dsn, bool *held, dsn64 *held_until);
-void reinject_head(struct braid_connection *c, braid_time now);
+void reinject_head(struct braid_connection *c, uint32_t bytes_max, braid_time now);
 void reinject_expire(struct subflow *sf, braid_time now);
 /* A probe had no answer in time, and there was nobody else to turn to. */
 bool reinject_unanswered(const struct subflow *sf);
@@ -354,6 +354,12 @@ bool losing_ended(const struct subflow *sf);
 
 /* stale.c */
 void stale_refresh(struct braid_connection *c, braid_time now);
+
+/* tail.c */
+void tail_init(struct braid_connection *c);
+/* The subflow's data was acknowledged. */
+void tail_acknowledged(const struct subflow *sf, braid_time now);
+void tail_expire(struct braid_connection *c, braid_time now);
 
 /* window.c */
 void window_arrived(struct subflow *sf, uint32_t bytes, braid_time now);

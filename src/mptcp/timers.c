@@ -12,6 +12,7 @@ braid_time connection_deadline(const struct braid_connection *c) {
     braid_time earliest = c->linger_deadline;
     if (!connection_over(c)) {
         earliest = earlier(earliest, c->send.data_rto_at);
+        earliest = earlier(earliest, c->send.tail_at);
         earliest = earlier(earliest, addresses_deadline(c));
         earliest = earlier(earliest, path_manager_deadline(c));
         earliest = earlier(earliest, silence_deadline(c));
@@ -36,6 +37,7 @@ void connection_expire(struct braid_connection *c, braid_time now) {
     }
     if (!connection_over(c)) {
         silence_expire(c, now);
+        tail_expire(c, now);
         outgoing_expire(c, now);
         path_manager_expire(c, now);
         race_expire(c, now);
