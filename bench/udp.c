@@ -5,15 +5,19 @@
  *   tcp, mptcp   the kernel's own, 64 KB writes
  * Prints one line of JSON: gigabits a second of wall time, and the processor time of both ends for a gigabyte.
  *
- *   bench_udp braid|bare|tcp|mptcp SECONDS */
+ *   team     two connections at once, of two clients, to a server of one host (HOSTS 1) or of so many, a thread each
+ *
+ *   bench_udp braid|bare|tcp|mptcp|team SECONDS [HOSTS] */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <braid/braid.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,10 +51,16 @@ static double seconds_now(void) {
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
+static bool counts_children; /* that are clients, and no ip(8) */
+
 static double seconds_used(void) {
     struct rusage own;
+    struct rusage ended; /* of the other clients */
     getrusage(RUSAGE_SELF, &own);
-    return (double)(own.ru_utime.tv_sec + own.ru_stime.tv_sec) + (double)(own.ru_utime.tv_usec + own.ru_stime.tv_usec) / 1e6;
+    getrusage(RUSAGE_CHILDREN, &ended);
+    if (!counts_children) ended = (struct rusage){0};
+    return (double)(own.ru_utime.tv_sec + own.ru_stime.tv_sec + ended.ru_utime.tv_sec + ended.ru_stime.tv_sec) +
+           (double)(own.ru_utime.tv_usec + own.ru_stime.tv_usec + ended.ru_utime.tv_usec + ended.ru_stime.tv_usec) / 1e6;
 }
 
 static void run(const char *command) { check(system(command) == 0, command); }
@@ -95,6 +105,84 @@ static void braid_give(double seconds) {
         check(braid_send(stream, chunk, sizeof(chunk), BRAID_NEVER) == sizeof(chunk), "send");
     braid_close(stream);
     braid_host_destroy(host, 5 * BRAID_NS_PER_S);
+}
+
+/* ---- two connections, and a server of several hosts ---- */
+
+enum { CONNECTIONS = 2, HOSTS_MAX = 8 };
+
+static struct braid_team *team;
+static unsigned team_hosts = 1;
+static atomic_uint team_ready, team_over;
+static atomic_uint_fast64_t team_bytes;
+static atomic_flag team_started = ATOMIC_FLAG_INIT;
+static double team_start, team_end;
+
+static void team_drain(struct braid_stream *stream) {
+    static _Thread_local uint8_t bytes[CHUNK_BYTES];
+    int64_t got;
+    while ((got = braid_recv(stream, bytes, sizeof(bytes), 0)) > 0) team_bytes += (uint64_t)got;
+    if (got == -EAGAIN) return;
+    braid_close(stream);
+    if (++team_over == CONNECTIONS) team_end = seconds_now();
+}
+
+static void team_read(struct braid_host *host, struct braid_server *server) {
+    struct braid_ready news;
+    struct braid_stream *stream;
+    int error;
+    while (team_over < CONNECTIONS) {
+        if (!braid_wait(host, &news, 10 * BRAID_NS_PER_MS)) continue;
+        if (news.stream != NULL) team_drain(news.stream);
+        while (news.server != NULL && (stream = braid_accept(server, 0, &error)) != NULL) {
+            if (!atomic_flag_test_and_set(&team_started)) team_start = seconds_now();
+            team_drain(stream);
+        }
+    }
+}
+
+static void *team_member(void *argument) {
+    unsigned place = (unsigned)(uintptr_t)argument;
+    char text[BRAID_TEXT_MAX] = "";
+    int error;
+    struct braid_udp_link link = {.address = SERVER_ADDRESS};
+    struct braid_host_config config = {
+        .udp = &link, .udp_count = 1, .port_first = PORT, .port_count = 1, .team = team, .team_place = place};
+    while (team_ready != place) sched_yield();
+    struct braid_host *host = braid_host_create(&config, text);
+    check(host != NULL, text);
+    struct braid_server *server = braid_listen(host, PORT, &error);
+    check(server != NULL, "listen");
+    team_ready++;
+    team_read(host, server);
+    braid_host_destroy(host, BRAID_NS_PER_S);
+    return NULL;
+}
+
+static void team_take(struct result *result, int ready) {
+    pthread_t threads[HOSTS_MAX];
+    team = braid_team_create(team_hosts);
+    check(team != NULL, "team");
+    for (unsigned i = 0; i < team_hosts; i++) pthread_create(&threads[i], NULL, team_member, (void *)(uintptr_t)i);
+    while (team_ready < team_hosts) usleep(1000);
+    check(write(ready, "r", 1) == 1, "ready");
+    for (unsigned i = 0; i < team_hosts; i++) pthread_join(threads[i], NULL);
+    result->bytes = team_bytes;
+    result->seconds = team_end - team_start;
+    braid_team_destroy(team);
+}
+
+static void team_give(double seconds) {
+    pid_t others[CONNECTIONS - 1];
+    for (unsigned i = 0; i < CONNECTIONS - 1; i++) {
+        others[i] = fork();
+        if (others[i] == 0) {
+            braid_give(seconds);
+            _exit(0);
+        }
+    }
+    braid_give(seconds);
+    for (unsigned i = 0; i < CONNECTIONS - 1; i++) waitpid(others[i], NULL, 0);
 }
 
 static int socket_at(int type, int protocol, const char *address, uint16_t port, bool connected) {
@@ -152,12 +240,14 @@ static void stream_give(double seconds, int protocol) {
 
 static void take(const char *way, struct result *result, int ready) {
     if (strcmp(way, "braid") == 0) braid_take(result, ready);
+    else if (strcmp(way, "team") == 0) team_take(result, ready);
     else if (strcmp(way, "bare") == 0) bare_take(result, ready);
     else stream_take(result, ready, strcmp(way, "mptcp") == 0 ? IPPROTO_MPTCP : 0);
 }
 
 static void give(const char *way, double seconds) {
     if (strcmp(way, "braid") == 0) braid_give(seconds);
+    else if (strcmp(way, "team") == 0) team_give(seconds);
     else if (strcmp(way, "bare") == 0) bare_give(seconds);
     else stream_give(seconds, strcmp(way, "mptcp") == 0 ? IPPROTO_MPTCP : 0);
 }
@@ -177,9 +267,11 @@ int main(int count, char **arguments) {
     int ready[2], go[2], results[2];
     char byte, command[200];
     if (count < 3) {
-        fprintf(stderr, "usage: bench_udp braid|bare|tcp|mptcp SECONDS\n");
+        fprintf(stderr, "usage: bench_udp braid|bare|tcp|mptcp|team SECONDS [HOSTS]\n");
         return 2;
     }
+    if (count > 3) team_hosts = (unsigned)atoi(arguments[3]);
+    check(team_hosts > 0 && team_hosts <= HOSTS_MAX, "hosts: 1 to 8");
     const char *way = arguments[1];
     check(unshare(CLONE_NEWNET) == 0, "a network namespace (root, or unshare -r)");
     check(pipe(ready) == 0 && pipe(go) == 0 && pipe(results) == 0, "pipe");
@@ -193,9 +285,10 @@ int main(int count, char **arguments) {
     check(write(go[1], "g", 1) == 1 && read(ready[0], &byte, 1) == 1, "server");
     usleep(100000);
     struct result result;
+    counts_children = strcmp(way, "team") == 0;
     give(way, atof(arguments[2]));
     check(read(results[0], &result, sizeof(result)) == sizeof(result), "no result");
-    printf("{\"way\": \"%s\", \"gbps\": %.2f, \"cpu_s_per_gb\": %.3f}\n", way, (double)result.bytes * 8 / result.seconds / 1e9,
+    printf("{\"way\": \"%s%.0u\", \"gbps\": %.2f, \"cpu_s_per_gb\": %.3f}\n", way, counts_children ? team_hosts : 0, (double)result.bytes * 8 / result.seconds / 1e9,
            (result.used_s + seconds_used()) * 1e9 / (double)result.bytes);
     waitpid(server, NULL, 0);
     return 0;

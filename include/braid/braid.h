@@ -44,6 +44,11 @@ struct braid_udp_link {
     bool backup;
 };
 
+/* Hosts of one process that serve the same addresses and ports together, each in a thread of its own, so that a program can use
+ * several cores: a connection lives in one of them with all its paths, the system gives each packet to the thread whose flow it
+ * is, and what joins a connection of another thread is handed on. They share nothing else. Only by UDP. */
+struct braid_team;
+
 struct braid_host_config {
     const struct braid_uplink *uplinks; /* in order of preference */
     unsigned uplink_count;           /* 0: every interface that has a default route, now and as they come */
@@ -55,7 +60,20 @@ struct braid_host_config {
     bool checksum;                   /* ask for the DSS checksum, RFC 8684 §3.1 */
     enum braid_cookies cookies;      /* of servers: SYN/ACKs after which nothing is kept */
     const char *trace_path, *pcap_path; /* JSON lines; pcapng. NULL: none */
+    struct braid_team *team;         /* NULL: on its own */
+    unsigned team_place;             /* 0, then 1, and so on; with the same addresses in the same order, and the same ports (0: the first one's) */
 };
+
+/* For `hosts` of them, 1..64. To be destroyed after its hosts; NULL is fine. NULL: out of range, no memory. */
+struct braid_team *braid_team_create(unsigned hosts);
+void braid_team_destroy(struct braid_team *team);
+struct braid_team_info {
+    uint64_t handed_over; /* packets that came to another thread than theirs */
+    uint64_t dropped;     /* of these, more than a thread took in time */
+    uint32_t guests;      /* flows that joined a connection of another thread than the system would give them to */
+};
+/* From any thread. */
+void braid_team_info(struct braid_team *team, struct braid_team_info *out);
 
 /* NULL: `text` (of BRAID_TEXT_MAX bytes) says in one line what is wrong and what to do. */
 struct braid_host *braid_host_create(const struct braid_host_config *config, char *text);

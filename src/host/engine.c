@@ -71,6 +71,7 @@ static void take_network_news(struct engine *engine) {
 
 static bool receive_round(struct engine *engine) {
     bool more = false;
+    engine_team_receive(engine);
     for (int i = 0; i < engine->port_count; i++) {
         struct engine_port *port = engine->ports[i];
         if (port == NULL || !port->readable) continue;
@@ -188,7 +189,13 @@ static bool parts_create(struct engine *engine, const struct engine_options *opt
     if (error != 0) return say(text, "cannot ask the kernel about its networks", NULL, error);
     if (!loop_start(engine)) return say(text, "cannot set up the event loop", NULL, -errno);
     if (!files_open(engine, options, text)) return false;
-    engine->stack = braid_stack_create(&engine->environment.env, &options->stack);
+    struct braid_stack_config stack = options->stack;
+    if (options->team != NULL) {
+        if (!engine_team_join(engine, options, text)) return false;
+        stack.steering = team_steering(options->team);
+        stack.steering_place = options->team_place;
+    }
+    engine->stack = braid_stack_create(&engine->environment.env, &stack);
     if (engine->stack == NULL) return say(text, "out of memory, or an unknown congestion control or scheduler", NULL, 0);
     engine->now = host_now(); /* not before the trace began */
     engine->starting = true;
@@ -233,6 +240,7 @@ int engine_destroy(struct engine *engine) {
     braid_stack_destroy(engine->stack);
     uplinks_end(engine);
     others_close(engine);
+    engine_team_leave(engine);
     loop_end(engine);
     netlink_watch_destroy(engine->networks);
     int capture_error = pcapng_file_close(engine->capture);

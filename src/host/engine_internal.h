@@ -5,6 +5,7 @@
 #include <host/engine.h>
 #include <host/fd_watch.h>
 #include <host/netlink_watch.h>
+#include <host/team.h>
 #include <host/uplink.h>
 #include "packet_queue.h"
 
@@ -68,6 +69,10 @@ struct engine {
     bool every_default_route, announce, starting;
     enum engine_policy policy;
     struct pcapng_file *capture;
+    struct braid_team *team; /* NULL: none, or not joined */
+    unsigned team_place;
+    struct fd_watch *box_watch;
+    bool box_ready;
     uint16_t udp_port_first, udp_port_last; /* where TCP goes in UDP; 0: it does not */
 };
 
@@ -81,6 +86,12 @@ void port_close(struct engine_port *port);
 /* Takes one batch of packets. True: there may be more. */
 bool port_receive(struct engine_port *port);
 void port_flush(struct engine_port *port);
+
+/* engine_team.c */
+/* Takes the place and has the box watched. */
+bool engine_team_join(struct engine *engine, const struct engine_options *options, char text[ENGINE_TEXT_MAX]) MUST_USE;
+void engine_team_leave(struct engine *engine);
+void engine_team_receive(struct engine *engine);
 
 /* engine_udp.c */
 bool udp_start(struct engine *engine, const struct engine_options *options, char text[ENGINE_TEXT_MAX]) MUST_USE;

@@ -57,6 +57,7 @@ bool port_receive(struct engine_port *port) {
     }
     size_t count = (size_t)got;
     if (port->intercept != NULL) count = intercept(port, packets, count);
+    if (port->engine->team != NULL) count = team_sort(port->engine->team, port->engine->team_place, port->number, packets, count);
     if (count > 0) braid_stack_input(port->engine->stack, port->number, packets, count, port->engine->now);
     return got == LINK_BATCH_MAX;
 }

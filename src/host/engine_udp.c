@@ -21,16 +21,24 @@ static bool refuse(char text[ENGINE_TEXT_MAX], const char *address, int error) {
     return false;
 }
 
+static bool say_ports(char text[ENGINE_TEXT_MAX], uint16_t first, uint16_t last) {
+    snprintf(text, ENGINE_TEXT_MAX, "the hosts of a team have the same ports: %u to %u, or 0 for those of the first", first, last);
+    return false;
+}
+
 static void links_close(struct link **links, size_t count) {
     for (size_t i = 0; i < count; i++) link_close(links[i]);
 }
 
 /* The same ports on every address. 0, or -errno with the index of the address in *failed. */
 static int links_open(const struct engine *engine, const struct engine_options *options, struct link **links, size_t *failed) {
+    struct braid_steering_home home = {0};
+    if (engine->team != NULL) home = braid_steering_home(team_steering(engine->team));
     for (size_t i = 0; i < options->udp_count; i++) {
         struct link_udp_options udp = {.port_first = engine->udp_port_first,
                                        .port_last = engine->udp_port_last,
-                                       .mtu_bytes = options->udp[i].mtu_bytes};
+                                       .mtu_bytes = options->udp[i].mtu_bytes,
+                                       .shared = engine->team != NULL ? &home : NULL};
         int error = ip_address_parse(options->udp[i].address, &udp.local) ? link_udp_open(engine_env(engine), &udp, &links[i])
                                                                          : -EINVAL;
         if (error == 0) continue;
@@ -43,6 +51,8 @@ static int links_open(const struct engine *engine, const struct engine_options *
 
 static int links_open_anywhere(struct engine *engine, const struct engine_options *options, struct link **links, size_t *failed) {
     unsigned count = options->port_count > 0 ? options->port_count : PORTS_DEFAULT;
+    if (options->port_count == 0 && engine->team != NULL) count *= team_hosts(engine->team);
+    if (count > LINK_UDP_PORTS_MAX) count = LINK_UDP_PORTS_MAX;
     int error = -EADDRINUSE;
     for (int i = 0; i < RANGES_TRIED && error == -EADDRINUSE; i++) {
         uint16_t random;
@@ -85,8 +95,17 @@ bool udp_start(struct engine *engine, const struct engine_options *options, char
         return refuse(text, options->udp[0].address, -EINVAL);
     engine->udp_port_first = options->port_first;
     engine->udp_port_last = (uint16_t)(options->port_first + (options->port_count > 0 ? options->port_count - 1 : 0));
-    int error = options->port_first > 0 ? links_open(engine, options, links, &failed)
-                                        : links_open_anywhere(engine, options, links, &failed);
+    uint16_t first, last;
+    bool chosen = options->port_first > 0;
+    if (engine->team != NULL && team_ports(engine->team, &first, &last)) {
+        if (chosen && (first != engine->udp_port_first || last != engine->udp_port_last))
+            return say_ports(text, first, last);
+        engine->udp_port_first = first;
+        engine->udp_port_last = last;
+        chosen = true;
+    }
+    int error = chosen ? links_open(engine, options, links, &failed) : links_open_anywhere(engine, options, links, &failed);
+    if (error == 0 && engine->team != NULL) team_ports_set(engine->team, engine->udp_port_first, engine->udp_port_last);
     if (error != 0) return refuse(text, options->udp[failed].address, error);
     for (size_t i = 0; i < options->udp_count; i++) {
         struct link *wrapper;

@@ -213,6 +213,8 @@ static bool engine_start(struct braid_host *host, const struct braid_host_config
         .trace_path = config->trace_path,
         .pcap_path = config->pcap_path,
         .application = {.context = host, .on_event = on_event},
+        .team = config->team,
+        .team_place = config->team_place,
     };
     return engine_create(&options, text, &host->engine);
 }

@@ -11,6 +11,7 @@
 
 #include "coalesce.h"
 #include "receive_buffers.h"
+#include "steering_filter.h"
 #include "udp_message.h"
 #include "udp_scatter.h"
 
@@ -382,8 +383,16 @@ static bool option_set(int fd, int level, int name, int value) {
     return setsockopt(fd, level, name, &value, sizeof(value)) == 0;
 }
 
+/* Which of the sockets of a port gets a packet. Without it, one that is not the right one. */
+static bool filter_attach(int fd, const struct braid_steering_home *shared, bool v6) {
+    struct sock_filter instructions[STEERING_FILTER_MAX];
+    struct sock_fprog program = {.filter = instructions};
+    program.len = (unsigned short)steering_filter(shared, v6, instructions);
+    return setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof(program)) == 0;
+}
+
 /* A descriptor, or -errno. */
-static int socket_open(const struct link_udp *udp, uint16_t port, int buffer_bytes) {
+static int socket_open(const struct link_udp *udp, uint16_t port, int buffer_bytes, const struct braid_steering_home *shared) {
     union socket_address address;
     bool v6 = link_is_v6(udp);
     socklen_t length = socket_address_fill(&address, udp->local.bytes, v6, port);
@@ -397,15 +406,17 @@ static int socket_open(const struct link_udp *udp, uint16_t port, int buffer_byt
     /* As much as the system allows; more needs a privilege. */
     if (!option_set(fd, SOL_SOCKET, SO_RCVBUFFORCE, buffer_bytes)) (void)option_set(fd, SOL_SOCKET, SO_RCVBUF, buffer_bytes);
     if (!option_set(fd, SOL_SOCKET, SO_SNDBUFFORCE, buffer_bytes)) (void)option_set(fd, SOL_SOCKET, SO_SNDBUF, buffer_bytes);
-    if (good && bind(fd, &address.any, length) == 0) return fd;
+    if (shared != NULL) good = good && option_set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+    if (good && bind(fd, &address.any, length) == 0 && (shared == NULL || filter_attach(fd, shared, v6))) return fd;
     int error = errno;
     close(fd);
     return -error;
 }
 
-static int sockets_open(struct link_udp *udp, int buffer_bytes) {
+static int sockets_open(struct link_udp *udp, const struct link_udp_options *options) {
+    int buffer_bytes = options->buffer_bytes > 0 ? (int)options->buffer_bytes : BUFFER_DEFAULT_BYTES;
     for (unsigned i = 0; i < udp->port_count; i++) {
-        udp->sockets[i] = socket_open(udp, (uint16_t)(udp->port_first + i), buffer_bytes);
+        udp->sockets[i] = socket_open(udp, (uint16_t)(udp->port_first + i), buffer_bytes, options->shared);
         if (udp->sockets[i] < 0) return udp->sockets[i];
     }
     if (udp->port_count == 1) {
@@ -455,8 +466,7 @@ int link_udp_open(const struct braid_env *env, const struct link_udp_options *op
     udp->capabilities = (struct link_capabilities){mtu, super_segment_bytes(udp, mtu), true};
     udp->link = (struct link){&udp_ops, &udp->capabilities, &udp->statistics, -1};
     receive_buffers_init(&udp->buffers, env);
-    int error = memory_get(udp) ? sockets_open(udp, options->buffer_bytes > 0 ? (int)options->buffer_bytes : BUFFER_DEFAULT_BYTES)
-                                : -ENOMEM;
+    int error = memory_get(udp) ? sockets_open(udp, options) : -ENOMEM;
     if (error == 0) {
         *out = &udp->link;
         return 0;

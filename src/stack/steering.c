@@ -12,7 +12,7 @@ enum { BUCKET_WORDS = 8, PLACE_BITS = 6 };
 struct braid_steering {
     const struct braid_env *env;
     uint64_t key[2];
-    unsigned stacks;
+    struct braid_steering_home home;
     uint32_t bucket_count; /* a power of two */
     uint64_t *words;
 };
@@ -21,13 +21,17 @@ struct braid_steering *braid_steering_create(const struct braid_env *env, unsign
     if (stacks == 0 || stacks > BRAID_STEERING_STACKS_MAX || guests_max > UINT32_MAX / 2) return NULL;
     struct braid_steering *s = env->allocate(env->context, sizeof(*s));
     if (!s) return NULL;
-    *s = (struct braid_steering){.env = env, .stacks = stacks, .bucket_count = 1};
+    *s = (struct braid_steering){.env = env, .home.stacks = stacks, .bucket_count = 1};
     /* Half empty, so that buckets overflow rarely. */
     while (s->bucket_count * (uint64_t)BUCKET_WORDS < 2 * (uint64_t)guests_max) s->bucket_count *= 2;
     size_t bytes = (size_t)s->bucket_count * BUCKET_WORDS * sizeof(s->words[0]);
     s->words = env->allocate(env->context, bytes);
     if (s->words) memset(s->words, 0, bytes);
-    if (s->words && env->random_secret(env->context, s->key, sizeof(s->key))) return s;
+    bool good = s->words && env->random_secret(env->context, s->key, sizeof(s->key)) &&
+                env->random_secret(env->context, &s->home.key, sizeof(s->home.key)) &&
+                env->random_secret(env->context, &s->home.factor, sizeof(s->home.factor));
+    s->home.factor |= 1; /* nothing is lost by it */
+    if (good) return s;
     braid_steering_destroy(s);
     return NULL;
 }
@@ -62,7 +66,22 @@ static uint64_t hash_of(const struct braid_steering *s, const struct flow *flow)
     return hash > PLACE_MASK ? hash : hash + PLACE_MASK + 1; /* no word is 0 */
 }
 
-static unsigned home_of(const struct braid_steering *s, uint64_t hash) { return (unsigned)((hash >> 32) % s->stacks); }
+static uint32_t home_word(const struct braid_steering_home *home, uint32_t h, uint32_t word) {
+    h = (uint32_t)((uint64_t)(h ^ word) * home->factor);
+    return h ^ h >> 15;
+}
+
+static uint32_t word_of(const uint8_t *bytes) {
+    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+}
+
+static unsigned home_of(const struct braid_steering *s, const struct flow *flow) {
+    uint32_t h = s->home.key;
+    for (unsigned i = 0; i < (flow->remote.family == IP_V4 ? 1 : 4); i++) h = home_word(&s->home, h, word_of(flow->remote.bytes + 4 * i));
+    return home_word(&s->home, h, (uint32_t)flow->remote_port << 16 | flow->local_port) % s->home.stacks;
+}
+
+struct braid_steering_home braid_steering_home(const struct braid_steering *s) { return s->home; }
 
 static uint64_t *bucket_of(const struct braid_steering *s, uint64_t hash) {
     return &s->words[(hash >> PLACE_BITS & (s->bucket_count - 1)) * BUCKET_WORDS];
@@ -75,11 +94,11 @@ static unsigned place_of(const struct braid_steering *s, const struct flow *flow
         uint64_t word = __atomic_load_n(&bucket[i], __ATOMIC_RELAXED);
         if ((word & ~PLACE_MASK) == (hash & ~PLACE_MASK)) return (unsigned)(word & PLACE_MASK);
     }
-    return home_of(s, hash);
+    return home_of(s, flow);
 }
 
 bool steering_is_home(const struct braid_steering *s, unsigned place, const struct flow *flow) {
-    return home_of(s, hash_of(s, flow)) == place;
+    return home_of(s, flow) == place;
 }
 
 bool steering_guest_add(struct braid_steering *s, unsigned place, const struct flow *flow) {
@@ -103,9 +122,9 @@ void steering_guest_remove(struct braid_steering *s, unsigned place, const struc
 
 /* --- tokens --- */
 
-bool steering_token_fits(const struct braid_steering *s, unsigned place, uint32_t token) { return token % s->stacks == place; }
+bool steering_token_fits(const struct braid_steering *s, unsigned place, uint32_t token) { return token % s->home.stacks == place; }
 
-unsigned steering_stacks(const struct braid_steering *s) { return s->stacks; }
+unsigned steering_stacks(const struct braid_steering *s) { return s->home.stacks; }
 
 /* Of a SYN that joins. */
 static bool token_of(const struct tcp_segment *syn, uint32_t *token) {
@@ -131,7 +150,7 @@ static unsigned tcp_place(const struct braid_steering *s, const uint8_t *tcp, co
     if ((tcp[FLAGS] & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN &&
         tcp_segment_decode(tcp, ip->payload_length, &ip->source, &ip->destination, true, &syn) == TCP_DECODE_OK &&
         token_of(&syn, &token))
-        return token % s->stacks;
+        return token % s->home.stacks;
     struct flow flow = {.local = ip->destination,
                         .remote = ip->source,
                         .local_port = (uint16_t)(tcp[2] << 8 | tcp[3]),

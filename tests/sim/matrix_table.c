@@ -14,8 +14,8 @@ static const char *const manner_texts[MATRIX_MANNERS] = {
     "the first bytes go with the SYN, by a cookie that a connection before has got (RFC 7413; RFC 8684, appendix B).",
     "the server keeps nothing before the third ACK, not even its key.",
     "the second subflow is backup (the B of its MP_JOIN); in the middle it becomes regular and the first backup, by MP_PRIO.",
-    "the server announces a second address by ADD_ADDR, which is joined over both paths; in the middle the phone's second address\n"
-    "  gives way to another, so that there is a REMOVE_ADDR, and joins by a new address ID.",
+    ("the server announces a second address by ADD_ADDR, which is joined over both paths; in the middle the phone's second address\n"
+     "  gives way to another, so that there is a REMOVE_ADDR, and joins by a new address ID."),
     "everything by IPv6."};
 
 enum { TEXT_ROOM = 256 };

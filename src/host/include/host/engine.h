@@ -14,6 +14,7 @@
 
 struct engine;
 struct netlink_watch;
+struct braid_team;
 
 enum engine_policy {
     ENGINE_POLICY_HANDOVER,  /* the first uplink carries everything, the others are backup */
@@ -50,6 +51,8 @@ struct engine_options {
     uint16_t port_first, port_count; /* ports of our own; 0: any range that is free, of the usual size */
     struct braid_stack_config stack;
     const char *trace_path, *pcap_path; /* NULL: none */
+    struct braid_team *team; /* by UDP only; NULL: on its own */
+    unsigned team_place;
     struct engine_application application;
 };
 

@@ -7,6 +7,7 @@
 #ifndef LINK_LINK_UDP_H
 #define LINK_LINK_UDP_H
 
+#include <braid/steering.h>
 #include <link/link.h>
 #include <wire/address.h>
 
@@ -17,6 +18,9 @@ struct link_udp_options {
     uint16_t port_first, port_last; /* ours, both included; as many connections to one port of one host */
     uint32_t mtu_bytes;             /* of the way; 0: 1500 */
     uint32_t buffer_bytes;          /* of each socket, each way; 0: a default */
+    /* Shared with other links of this process, one of each thread, and opened in the order of their places: a packet comes
+     * to the one where its flow is at home. NULL: they are ours alone. */
+    const struct braid_steering_home *shared;
 };
 
 /* Opens the sockets in the network namespace of the calling thread. 0, or -errno: -EADDRINUSE, -EADDRNOTAVAIL, -EACCES as
