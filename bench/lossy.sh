@@ -30,7 +30,7 @@ E2
 uploads() {
     client=$1
     shift
-    for size in 10000 100000 1000000 $bulk; do
+    for size in ${BENCH_SIZES:-10000 100000 1000000 $bulk}; do
         echo "i=0; while [ \$i -lt $repetitions ]; do i=\$((i + 1)); $braid probe bulk 10.0.9.1:7000 --upload --bytes $size \$*; done"
     done >"$out/commands"
     "$braid" lab "$out/path.yaml" --quiet -- client "$@" |
@@ -43,6 +43,7 @@ for course in '20 0 20 25000000' '20 0.1 20 15000000' '20 1 20 6000000' '100 0 1
     '100 1 100 2000000' '300 0 150 25000000' '300 0.1 150 3000000'; do
     set -- $course
     rtt=$1 loss=$2 bulk=$4
+    [ "${BENCH_LOSS:-$loss}" = "$loss" ] || continue
     scenario "$1" "$2" "$3" >"$out/path.yaml"
     : >"$out/lines"
     uploads kernel sh "$out/commands" --congestion "$congestion"
