@@ -64,6 +64,7 @@ static void data_fin_send(struct braid_connection *c, braid_time now) {
     s->heard_at = now;
     tcp_ack_now(best->t);
     outgoing_rto_restart(c, now);
+    tail_fin_sent(c, now);
 }
 
 static void linear_fin_acknowledged(struct braid_connection *c) {

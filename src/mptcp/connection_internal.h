@@ -277,6 +277,8 @@ void outgoing_data_ack(struct braid_connection *c, dsn64 data_ack, uint32_t wind
 void outgoing_linear_acknowledged(struct braid_connection *c, uint32_t bytes, braid_time now);
 void outgoing_rto_restart(struct braid_connection *c, braid_time now);
 void outgoing_expire(struct braid_connection *c, braid_time now);
+/* The DATA_FIN, on an ACK of every subflow. */
+void outgoing_fin_again(struct braid_connection *c);
 /* The only subflow there is acknowledges data, but no longer says a word of MPTCP. */
 bool outgoing_peer_fell_back(const struct braid_connection *c);
 static inline dsn64 outgoing_end(const struct braid_connection *c) {

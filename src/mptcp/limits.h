@@ -63,8 +63,10 @@ enum mptcp_limit {
     DATA_RTO_MIN_MS = 200,         /* nothing DATA_ACKed, though no subflow has it any more */
     DATA_RTO_BACKOFF_MAX = 6,
     DATA_RTO_UNANSWERED_MAX = 8,   /* about 40 s of ACKs without DATA_ACKs: no peer says them, or none comes through */
-    TAIL_MIN_MS = 2,               /* tail.c: delivered by all subflows, and not DATA_ACKed for so long */
+    TAIL_SLACK_MS = 2,             /* tail.c: delivered by all subflows, or a DATA_FIN, and so long after two round trips */
+    TAIL_UNKNOWN_MS = 100,         /* no round trip was measured */
     TAIL_TRIES = 4,
+    TAIL_FIN_TRIES = 2,
     TAIL_AFTER_BYTES = 14000,      /* DATA_ACKed before: one who falls back does so sooner, and would take it for more data */
     TAIL_FIRST_BYTES = 2900,       /* two segments: one alone may wait for a delayed ACK */
     DATA_FIN_TIMEOUT_MS = 900000,  /* as long as TCP waits for what it sent */

@@ -469,15 +469,19 @@ static void ask_for_window(struct braid_connection *c) {
     }
 }
 
+void outgoing_fin_again(struct braid_connection *c) {
+    LIST_EACH(&c->subflows, node, following) {
+        if (subflow_carries(SUBFLOW_OF(node))) tcp_ack_now(SUBFLOW_OF(node)->t);
+    }
+}
+
 /* No subflow's own timer runs for a DATA_FIN without data: how long it is worth while to say it is told here. */
 static void data_fin_again(struct braid_connection *c, braid_time now) {
     if (now - c->send.heard_at >= NS_OF_MS(DATA_FIN_TIMEOUT_MS)) {
         closing_abort(c, CONNECTION_TIMED_OUT, now);
         return;
     }
-    LIST_EACH(&c->subflows, node, following) {
-        if (subflow_carries(SUBFLOW_OF(node))) tcp_ack_now(SUBFLOW_OF(node)->t);
-    }
+    outgoing_fin_again(c);
     fallback_fin_ask(c, now);
 }
 

@@ -359,6 +359,8 @@ void stale_refresh(struct braid_connection *c, braid_time now);
 void tail_init(struct braid_connection *c);
 /* The subflow's data was acknowledged. */
 void tail_acknowledged(const struct subflow *sf, braid_time now);
+/* On an ACK. */
+void tail_fin_sent(struct braid_connection *c, braid_time now);
 void tail_expire(struct braid_connection *c, braid_time now);
 
 /* window.c */
