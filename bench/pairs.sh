@@ -2,6 +2,7 @@
 # Two paths at once in the lab: braid, kernel MPTCP, and kernel TCP on the first path, downloads and uploads with CUBIC at
 # both ends, and beside each transfer a connection of its own that says 16 bytes 20 times a second, which are echoed:
 # bench/pairs.sh [REPETITIONS [SECONDS]]. Needs build/release (scripts/build.sh release). Prints medians, lowest and highest.
+# BENCH_PAIR='50 30 20 300': that pair only (Mb/s, Mb/s, RTT in ms, RTT in ms).
 set -eu
 cd "$(dirname "$0")/.."
 repetitions=${1:-5} seconds=${2:-7}
@@ -67,6 +68,7 @@ run() {
 kernel_paths='ip mptcp limits set subflow 2 add_addr_accepted 2; ip mptcp endpoint add 10.0.2.2 dev cell0 subflow'
 printf '%-26s %-9s %-13s %28s %28s\n' 'Mb/s; RTT in ms' way client 'Mb/s' 'messages: median, p99 in ms'
 for pair in '50 20 30 70' '50 30 20 300' '10 10 0 25' '15 5 0 25'; do
+    [ "${BENCH_PAIR:-$pair}" = "$pair" ] || continue
     # shellcheck disable=SC2086
     set -- $pair
     rate1=$1 rate2=$2 rtt1=$3 rtt2=$4
