@@ -4,7 +4,8 @@
  *     bench_schedulers buffers [up]         8 Mb/s of 20 ms and 2 Mb/s of 150 ms, by receive buffer: goodput
  *     bench_schedulers pairs [COUNT [FROM]] drawn pairs of paths, one of them degraded, against the better one alone
  *     bench_schedulers pair SEED            one of those, with every scheduler
- * A scheduler's name after these: only that one. */
+ * A scheduler's name after these: only that one. In the environment SAMPLES=1 shows how the paths do, EVENTS=1 what happens
+ * in the stacks. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -68,10 +69,23 @@ static void sample(struct sim_world *world, struct sim_conversation *c, enum sim
     printf("\n");
 }
 
+/* EVENTS=1: what the stacks say of it. */
+static void event(void *context, const char *host, braid_time now, const char *name, const struct braid_trace_field *fields,
+                  size_t count) {
+    (void)context;
+    printf("  %8.4f s %s: %s", (double)now / 1e9, host, name);
+    for (size_t i = 0; i < count; i++) {
+        if (fields[i].type == BRAID_TRACE_STRING) printf(" %s=%s", fields[i].name, fields[i].value.text);
+        else printf(" %s=%" PRIu64, fields[i].name, fields[i].value.u64);
+    }
+    printf("\n");
+}
+
 static struct outcome transfer(const struct run *run) {
     struct sim_phone phone;
     struct sim_phone_config config = {.world = {.seed = run->seed}, .path_count = run->path_count};
     memcpy(config.paths, run->paths, sizeof(run->paths));
+    if (getenv("EVENTS") != NULL) config.world.trace = event;
     config.client.scheduler = config.server.scheduler = run->scheduler;
     if (run->buffer_bytes > 0) {
         config.client.receive_buffer_max_bytes = config.client.receive_buffer_initial_bytes = run->buffer_bytes;

@@ -57,22 +57,40 @@ static bool overtakes(const struct mapping *m, uint64_t bytes, const struct tcp_
     return by_fast < expected + time_for(bytes, slow->delivery_bytes_per_s);
 }
 
-/* What blocks; and if it is late, what comes after it on the same path as long as that would be overtaken, too: one by one
- * each would cost a round trip. */
+/* It delivers so much less than it did that what it has under way takes it several round trips: no round trip that was
+ * measured says so yet. */
+static bool slowed(const struct tcp_info *slow) {
+    if (slow->delivery_bytes_per_s == 0) return false;
+    if (!slow->recovering && slow->srtt_ns <= slow->min_rtt_ns + NS_OF_MS(SLOWED_QUEUE_MS)) return false;
+    return time_for(slow->in_flight_bytes, slow->delivery_bytes_per_s) > 2 * subflow_rtt(slow);
+}
+
+/* The same of what stands in the queue of such a path, `queued` bytes from its front. */
+static bool overtakes_queued(uint64_t queued, uint64_t bytes, const struct tcp_info *slow, const struct tcp_info *fast) {
+    braid_time by_fast = subflow_rtt(fast) + time_for(bytes, fast->max_delivery_bytes_per_s);
+    return by_fast < time_for(queued, slow->delivery_bytes_per_s);
+}
+
+/* What blocks; and if it is late, or its path has slowed down, what comes after it on the same path as long as that would be
+ * overtaken, too: one by one each would cost a round trip. */
 static uint64_t overtake(struct braid_connection *c, struct subflow *slow, const struct tcp_info *slow_info,
                          const struct tcp_info *fast_info, braid_time now) {
     struct sending *s = &c->send;
-    uint64_t bytes = 0;
+    uint64_t bytes = 0, queued = 0;
+    bool all = slowed(slow_info);
     for (uint32_t i = 0; i < slow->sent.count && bytes < OPPORTUNE_BYTES_MAX; i++) {
         struct mapping *m = mapping_at(&slow->sent, i);
         dsn64 start = dsn64_max(m->dsn, s->una);
-        if (m->overtaken || seq32_le(mapping_end(m), tcp_snd_una(slow->t)) || dsn64_le(mapping_data_end(m), s->una)) continue;
+        if (seq32_le(mapping_end(m), tcp_snd_una(slow->t))) continue;
+        queued += m->length;
+        if (m->overtaken || dsn64_le(mapping_data_end(m), s->una)) continue;
         uint64_t length = (uint64_t)dsn64_diff(mapping_data_end(m), start);
-        if (!overtakes(m, bytes + length, slow_info, fast_info, now)) break;
+        bool by_queue = all && overtakes_queued(queued, bytes + length, slow_info, fast_info);
+        if (!by_queue && !overtakes(m, bytes + length, slow_info, fast_info, now)) break;
         m->overtaken = true;
         dsn_ranges_add(&s->reinject, start, mapping_data_end(m));
         bytes += length;
-        if (!slow_info->recovering && !overdue(m, slow_info, now)) break;
+        if (!by_queue && !slow_info->recovering && !overdue(m, slow_info, now)) break;
     }
     return bytes;
 }
@@ -114,4 +132,19 @@ bool blocking_relieve(struct braid_connection *c, braid_time now) {
     TRACE(c->env, now, reinjected, .connection = c->config.number, .from_subflow = slow->number, .bytes = bytes,
           .reason = "window shut");
     return true;
+}
+
+void blocking_look(struct braid_connection *c, braid_time now) {
+    struct sending *s = &c->send;
+    struct tcp_info slow_info, fast_info;
+    if (dsn64_ge(s->una, s->nxt) || !dsn_ranges_empty(&s->reinject) || s->starved_until > now) return;
+    struct subflow *slow = first_holder(c), *fast = scheduler_for_probe(c);
+    if (!slow || !fast || slow == fast) return;
+    tcp_info(slow->t, &slow_info);
+    if (!slowed(&slow_info)) return;
+    tcp_info(fast->t, &fast_info);
+    uint64_t bytes = overtake(c, slow, &slow_info, &fast_info, now);
+    if (bytes == 0) return;
+    TRACE(c->env, now, reinjected, .connection = c->config.number, .from_subflow = slow->number, .bytes = bytes,
+          .reason = "slowed down");
 }

@@ -201,6 +201,14 @@ static size_t subflow_output(struct subflow *sf, struct braid_packet_out *packet
     return filled;
 }
 
+/* Now and then: what need not be looked at with every segment. */
+static void look_at_paths(struct braid_connection *c, braid_time now) {
+    if (now < c->send.paths_looked_at || c->subflow_count < 2 || c->mode != CONNECTION_MODE_MPTCP) return;
+    c->send.paths_looked_at = now + NS_OF_MS(PATHS_LOOK_MS);
+    worth_watch(c, now);
+    blocking_look(c, now);
+}
+
 size_t connection_output(struct braid_connection *c, struct braid_packet_out *packets, size_t room, braid_time now) {
     size_t filled = 0, before;
     c->now = now;
@@ -209,7 +217,9 @@ size_t connection_output(struct braid_connection *c, struct braid_packet_out *pa
         meter_enforce(c, now);
         if (path_manager_wants(c, now)) path_manager_run(c, now);
         addresses_assign(c, now);
+        look_at_paths(c, now);
         outgoing_schedule(c, now);
+        harm_prove(c, now);
         stale_refresh(c, now);
         silence_forgotten(c, now);
         closing_progress(c, now);

@@ -53,6 +53,7 @@ struct sending {
     struct dsn_ranges reinject;
     struct dsn_ranges doubtful; /* unacknowledged on a path that was cut, but probably there (reinject.c) */
     braid_time refresh_at;       /* stale.c */
+    braid_time paths_looked_at;  /* connection.c */
     braid_time cut_doubts_until; /* a path was cut a moment ago (reinject.c) */
     bool turn_of_new;
     braid_time data_rto_at; /* BRAID_NEVER when nothing is unacknowledged */

@@ -6,8 +6,8 @@
  *     it costs    as long as the window is shut, its data is what is awaited, and another path runs dry: that one's rate
  *
  * If in a while it costs more than it brings, it gets nothing for some time: as long as there is another path of which that
- * is not true (scheduler.h: rank). What it has under way goes out on the others. Then it is tried again; each time it turns
- * out no better it waits twice as long. */
+ * is not true (scheduler.h: rank). What it has under way goes out on the others. Then it is tried again (proving.c); each time it
+ * turns out no better it waits twice as long. */
 #include "subflow.h"
 
 /* It counts for a few seconds, what is older ever less. */
@@ -19,16 +19,23 @@ static void forget(struct harm *h, uint64_t acknowledged, braid_time now) {
     h->acknowledged_bytes = acknowledged;
 }
 
-static void banish(struct subflow *sf, braid_time now) {
+void harm_again(struct subflow *sf, const char *reason, braid_time now) {
     struct harm *h = &sf->harm;
     if (now - h->until > NS_OF_MS(HARM_FORGIVEN_MS)) h->times = 0;
     h->until = now + (NS_OF_MS(HARM_FIRST_MS) << h->times);
     if (h->times < HARM_BACKOFF_MAX) h->times++;
     h->looked_from = 0;
+    h->unproved = true;
+    h->rounds = 0;
     COUNT(sf->c, subflow_harmful);
     TRACE(sf->c->env, now, subflow_harmful, .connection = sf->c->config.number, .subflow = sf->number,
           .cost_bytes = h->cost_bytes, .brought_bytes = h->brought_bytes, .until_us = h->until / BRAID_NS_PER_US);
-    reinject_subflow(sf, "it costs more than it brings", now);
+    reinject_subflow(sf, reason, now);
+}
+
+/* Found harmful before, it has to show soon that it no longer is. */
+static braid_time on_trial(const struct harm *h, const struct tcp_info *info) {
+    return h->times > 0 ? subflow_rtt(info) / 2 : 2 * subflow_rtt(info);
 }
 
 static void charge(struct subflow *sf, uint64_t rate_bytes_per_s, braid_time now) {
@@ -43,12 +50,12 @@ static void charge(struct subflow *sf, uint64_t rate_bytes_per_s, braid_time now
     forget(h, info.bytes_acknowledged, now);
     h->cost_bytes += rate_bytes_per_s * ((now - sf->c->send.held_up_since) / BRAID_NS_PER_US) / 1000000;
     uint64_t brought = h->brought_bytes + info.bytes_acknowledged - h->acknowledged_bytes;
-    if (now - h->looked_from < 2 * subflow_rtt(&info) || h->cost_bytes < HARM_LEAST_BYTES || h->cost_bytes <= brought) return;
+    if (now - h->looked_from < on_trial(h, &info) || h->cost_bytes < HARM_LEAST_BYTES || h->cost_bytes <= brought) return;
     h->brought_bytes = brought;
-    banish(sf, now);
+    harm_again(sf, "it costs more than it brings", now);
 }
 
-bool harm_done(const struct subflow *sf) { return sf->c->now < sf->harm.until; }
+bool harm_done(const struct subflow *sf) { return sf->harm.unproved; }
 
 void harm_watch(struct braid_connection *c, struct subflow *holder, struct subflow *idle, braid_time now) {
     struct sending *s = &c->send;

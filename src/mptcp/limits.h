@@ -72,6 +72,7 @@ enum mptcp_limit {
     DATA_FIN_TIMEOUT_MS = 900000,  /* as long as TCP waits for what it sent */
     REINJECT_RANGES_MAX = 4096,    /* above it neighbouring ranges become one */
     OPPORTUNE_BYTES_MAX = 65535,   /* reinjected on suspicion alone */
+    SLOWED_QUEUE_MS = 50,          /* blocking.c */
 
     QUEUE_ALLOWED_MS = 15,         /* room.c, whose story they belong to */
     ROOM_SEGMENTS_MIN = 10,
@@ -106,6 +107,14 @@ enum mptcp_limit {
     HARM_FIRST_MS = 4000,
     HARM_BACKOFF_MAX = 4,
     HARM_FORGIVEN_MS = 30000,
+    PROVING_SEGMENTS = 10,         /* proving.c */
+    PROVING_ROUNDS = 8,
+
+    PATHS_LOOK_MS = 100,           /* connection.c */
+    WORTH_WITHIN_MS = 3000,        /* worth.c */
+    WORTH_AGAIN_MS = 2500,
+    WORTH_FALLEN_DIVISOR = 4,
+    WORTH_FORGOTTEN_MS = 60000,
 
     METER_MARGIN_BYTES = 65536,    /* meter.c */
     METER_HEADERS_BYTES = 100,
@@ -114,6 +123,8 @@ enum mptcp_limit {
     SILENCE_MIN_MS = 50,
     SILENCE_MAX_MS = 1000,
     SILENCE_ASK_AGAIN_MS = 600,
+    SILENCE_ROUND_BYTES = 4096,
+    SILENCE_ROUND_MS = 3000,
     FORGOTTEN_AFTER_MS = 15000,
     FORGOTTEN_LOOK_MS = 1000,
 

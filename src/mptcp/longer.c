@@ -24,6 +24,7 @@ static void it_is_longer(struct subflow *sf, const struct tcp_info *info, braid_
     struct rivals *r = &sf->room.rivals;
     uint64_t product = l->rate_bytes_per_s * (info->latest_rtt_ns / BRAID_NS_PER_US) / 1000000;
     *r = (struct rivals){.base_ns = info->latest_rtt_ns};
+    sf->rests = (struct rest){.bytes_per_s = l->rate_bytes_per_s};
     if (product > info->cwnd_bytes && info->ssthresh_bytes != UINT32_MAX) {
         tcp_path_longer(sf->t, product < UINT32_MAX / 4 ? (uint32_t)product : UINT32_MAX / 4);
         sf->room.filled = false;

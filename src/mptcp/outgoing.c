@@ -315,15 +315,17 @@ void outgoing_schedule(struct braid_connection *c, braid_time now) {
 
 bool outgoing_waits(const struct braid_connection *c) { return sendable(c) > 0; }
 
-void outgoing_repeat_head(struct subflow *sf, braid_time now) {
+bool outgoing_repeat(struct subflow *sf, unsigned segments, braid_time now) {
     struct braid_connection *c = sf->c;
     uint64_t under_way = (uint64_t)dsn64_diff(c->send.nxt, c->send.una);
-    uint32_t given = under_way > 0 ? outgoing_give(sf, c->send.una, portion(sf, under_way, segment_bytes(sf), segment_bytes(sf)), now) : 0;
-    if (given == 0) return;
+    uint32_t segment = segment_bytes(sf);
+    uint32_t given = under_way > 0 ? outgoing_give(sf, c->send.una, portion(sf, under_way, segments * segment, segment), now) : 0;
+    if (given == 0) return false;
     c->contiguous = false;
     c->send.bytes_reinjected += given;
     COUNT_N(c, reinjected_bytes, given);
     COUNT(c, reinjected_segments);
+    return true;
 }
 
 uint32_t outgoing_segment_limit(void *owner, struct tcp *t, seq32 seq, uint32_t want) {

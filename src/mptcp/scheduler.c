@@ -28,7 +28,7 @@ static enum scheduler_rank rank_of(const struct subflow *sf) {
     if (sf->status == SUBFLOW_SUSPECTED) return SCHEDULER_DOUBTFUL;
     if (sf->c->config.scheduler->spares_metered && subflow_metered(sf)) return SCHEDULER_METERED;
     if (subflow_backup(sf)) return SCHEDULER_BACKUP;
-    return harm_done(sf) ? SCHEDULER_HARMFUL : SCHEDULER_REGULAR;
+    return harm_done(sf) || worth_rests(sf) ? SCHEDULER_HARMFUL : SCHEDULER_REGULAR;
 }
 
 static enum scheduler_rank best_rank(const struct braid_connection *c, const struct subflow *except) {

@@ -6,4 +6,4 @@ static int pick(const struct scheduler_state *state, const struct scheduler_view
     return scheduler_lowest_rtt.pick(state, view, bytes);
 }
 
-const struct scheduler_ops scheduler_cost_aware = {.name = "cost-aware", .pick = pick, .spares_metered = true};
+const struct scheduler_ops scheduler_cost_aware = {.name = "cost-aware", .pick = pick, .spares_waits = true, .spares_metered = true};

@@ -70,4 +70,4 @@ static int pick(const struct scheduler_state *state, const struct scheduler_view
     return blocks(view, fastest, ready, slow->segment_bytes) ? SCHEDULER_WAIT : ready;
 }
 
-const struct scheduler_ops scheduler_lowest_rtt = {.name = "lowest-rtt", .pick = pick};
+const struct scheduler_ops scheduler_lowest_rtt = {.name = "lowest-rtt", .pick = pick, .spares_waits = true};

@@ -9,7 +9,8 @@
  * - A path that was not heard for long while others deliver is asked, too: its RST may have been lost, or a middlebox has
  *   forgotten it. Not backups, which nobody expects to say anything.
  *
- * Without an answer its path counts as gone: the subflow is given up, what it had goes out on the others, and the peer
+ * Without an answer, and unless the peer by itself sends on the others what it owed by this one (it has not gone unnoticed
+ * there, and nothing waits for long), its path counts as gone: the subflow is given up, what it had goes out on the others, and the peer
  * is told by REMOVE_ADDR, so that it does the same instead of waiting for its own timers. The path manager then tries
  * to join by it again, often at first, for the address is still there: the path is back when one such SYN is answered.
  *
@@ -57,6 +58,19 @@ static bool missed(const struct subflow *sf, const struct tcp_info *info) {
            sf->c->receive.ahead.bytes > 0 && another_heard_since(sf, info->last_received_at);
 }
 
+static void ask(struct subflow *sf, braid_time now) {
+    sf->silence_asked_at = now;
+    sf->silence_nxt = sf->c->receive.nxt;
+    tcp_probe(sf->t);
+}
+
+/* What was awaited since it was asked comes by the others: it has become slow rather than gone, and the peer sees to that.
+ * It need not be given up yet, and lose what is known of its path. */
+static bool peer_goes_round(const struct subflow *sf) {
+    const struct receiving *r = &sf->c->receive;
+    return r->ahead.bytes == 0 || dsn64_diff(r->nxt, sf->silence_nxt) >= SILENCE_ROUND_BYTES;
+}
+
 static braid_time due(const struct subflow *sf) {
     struct tcp_info info;
     if (sf->closed || !subflow_carries(sf)) return BRAID_NEVER;
@@ -68,7 +82,8 @@ static braid_time due(const struct subflow *sf) {
         if (sf->disowned_until != BRAID_NEVER || sf->suspected_at <= info.last_received_at) return BRAID_NEVER;
         return sf->suspected_at + answer_time(&info);
     }
-    if (asked) return sf->silence_asked_at + answer_time(&info);
+    if (asked) return peer_goes_round(sf) ? sf->silence_asked_at + NS_OF_MS(SILENCE_ROUND_MS)
+                                         : sf->silence_asked_at + answer_time(&info);
     if (!missed(sf, &info)) return BRAID_NEVER;
     /* A peer answers such probes only so often: Linux twice a second. */
     braid_time again = sf->silence_asked_at > 0 ? sf->silence_asked_at + NS_OF_MS(SILENCE_ASK_AGAIN_MS) : 0;
@@ -116,8 +131,7 @@ void silence_forgotten(struct braid_connection *c, braid_time now) {
         if (info.last_received_at + NS_OF_MS(FORGOTTEN_AFTER_MS) > now || sf->silence_asked_at > info.last_received_at)
             continue;
         if (!another_heard_since(sf, now - NS_OF_MS(FORGOTTEN_LOOK_MS))) continue;
-        sf->silence_asked_at = now;
-        tcp_probe(sf->t);
+        ask(sf, now);
     }
 }
 
@@ -130,8 +144,7 @@ void silence_expire(struct braid_connection *c, braid_time now) {
         tcp_info(sf->t, &info);
         bool asked = sf->silence_asked_at > info.last_received_at;
         if (sf->status == SUBFLOW_ACTIVE && !asked) {
-            sf->silence_asked_at = now;
-            tcp_probe(sf->t);
+            ask(sf, now);
             connection_wake(c);
         } else if (another_heard_since(sf, info.last_received_at)) {
             give_up(sf, now);

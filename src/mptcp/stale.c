@@ -7,7 +7,7 @@
 static bool shunned(const struct subflow *sf) {
     struct tcp_info info;
     if (!subflow_carries(sf) || sf->status != SUBFLOW_ACTIVE || subflow_backup(sf)) return false;
-    if (!scheduler_may_use(sf)) return false;
+    if (!scheduler_may_use(sf) && !worth_rests(sf)) return false;
     tcp_info(sf->t, &info);
     return info.in_flight_bytes == 0 && tcp_unsent(sf->t) == 0;
 }
@@ -18,6 +18,6 @@ void stale_refresh(struct braid_connection *c, braid_time now) {
     if (s->starved_until > now || !outgoing_waits(c)) return;
     s->refresh_at = now + NS_OF_MS(STALE_REFRESH_MS);
     LIST_EACH(&c->subflows, node, following) {
-        if (shunned(SUBFLOW_OF(node))) outgoing_repeat_head(SUBFLOW_OF(node), now);
+        if (shunned(SUBFLOW_OF(node))) (void)outgoing_repeat(SUBFLOW_OF(node), 1, now);
     }
 }

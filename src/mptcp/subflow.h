@@ -71,6 +71,15 @@ struct harm {
     uint64_t cost_bytes, brought_bytes, acknowledged_bytes; /* the last of the subflow, at `since` */
     braid_time until;              /* it gets nothing */
     unsigned times;
+    bool unproved;                 /* proving.c: it gets copies, then, so many rounds of them */
+    uint8_t rounds;
+    uint64_t retransmitted_bytes;  /* of the subflow, before them */
+};
+
+/* worth.c */
+struct rest {
+    uint64_t bytes_per_s; /* what it carries, or did before it rested; 0: not known yet */
+    braid_time until;     /* 0: it does not rest */
 };
 
 /* losing.c */
@@ -90,47 +99,58 @@ struct subflow {
     uint8_t path_id; /* the host's number of our path */
     uint8_t local_id, remote_id; /* [R-3.2-1] */
     uint8_t weight;
+    uint8_t reset_reason; /* of ours: goes out in MP_TCPRST */
+    uint8_t peer_reset_reason;
     uint32_t mtu_bytes, super_segment_bytes;
     struct path_meter *path_meter;
     enum subflow_status status;
+    enum tcp_close_reason closed_reason;
+
+    /* What is so or not, side by side for want of memory */
     bool first;     /* begun by MP_CAPABLE, not MP_JOIN */
     bool ours;      /* we sent the SYN */
     bool backup_here, backup_there;
     bool backup_by_program; /* which the path manager does not change */
     bool dismissed; /* we have no use for it; that is no failure of its path */
     bool retiring;  /* it carries no new data: the peer closed or disowned it, or we do */
-
-    unsigned capable_syns, plain_syns; /* SYNs of the first subflow, with MP_CAPABLE and then without */
-
     bool third_packet_due; /* version 0: no data before an ACK with both keys */
+    bool third_ack_pending; /* PRE_ESTABLISHED: our HMAC is not known to have arrived */
+    bool unanswered;
+    bool data_ack_seen;
+    bool acknowledged_bare; /* the last ACK of data bore no MPTCP option */
+    bool ack_arrived; /* a DATA_ACK in the segment being processed */
+    bool copied_known;
+    bool astray; /* the peer has said bytes up to astray_end that are not, in this subflow's order, its stream */
+    bool closed;   /* TCP says so */
+    bool buried;   /* the connection has drawn its conclusions */
+    bool reset_transient, reset_fail, reset_fastclose;
+    bool fastclosing; /* every ACK says MP_FASTCLOSE, and nothing else */
+    bool peer_reset, peer_reset_transient;
+    bool failed; /* MP_FAIL came: the peer threw away what it had acknowledged */
+    uint8_t capable_syns, plain_syns; /* SYNs of the first subflow, with MP_CAPABLE and then without */
 
     /* MP_JOIN */
+    uint8_t third_acks;
     uint32_t local_nonce, remote_nonce;
-    bool third_ack_pending; /* PRE_ESTABLISHED: our HMAC is not known to have arrived */
-    unsigned third_acks;
     braid_time third_ack_due;
 
     /* Sending */
     struct mapping_list sent;
-    bool unanswered;
     braid_time probed_at, answer_due; /* reinject.c */
     braid_time silence_asked_at, suspected_at; /* silence.c; 0: never */
-    bool data_ack_seen;
-    bool acknowledged_bare; /* the last ACK of data bore no MPTCP option */
-    bool ack_arrived; /* a DATA_ACK in the segment being processed */
+    dsn64 silence_nxt; /* the next in the data order when it was asked */
     dsn64 arrived_ack;
     struct room room;
     dsn64 copied;      /* copies.c: everything before went to it, or is DATA_ACKed */
-    bool copied_known;
     struct penalty penalty;
     struct losing losing;
     struct harm harm;
+    struct rest rests;
 
     /* Receiving: in subflow order, but not lifted yet for want of a mapping or of its end */
     struct mapping_list mapped;
     struct slice_queue held;
     seq32 held_seq; /* next byte to lift */
-    bool astray; /* the peer has said bytes up to astray_end that are not, in this subflow's order, its stream */
     seq32 astray_end; /* fallback.c */
     struct run *hint;
     struct rate_meter meter;
@@ -138,16 +158,6 @@ struct subflow {
     struct signals signals;
     /* REMOVE_ADDR came: if nothing is heard until then, it goes. */
     braid_time disowned_until, disowned_at;
-
-    bool closed;   /* TCP says so */
-    enum tcp_close_reason closed_reason;
-    bool buried;   /* the connection has drawn its conclusions */
-    uint8_t reset_reason; /* of ours: goes out in MP_TCPRST */
-    bool reset_transient, reset_fail, reset_fastclose;
-    bool fastclosing; /* every ACK says MP_FASTCLOSE, and nothing else */
-    bool peer_reset, peer_reset_transient;
-    bool failed; /* MP_FAIL came: the peer threw away what it had acknowledged */
-    uint8_t peer_reset_reason;
 };
 
 #define SUBFLOW_OF(node_) LIST_ENTRY(node_, struct subflow, node)
@@ -234,8 +244,8 @@ uint32_t outgoing_give(struct subflow *sf, dsn64 dsn, uint32_t length, braid_tim
 uint32_t outgoing_segment_limit(void *owner, struct tcp *t, seq32 seq, uint32_t want);
 /* More could go than has been given to any subflow. */
 bool outgoing_waits(const struct braid_connection *c);
-/* What the peer waits for first, up to a segment, once more on this one. */
-void outgoing_repeat_head(struct subflow *sf, braid_time now);
+/* What the peer waits for first, up to so many segments, once more on this one. False: nothing was given. */
+bool outgoing_repeat(struct subflow *sf, unsigned segments, braid_time now);
 void outgoing_acknowledged(void *owner, struct tcp *t, uint32_t bytes, braid_time now);
 
 /* scheduler.c */
@@ -274,6 +284,8 @@ bool copies_schedule(struct braid_connection *c, braid_time now);
 /* blocking.c */
 /* True: something is to be sent again by a path that is better. */
 bool blocking_relieve(struct braid_connection *c, braid_time now);
+/* The same, window or not, of a path that has slowed down: whoever reads waits for it. */
+void blocking_look(struct braid_connection *c, braid_time now);
 uint32_t blocking_bounded(const struct subflow *sf, const struct tcp_info *info, uint32_t room, braid_time now);
 
 /* early.c */
@@ -286,8 +298,17 @@ bool early_may_write(const struct braid_connection *c);
 
 /* harm.c */
 bool harm_done(const struct subflow *sf);
+/* It rests, longer than the last time. */
+void harm_again(struct subflow *sf, const char *reason, braid_time now);
 /* The window is shut, and `holder` has what is awaited while `idle` has room; NULL: it is not. */
 void harm_watch(struct braid_connection *c, struct subflow *holder, struct subflow *idle, braid_time now);
+
+/* proving.c */
+void harm_prove(struct braid_connection *c, braid_time now);
+
+/* worth.c */
+bool worth_rests(const struct subflow *sf);
+void worth_watch(struct braid_connection *c, braid_time now);
 
 /* meter.c */
 bool meter_exhausted(const struct subflow *sf);

@@ -1,11 +1,15 @@
 /* Pacing keeps bursts small without costing rate. The inequality it keeps: over any interval d, data leaves at
  * most at bytes_per_s * d + burst, where burst is about a millisecond's worth, two segments at least and a
  * super-segment at most. The rate is a fifth above cwnd/srtt (twice that in slow start), so that the window, not the
- * pace, is what limits on a path whose queue is empty. */
+ * pace, is what limits on a path whose queue is empty.
+ *
+ * Where a segment's turn is so long that the receiver would delay the ACK of each, two leave together: ACKs delayed by the
+ * peer look like a queue to whoever goes by round trips. */
 #include "tcp_internal.h"
 
 #define UNPACED_BELOW_RTT_NS BRAID_NS_PER_MS
 #define BURST_NS BRAID_NS_PER_MS
+#define PAIRED_ABOVE_NS (10 * BRAID_NS_PER_MS) /* a segment's turn */
 
 void pacing_update(struct tcp *t) {
     if (t->congestion.pacing_bytes_per_s > 0) {
@@ -38,10 +42,18 @@ uint32_t pacing_burst(const struct tcp *t) {
     return (uint32_t)(burst > least ? burst : least);
 }
 
-bool pacing_holds(const struct tcp *t, braid_time now) { return paced(t) && now < t->pacing.next_at; }
+/* One has left, whose ACK waits for the other. */
+static bool half_a_pair(const struct tcp *t) {
+    return t->pacing.half && t->piece_bytes * BRAID_NS_PER_S / t->pacing.bytes_per_s > PAIRED_ABOVE_NS;
+}
+
+bool pacing_holds(const struct tcp *t, braid_time now) {
+    return paced(t) && now < t->pacing.next_at && !half_a_pair(t);
+}
 
 void pacing_sent(struct tcp *t, uint32_t bytes, braid_time now) {
     if (!paced(t)) return;
+    t->pacing.half = now >= t->pacing.next_at && bytes <= t->piece_bytes;
     /* Time lost to a late wake-up counts, up to a burst. */
     braid_time credit = now > BURST_NS ? now - BURST_NS : 0;
     if (t->pacing.next_at < credit) t->pacing.next_at = credit;

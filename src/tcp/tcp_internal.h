@@ -170,6 +170,7 @@ struct rate {
 struct pacing {
     braid_time next_at;   /* when new data may leave */
     uint64_t bytes_per_s; /* 0: unpaced */
+    bool half;            /* of two segments that leave together, the first has */
 };
 
 /* What one incoming acknowledgement did (ack.c); handed from step to step. */

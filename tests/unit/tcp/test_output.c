@@ -305,6 +305,35 @@ static void bursts_stay_small_on_a_path_with_a_round_trip(void **state) {
     pair_destroy(&p);
 }
 
+static braid_time alone_last;
+static unsigned alone_count, sent_count;
+static void watch_pairs(struct end *from, const struct tcp_segment *s) {
+    if (from->index != 0 || s->payload_length == 0) return;
+    sent_count++;
+    alone_count += p.now - alone_last > 2 * MS;
+    alone_last = p.now;
+}
+
+/* Written one by one, as a scheduler gives them: a receiver that delays ACKs acknowledges each second one at once. */
+static void where_a_segments_turn_is_long_two_leave_together(void **state) {
+    (void)state;
+    pair_init(&p, 1);
+    for (int i = 0; i < 2; i++) p.ends[i].wire = (struct wire_model){.bits_per_s = 500000, .delay = 100 * MS};
+    pair_establish(&p);
+    p.ends[0].to_send = 30 * 1448; /* a round trip is measured, and the first window gone */
+    pair_run(&p, 2 * SECOND);
+    p.crossing = watch_pairs;
+    alone_count = sent_count = 0;
+    for (int i = 0; i < 400; i++) {
+        if (p.ends[0].to_send - p.ends[0].received < 100000) p.ends[0].to_send += 1448;
+        pair_run(&p, MS);
+    }
+    print_message("%u segments, %u of them apart from the one before\n", sent_count, alone_count);
+    assert_true(sent_count >= 10);
+    assert_in_range(alone_count, sent_count / 2 - 1, sent_count / 2 + 1);
+    pair_destroy(&p);
+}
+
 static void a_fast_link_is_not_paced_and_gets_super_segments(void **state) {
     (void)state;
     pair_init(&p, 1);
@@ -393,6 +422,7 @@ int main(void) {
         cmocka_unit_test(packet_too_big_is_obeyed_if_it_is_about_us),
         cmocka_unit_test(unreachable_ends_an_attempt_but_not_a_connection),
         cmocka_unit_test(bursts_stay_small_on_a_path_with_a_round_trip),
+        cmocka_unit_test(where_a_segments_turn_is_long_two_leave_together),
         cmocka_unit_test(a_fast_link_is_not_paced_and_gets_super_segments),
         cmocka_unit_test(the_delivery_rate_is_that_of_the_path),
         cmocka_unit_test(what_happens_is_traced),

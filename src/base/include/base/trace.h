@@ -18,6 +18,7 @@
     EVENT(subflow_suspected, U(connection) U(subflow) U(unacknowledged_bytes))                                   \
     EVENT(subflow_recovered, U(connection) U(subflow))                                                           \
     EVENT(subflow_harmful, U(connection) U(subflow) U(cost_bytes) U(brought_bytes) U(until_us))                 \
+    EVENT(subflow_rests, U(connection) U(subflow) U(rtt_us) U(delivery_bytes_per_s))                            \
     EVENT(subflow_longer, U(connection) U(subflow) U(before_us) U(rtt_us) U(window_bytes))                      \
     EVENT(subflow_rivals, U(connection) U(subflow) U(competes) U(rtt_us) U(base_us))                             \
     EVENT(path_crowded, U(connection) U(subflow) U(crowded) U(rtt_us))                                          \

@@ -45,7 +45,7 @@ struct scheduler_view {
 };
 
 /* Only the best rank that there is gets into the view: those that cost more than they brought only without better ones
- * (harm.c), backups only without regular paths (RFC 8684 §3.3.8), those in doubt, which were silent too long, only without
+ * or are not worth the wait (harm.c, worth.c), backups only without regular paths (RFC 8684 §3.3.8), those in doubt, which were silent too long, only without
  * any other. */
 enum scheduler_rank { SCHEDULER_REGULAR, SCHEDULER_HARMFUL, SCHEDULER_BACKUP, SCHEDULER_METERED, SCHEDULER_DOUBTFUL, SCHEDULER_NONE };
 
@@ -72,6 +72,7 @@ struct scheduler_ops {
     void (*blocked)(struct scheduler_state *state, braid_time now);
     enum scheduler_copies copies;
     bool one_at_a_time;  /* what it does not choose stays idle, whoever waits */
+    bool spares_waits;   /* paths that are not worth the wait (worth.c) rest */
     bool spares_metered; /* metered paths rank behind all that work, backups included */
 };
 
