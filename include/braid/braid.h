@@ -58,6 +58,9 @@ struct braid_host_config {
     bool announce;                   /* tell peers of accepted connections of every address (servers) */
     uint16_t port_first, port_count; /* the ports to use, for connecting and listening; 0: any free range */
     bool checksum;                   /* ask for the DSS checksum, RFC 8684 §3.1 */
+    uint32_t fast_open_pending_max;  /* of each server (RFC 7413): so many connections may be accepted, with the bytes that
+                                        came with the SYN, before it is known that the client is there. Such bytes may
+                                        come twice: only for requests that do no harm twice. 0: none, and no cookies */
     enum braid_cookies cookies;      /* of servers: SYN/ACKs after which nothing is kept */
     const char *trace_path, *pcap_path; /* JSON lines; pcapng. NULL: none */
     struct braid_team *team;         /* NULL: on its own */
@@ -98,6 +101,11 @@ struct braid_stack *braid_host_stack(struct braid_host *host);
  * BRAID_READY_CONNECTED. */
 struct braid_stream *braid_open(struct braid_host *host, const char *name, uint16_t port,
                                 braid_time timeout_ns, int *error);
+/* The same, and sends. If the server has given a cookie before (RFC 7413), the first of `bytes` go with the SYN, which spares a
+ * round trip, and may be delivered twice if the network repeats it: only for what does no harm twice. Else a cookie is asked
+ * for, and they go after the handshake. -EMSGSIZE: more than the send buffer takes; 64 kB always fit. */
+struct braid_stream *braid_open_with(struct braid_host *host, const char *name, uint16_t port, const void *bytes,
+                                     size_t length, braid_time timeout_ns, int *error);
 /* Gives bytes to the stream; returns how many it took: all, unless the time-out came first. */
 int64_t braid_send(struct braid_stream *stream, const void *bytes, size_t length, braid_time timeout_ns);
 /* Takes what is there, at most `length` bytes. 0: the peer has ended its direction, and everything was read.

@@ -147,6 +147,13 @@ ssize_t braid_sockets_write(struct braid_sockets *net, int fd, const void *bytes
 ssize_t braid_sockets_writev(struct braid_sockets *net, int fd, const struct iovec *vectors, int count);
 /* flags: MSG_DONTWAIT, MSG_NOSIGNAL. -EOPNOTSUPP: any other. */
 ssize_t braid_sockets_send(struct braid_sockets *net, int fd, const void *bytes, size_t length, int flags);
+/* With MSG_FASTOPEN beside these: connect and send in one (RFC 7413). If the server has given a cookie before, the first of
+ * the bytes go with the SYN, and may be delivered twice if the network repeats it; else a cookie is asked for, and all goes
+ * after the handshake. Does not wait for that: a handshake that fails is told by the next call, as a connection's failure is.
+ * Errors as with connect. Without MSG_FASTOPEN: as send if there is no address; -EISCONN: connected; -ENOTCONN: not.
+ * -EINVAL: MSG_FASTOPEN without an address. */
+ssize_t braid_sockets_sendto(struct braid_sockets *net, int fd, const void *bytes, size_t length, int flags,
+                             const struct sockaddr *address, socklen_t address_length);
 
 /* how: SHUT_RD, SHUT_WR, SHUT_RDWR, else -EINVAL. -ENOTCONN: not connected. */
 int braid_sockets_shutdown(struct braid_sockets *net, int fd, int how);
@@ -184,7 +191,8 @@ int braid_sockets_poll(struct braid_sockets *net, struct pollfd *fds, nfds_t cou
  *   SO_LINGER (struct linger, 0..65535 s), SO_RCVTIMEO, SO_SNDTIMEO (struct timeval; 0: none), SO_SNDBUF and
  *   SO_RCVBUF (get: the bounds of the stack).
  * - IPPROTO_TCP: TCP_NODELAY, TCP_CORK, TCP_USER_TIMEOUT (ms), TCP_KEEPIDLE and TCP_KEEPINTVL (1..32767 s),
- *   TCP_KEEPCNT (1..127); TCP_CONGESTION (a name; -ENOENT: unknown) before connect or listen (-EISCONN
+ *   TCP_KEEPCNT (1..127); TCP_FASTOPEN (0..65535, of a listener: connections that are accepted by RFC 7413 before the ACK
+ *   is there; 0: none, and no cookies) before listen (-EISCONN afterwards); TCP_CONGESTION (a name; -ENOENT: unknown) before connect or listen (-EISCONN
  *   afterwards); TCP_MAXSEG and TCP_INFO (struct tcp_info of <linux/tcp.h>) of the first subflow (get).
  * - IPPROTO_IP: IP_TOS (0..255, of which the lower two bits stay TCP's), IP_TTL (1..255; -1: 64); IPPROTO_IPV6:
  *   IPV6_TCLASS and IPV6_UNICAST_HOPS, the same two by other names. Before connect they hold from the SYN on, before

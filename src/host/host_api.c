@@ -19,6 +19,7 @@ struct braid_host {
     struct list_node streams, servers, news;
     size_t unsettled_bytes;
     uint16_t port_first, port_last;
+    uint32_t fast_open_pending_max;
 };
 
 struct braid_stream {
@@ -229,6 +230,7 @@ struct braid_host *braid_host_create(const struct braid_host_config *config, cha
     list_init(&host->streams);
     list_init(&host->servers);
     list_init(&host->news);
+    host->fast_open_pending_max = config->fast_open_pending_max;
     if (engine_start(host, config, text)) {
         engine_ports(host->engine, &host->port_first, &host->port_last);
         return host;
@@ -290,8 +292,16 @@ static bool endpoint_of(const struct addrinfo *info, uint16_t port, struct braid
     return out->address.family != 0;
 }
 
-static struct braid_stream *begin(struct braid_host *host, const struct braid_endpoint *remote, int *error) {
-    struct braid_connect_config config = {.remote = *remote, .multipath = true, .no_delay = true};
+/* What goes along with the SYN if it may; NULL: nothing. */
+struct early {
+    const void *bytes;
+    size_t length;
+};
+
+static struct braid_stream *begin(struct braid_host *host, const struct braid_endpoint *remote,
+                                  const struct early *early, int *error) {
+    struct braid_connect_config config = {
+        .remote = *remote, .multipath = true, .no_delay = true, .fast_open = early != NULL};
     enum braid_connect_error problem;
     struct braid_connection *connection = braid_stack_connect(stack_of(host), &config, host_now(), &problem);
     *error = problem == BRAID_CONNECT_NO_PATH   ? -EADDRNOTAVAIL
@@ -302,8 +312,14 @@ static struct braid_stream *begin(struct braid_host *host, const struct braid_en
     if (stream == NULL) {
         *error = -ENOMEM;
         braid_connection_release(connection, host_now());
+        return NULL;
     }
-    return stream;
+    if (early == NULL) return stream;
+    uint32_t length = early->length < UINT32_MAX ? (uint32_t)early->length : UINT32_MAX;
+    if (braid_connection_write(connection, early->bytes, length, host_now()) == early->length) return stream;
+    *error = -EMSGSIZE;
+    stream_free(stream);
+    return NULL;
 }
 
 /* Waits for the answer to a SYN. NULL, with the stream gone, if it is no. */
@@ -317,8 +333,8 @@ static struct braid_stream *await(struct braid_stream *stream, braid_time end, i
     return NULL;
 }
 
-struct braid_stream *braid_open(struct braid_host *host, const char *name, uint16_t port,
-                                braid_time timeout_ns, int *error) {
+static struct braid_stream *open_any(struct braid_host *host, const char *name, uint16_t port,
+                                     const struct early *early, braid_time timeout_ns, int *error) {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found = NULL;
     struct braid_stream *stream = NULL;
     braid_time end = end_of(timeout_ns);
@@ -327,7 +343,7 @@ struct braid_stream *braid_open(struct braid_host *host, const char *name, uint1
     for (const struct addrinfo *info = found; info != NULL && stream == NULL; info = info->ai_next) {
         struct braid_endpoint remote;
         if (!endpoint_of(info, port, &remote)) continue;
-        stream = begin(host, &remote, error);
+        stream = begin(host, &remote, early, error);
         if (stream == NULL) continue;
         if (timeout_ns == 0) break;
         stream = await(stream, end, error);
@@ -335,6 +351,16 @@ struct braid_stream *braid_open(struct braid_host *host, const char *name, uint1
     }
     freeaddrinfo(found);
     return stream;
+}
+
+struct braid_stream *braid_open(struct braid_host *host, const char *name, uint16_t port,
+                                braid_time timeout_ns, int *error) {
+    return open_any(host, name, port, NULL, timeout_ns, error);
+}
+
+struct braid_stream *braid_open_with(struct braid_host *host, const char *name, uint16_t port, const void *bytes,
+                                     size_t length, braid_time timeout_ns, int *error) {
+    return open_any(host, name, port, &(struct early){bytes, length}, timeout_ns, error);
 }
 
 int64_t braid_send(struct braid_stream *stream, const void *bytes, size_t length, braid_time timeout_ns) {
@@ -426,7 +452,8 @@ struct braid_server *braid_listen(struct braid_host *host, uint16_t port, int *e
     *error = -ENOMEM;
     struct braid_server *server = calloc(1, sizeof(*server));
     if (server == NULL) return NULL;
-    struct braid_listen_config config = {.link = -1, .local = {.port = port}, .multipath = true};
+    struct braid_listen_config config = {.link = -1, .local = {.port = port}, .multipath = true,
+                                         .fast_open_pending_max = host->fast_open_pending_max};
     server->listener = braid_stack_listen(stack_of(host), &config);
     if (server->listener == NULL) {
         *error = -EADDRINUSE;

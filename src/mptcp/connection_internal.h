@@ -188,6 +188,7 @@ struct braid_connection {
 
     struct coupled_group coupled;
     bool early_asked, early_open; /* early.c */
+    bool early_taken; /* some of what went with the SYN was acknowledged */
     struct scheduler_state scheduler;
     struct sending send;
     struct receiving receive;

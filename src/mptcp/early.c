@@ -30,6 +30,7 @@ void early_answered(void *owner, struct tcp *t, const struct tcp_fast_open_resul
     (void)t, (void)now;
     slice_queue_drop(&s->queue, result->taken_bytes);
     s->bytes_acknowledged += result->taken_bytes;
+    c->early_taken = result->taken_bytes > 0;
     if (c->config.host_ops->fast_open_answered) c->config.host_ops->fast_open_answered(c->config.host, c, result);
     if (s->write_short) {
         s->write_short = false;

@@ -181,7 +181,8 @@ static void write_ack(struct pen *pen, struct subflow *sf) {
     if (capable_due(sf) && !sf->signals.data_fin) {
         put_capable(pen, sf, NULL);
         sf->third_packet_due = false;
-        sf->signals.data_fin = c->send.data_fin_sent && !c->send.fin_acknowledged;
+        /* The kernel's MPTCP, if it has an answer ready to what came with the SYN, lets it lie until a DATA_ACK comes. */
+        sf->signals.data_fin = c->early_taken || (c->send.data_fin_sent && !c->send.fin_acknowledged);
         return;
     }
     sf->signals.data_fin = false;

@@ -6,7 +6,7 @@
 
 /* Options waiting for an ACK of this subflow to carry them. */
 struct signals {
-    bool data_fin; /* after an ACK with MP_CAPABLE */
+    bool data_fin; /* after an ACK with MP_CAPABLE; or a DATA_ACK there */
     bool prio;
     bool fail;
     dsn64 fail_dsn;

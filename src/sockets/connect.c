@@ -56,12 +56,13 @@ static int await(struct braid_sockets *net, int fd) {
     }
 }
 
-static int begin(struct socket *socket, const struct braid_endpoint *remote) {
+int connect_begin(struct socket *socket, const struct braid_endpoint *remote, bool fast_open) {
     struct braid_connect_config config = {.remote = *remote,
                                           .local = socket->local.address,
                                           .local_port = socket->local.port,
                                           .multipath = socket->multipath,
                                           .no_delay = socket->options.tuning.no_delay,
+                                          .fast_open = fast_open,
                                           .congestion = socket->options.congestion};
     enum braid_connect_error error;
     socket->connection = braid_stack_connect(socket->net->stack, &config, sockets_now(socket->net), &error);
@@ -71,15 +72,11 @@ static int begin(struct socket *socket, const struct braid_endpoint *remote) {
                                                 : -ENOMEM;
     braid_connection_set_user(socket->connection, socket);
     socket_tune(socket);
-    sockets_settle(socket->net);
     return 0;
 }
 
-int braid_sockets_connect(struct braid_sockets *net, int fd, const struct sockaddr *address,
-                          socklen_t length) {
-    struct socket *socket = socket_find(net, fd);
-    struct braid_endpoint remote;
-    if (!socket) return -EBADF;
+int connect_prepare(struct socket *socket, const struct sockaddr *address, socklen_t length,
+                    struct braid_endpoint *remote) {
     if (socket->listener) return -EOPNOTSUPP;
     if (socket->established) return -EISCONN;
     if (socket->connection && !socket->over) return -EALREADY;
@@ -87,11 +84,20 @@ int braid_sockets_connect(struct braid_sockets *net, int fd, const struct sockad
         int error = give_up(socket);
         if (error < 0) return error;
     }
-    int error = address_take(socket, address, length, &remote);
+    int error = address_take(socket, address, length, remote);
     if (error < 0) return error;
-    if (remote.address.family == 0) return -ENETUNREACH;
-    error = begin(socket, &remote);
-    return error < 0 ? error : await(net, fd);
+    return remote->address.family == 0 ? -ENETUNREACH : 0;
+}
+
+int braid_sockets_connect(struct braid_sockets *net, int fd, const struct sockaddr *address,
+                          socklen_t length) {
+    struct socket *socket = socket_find(net, fd);
+    struct braid_endpoint remote;
+    int error = socket ? connect_prepare(socket, address, length, &remote) : -EBADF;
+    if (error == 0) error = connect_begin(socket, &remote, false);
+    if (error < 0) return error;
+    sockets_settle(net);
+    return await(net, fd);
 }
 
 int braid_sockets_shutdown(struct braid_sockets *net, int fd, int how) {

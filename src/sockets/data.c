@@ -98,6 +98,31 @@ ssize_t braid_sockets_send(struct braid_sockets *net, int fd, const void *bytes,
     return transmit(net, fd, bytes, length, (flags & MSG_DONTWAIT) != 0, false);
 }
 
+/* [R-7413-2-1] The first of it goes with the SYN, and the rest as soon as it may. */
+static ssize_t open_fast(struct braid_sockets *net, int fd, const void *bytes, size_t length, int flags,
+                         const struct sockaddr *address, socklen_t address_length) {
+    struct socket *socket = socket_find(net, fd);
+    struct braid_endpoint remote;
+    int error = connect_prepare(socket, address, address_length, &remote);
+    if (error == 0) error = connect_begin(socket, &remote, true);
+    if (error < 0) return error;
+    uint32_t taken = braid_connection_write(socket->connection, bytes, piece(length), sockets_now(net));
+    sockets_settle(net);
+    if (taken == length) return (ssize_t)taken;
+    ssize_t rest = transmit(net, fd, (const uint8_t *)bytes + taken, length - taken, (flags & MSG_DONTWAIT) != 0, false);
+    return rest > 0 ? rest + taken : taken > 0 ? (ssize_t)taken : rest;
+}
+
+ssize_t braid_sockets_sendto(struct braid_sockets *net, int fd, const void *bytes, size_t length, int flags,
+                             const struct sockaddr *address, socklen_t address_length) {
+    const struct socket *socket = socket_find(net, fd);
+    if (!socket) return -EBADF;
+    if (!address) return flags & MSG_FASTOPEN ? -EINVAL : braid_sockets_send(net, fd, bytes, length, flags);
+    if (flags & ~(MSG_DONTWAIT | MSG_NOSIGNAL | MSG_FASTOPEN)) return -EOPNOTSUPP;
+    if (flags & MSG_FASTOPEN) return open_fast(net, fd, bytes, length, flags, address, address_length);
+    return socket->connection ? -EISCONN : -ENOTCONN;
+}
+
 ssize_t braid_sockets_write(struct braid_sockets *net, int fd, const void *bytes, size_t length) {
     return braid_sockets_send(net, fd, bytes, length, 0);
 }

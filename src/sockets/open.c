@@ -79,6 +79,7 @@ int braid_sockets_listen(struct braid_sockets *net, int fd, int backlog) {
                                          .multipath = socket->multipath,
                                          .dscp = socket->options.tuning.dscp,
                                          .hop_limit = socket->options.tuning.hop_limit,
+                                         .fast_open_pending_max = socket->options.fast_open_pending_max,
                                          .congestion = socket->options.congestion};
     socket->listener = braid_stack_listen(net->stack, &config);
     return socket->listener ? 0 : port_free(socket, &socket->local) ? -ENOMEM : -EADDRINUSE;

@@ -11,6 +11,7 @@
 #define SOL_MPTCP 284
 #endif
 #define LINGER_MAX_S 65535
+#define FAST_OPEN_PENDING_MAX 65535
 #define KEEPALIVE_IDLE_NS (7200 * BRAID_NS_PER_S) /* [MUST-28] RFC 9293 §3.8.4 */
 
 /* --- values --- */
@@ -122,6 +123,11 @@ static int set_tcp_level(struct socket *socket, int option, const void *value, s
         error = take_number(value, length, 1, 127, &number);
         if (error == 0) tuning->keepalive_probes = (unsigned)number;
         return error;
+    case TCP_FASTOPEN:
+        error = take_number(value, length, 0, FAST_OPEN_PENDING_MAX, &number);
+        if (error == 0 && (socket->connection || socket->listener)) error = -EISCONN;
+        if (error == 0) socket->options.fast_open_pending_max = (uint32_t)number;
+        return error;
     case TCP_CONGESTION:
         return socket->connection || socket->listener ? -EISCONN : take_congestion(&socket->options, value, length);
     default: return -ENOPROTOOPT;
@@ -216,6 +222,8 @@ static int get_tcp_level(const struct socket *socket, int option, void *value, s
         const char *name = socket->options.congestion ? socket->options.congestion : config->congestion;
         return option_give(name, strlen(name) + 1, value, length);
     }
+    case TCP_FASTOPEN:
+        return give_int((int)socket->options.fast_open_pending_max, value, length);
     case TCP_INFO:
         return info_tcp(socket, value, length);
     case TCP_MAXSEG:

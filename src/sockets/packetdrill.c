@@ -177,8 +177,7 @@ static ssize_t drill_send(void *userdata, int fd, const void *bytes, size_t leng
 }
 static ssize_t drill_sendto(void *userdata, int fd, const void *bytes, size_t length, int flags,
                             const struct sockaddr *to, socklen_t to_length) {
-    (void)to_length;
-    CALL(to ? -EISCONN : braid_sockets_send(d->net, fd, bytes, length, flags));
+    CALL(braid_sockets_sendto(d->net, fd, bytes, length, flags, to, to_length));
 }
 static ssize_t drill_sendmsg(void *userdata, int fd, const struct msghdr *message, int flags) {
     CALL(flags & ~MSG_NOSIGNAL

@@ -23,6 +23,7 @@ struct socket_options {
     bool reuse_address, linger;
     unsigned linger_s;
     const char *congestion; /* NULL: the stack's */
+    uint32_t fast_open_pending_max; /* of a listener */
     braid_time receive_timeout_ns, send_timeout_ns; /* 0: none */
 };
 
@@ -86,6 +87,10 @@ bool address_same(const struct braid_address *a, const struct braid_address *b);
 struct braid_endpoint address_of(const struct socket *socket);
 
 /* connect.c */
+/* Where it may go, and with no attempt of its own behind it; or -errno. */
+int connect_prepare(struct socket *socket, const struct sockaddr *address, socklen_t length, struct braid_endpoint *remote);
+/* Nothing leaves before the next sockets_settle(). */
+int connect_begin(struct socket *socket, const struct braid_endpoint *remote, bool fast_open);
 int socket_reason(
     const struct socket *socket); /* of a connection that is over, as a positive errno; 0: in order */
 int socket_take_error(struct socket *socket); /* the failure not told yet, as -errno, or 0 */

@@ -14,7 +14,7 @@
     X(create)                                                                                                \
     X(destroy) X(link_add) X(address_add) X(address_remove) X(packet_in) X(deadline) X(tick) X(stack)        \
         X(socket) X(bind) X(listen) X(accept) X(connect) X(read) X(readv) X(recv) X(write) X(writev) X(send) \
-            X(shutdown) X(close) X(getsockname) X(getpeername) X(set_nonblocking) X(nonblocking) X(readable) \
+            X(sendto) X(shutdown) X(close) X(getsockname) X(getpeername) X(set_nonblocking) X(nonblocking) X(readable) \
                 X(unacknowledged) X(poll) X(setsockopt) X(getsockopt) X(connection)
 static struct {
 #define CALL_POINTER(name) __typeof__(&braid_sockets_##name) name;
