@@ -58,6 +58,8 @@ struct braid_host_config {
     bool announce;                   /* tell peers of accepted connections of every address (servers) */
     uint16_t port_first, port_count; /* the ports to use, for connecting and listening; 0: any free range */
     bool checksum;                   /* ask for the DSS checksum, RFC 8684 §3.1 */
+    uint64_t memory_max_bytes;       /* what all connections may hold together of data, as in struct braid_stack_config; 0: no
+                                        bound but each one's */
     uint32_t fast_open_pending_max;  /* of each server (RFC 7413): so many connections may be accepted, with the bytes that
                                         came with the SYN, before it is known that the client is there. Such bytes may
                                         come twice: only for requests that do no harm twice. 0: none, and no cookies */

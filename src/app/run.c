@@ -149,6 +149,7 @@ static bool start_engine(struct run *run) {
         .policy = run->options.policy,
         .port_count = ports_wanted(),
         .stack = {.checksum = run->options.checksum,
+                  .memory_max_bytes = run->options.memory_bytes,
                   .congestion = run->options.congestion,
                   .scheduler = run->options.scheduler,
                   .versions = run->options.versions,

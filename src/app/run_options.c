@@ -29,6 +29,8 @@ static const char help[] =
     "      --limit NAME=N[,...]     of a connection: subflows beside the first (0 to %d, default %d),\n"
     "                               add_addr_accepted (0 to %d, default %d), and what the path manager\n"
     "                               ndiffports makes: ndiffports (1 to %d, default %d)\n"
+    "      --memory SIZE            what all connections may hold together of data on its way: 1M to 1024G\n"
+    "                               (default: no bound but each one's 12M)\n"
     "  -h, --help                   this text\n"
     "\n"
     "Needs CAP_NET_ADMIN and CAP_NET_RAW, as root has them.\n";
@@ -160,7 +162,25 @@ static bool take_limits(struct run_options *out, const char *text) {
     }
 }
 
-enum { LONG_CHECKSUM = 256, LONG_CONGESTION, LONG_SCHEDULER, LONG_PATH_MANAGER, LONG_LIMIT, LONG_MPTCP };
+/* A number and K, M or G, of 1024. */
+static bool take_memory(struct run_options *out, const char *text) {
+    static const char units[] = "KMG";
+    const uint64_t least = UINT64_C(1) << 20, most = UINT64_C(1) << 40;
+    size_t digits = strspn(text, "0123456789");
+    uint64_t value = 0;
+    for (size_t i = 0; i < digits && value <= most; i++) value = value * 10 + (uint64_t)(text[i] - '0');
+    const char *unit = text[digits] != 0 ? strchr(units, text[digits]) : NULL;
+    bool good = digits > 0 && value <= most && (text[digits] == 0 || (unit != NULL && text[digits + 1] == 0));
+    unsigned shift = good && unit != NULL ? 10 * (unsigned)(unit - units + 1) : 0;
+    good = good && value <= most >> shift;
+    value <<= good ? shift : 0;
+    if (!good || value < least)
+        return complain("--memory wants a size from 1M to 1024G, such as 64M, not %.64s", text);
+    out->memory_bytes = value;
+    return true;
+}
+
+enum { LONG_CHECKSUM = 256, LONG_CONGESTION, LONG_SCHEDULER, LONG_PATH_MANAGER, LONG_LIMIT, LONG_MPTCP, LONG_MEMORY };
 
 static const struct option long_options[] = {
     {"uplink", required_argument, NULL, 'u'},
@@ -175,6 +195,7 @@ static const struct option long_options[] = {
     {"path-manager", required_argument, NULL, LONG_PATH_MANAGER},
     {"limit", required_argument, NULL, LONG_LIMIT},
     {"mptcp", required_argument, NULL, LONG_MPTCP},
+    {"memory", required_argument, NULL, LONG_MEMORY},
     {0},
 };
 
@@ -207,6 +228,8 @@ static bool take_option(struct run_options *out, int option, char **argv) {
         return take_name(&out->path_manager, optarg, "path manager", braid_path_manager_name);
     case LONG_MPTCP:
         return take_versions(&out->versions, optarg);
+    case LONG_MEMORY:
+        return take_memory(out, optarg);
     case LONG_LIMIT:
         return take_limits(out, optarg);
     case ':':

@@ -15,6 +15,7 @@ struct run_options {
     struct braid_path_limits limits;
     bool limited;
     enum braid_versions versions;
+    uint64_t memory_bytes; /* of all connections together; 0: no bound but each one's */
     bool checksum, live;
     bool help;
     char **command; /* ends with NULL */

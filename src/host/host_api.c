@@ -210,7 +210,7 @@ static bool engine_start(struct braid_host *host, const struct braid_host_config
         .announce = config->announce,
         .port_first = config->port_first,
         .port_count = config->port_count,
-        .stack = {.checksum = config->checksum, .cookies = config->cookies},
+        .stack = {.checksum = config->checksum, .cookies = config->cookies, .memory_max_bytes = config->memory_max_bytes},
         .trace_path = config->trace_path,
         .pcap_path = config->pcap_path,
         .application = {.context = host, .on_event = on_event},

@@ -19,6 +19,37 @@ curl_uploads() {
 }
 promise 60 curl_uploads "curl uploads byte-exact"
 
+# Twenty programs that take 25 kB in a second each, from a server that sends as fast as it can. `hwm` gets the most that braid
+# held in memory, in kB: it is what the shell was started by.
+slow_readers() {
+    cat >slow.sh <<'EOF'
+i=0 pids=
+while [ $i -lt 20 ]; do
+    i=$((i + 1))
+    curl -sf --max-time 40 --limit-rate 25k -o /dev/null http://10.0.9.1/file &
+    pids="$pids $!"
+done
+sleep 5
+awk '$1 == "VmHWM:" { print $2 }' "/proc/$PPID/status" >hwm
+kill $pids
+wait
+curl -sf --max-time 40 -o got http://10.0.9.1/file
+EOF
+    on phone "$braid" run "$@" --uplink wlan0 -- sh slow.sh
+    expect_same_bytes got served/www/file
+    cat hwm
+}
+memory_bound() {
+    network
+    pattern served/www/file 20000000
+    echo "without and with a bound of 8 MB, in kB:"
+    slow_readers
+    without=$(cat hwm)
+    slow_readers --memory 8M
+    expect_between "$(cat hwm)" 1 $((without / 2)) "the most memory with --memory 8M (without: $without kB)"
+}
+promise 60 memory_bound "--memory bounds what all connections hold together, and everything arrives"
+
 wget_by_name_and_ipv6() {
     network
     pattern served/www/file 5000000

@@ -98,6 +98,9 @@ probe messages --size 99999999999999999999 127.0.0.1:1
 probe messages --rate 99999999999999999999 127.0.0.1:1
 probe messages --seconds 99999999999999999999 127.0.0.1:1
 EOF
+    for size in 99999999999999999999 1023K 1025G 64MB -1 '' M; do
+        refused '^braid run: --memory wants a size from 1M to 1024G, such as 64M' offline "$braid" run --memory "$size" -- true
+    done
     refused '"99999999999999999999"' "$braid" sim --seed 99999999999999999999 "$root/lab/scenarios/handover.yaml"
     refused 'from 0 to 18446744073709551615' "$braid" sim --seed -1 "$root/lab/scenarios/handover.yaml"
 }
