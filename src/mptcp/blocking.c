@@ -59,9 +59,9 @@ static bool overtakes(const struct mapping *m, uint64_t bytes, const struct tcp_
 
 /* It delivers so much less than it did that what it has under way takes it several round trips: no round trip that was
  * measured says so yet. */
-static bool slowed(const struct tcp_info *slow) {
+static bool slowed(const struct subflow *sf, const struct tcp_info *slow) {
     if (slow->delivery_bytes_per_s == 0) return false;
-    if (!slow->recovering && slow->srtt_ns <= slow->min_rtt_ns + NS_OF_MS(SLOWED_QUEUE_MS)) return false;
+    if (!slow->recovering && slow->srtt_ns <= rivals_base(&sf->room.rivals, slow) + NS_OF_MS(SLOWED_QUEUE_MS)) return false;
     return time_for(slow->in_flight_bytes, slow->delivery_bytes_per_s) > 2 * subflow_rtt(slow);
 }
 
@@ -77,7 +77,7 @@ static uint64_t overtake(struct braid_connection *c, struct subflow *slow, const
                          const struct tcp_info *fast_info, braid_time now) {
     struct sending *s = &c->send;
     uint64_t bytes = 0, queued = 0;
-    bool all = slowed(slow_info);
+    bool all = slowed(slow, slow_info);
     for (uint32_t i = 0; i < slow->sent.count && bytes < OPPORTUNE_BYTES_MAX; i++) {
         struct mapping *m = mapping_at(&slow->sent, i);
         dsn64 start = dsn64_max(m->dsn, s->una);
@@ -141,7 +141,7 @@ void blocking_look(struct braid_connection *c, braid_time now) {
     struct subflow *slow = first_holder(c), *fast = scheduler_for_probe(c);
     if (!slow || !fast || slow == fast) return;
     tcp_info(slow->t, &slow_info);
-    if (!slowed(&slow_info)) return;
+    if (!slowed(slow, &slow_info)) return;
     tcp_info(fast->t, &fast_info);
     uint64_t bytes = overtake(c, slow, &slow_info, &fast_info, now);
     if (bytes == 0) return;

@@ -4,7 +4,7 @@
 #include "subflow.h"
 
 static bool due(const struct subflow *sf, braid_time now) {
-    return sf->harm.unproved && now >= sf->harm.until && sf->status == SUBFLOW_ACTIVE && subflow_carries(sf);
+    return sf->harm.unproved && now >= sf->harm.until && scheduler_regular(sf);
 }
 
 static void prove(struct subflow *sf, braid_time now) {

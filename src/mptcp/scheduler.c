@@ -31,6 +31,11 @@ static enum scheduler_rank rank_of(const struct subflow *sf) {
     return harm_done(sf) || worth_rests(sf) ? SCHEDULER_HARMFUL : SCHEDULER_REGULAR;
 }
 
+bool scheduler_regular(const struct subflow *sf) {
+    enum scheduler_rank rank = rank_of(sf);
+    return rank == SCHEDULER_REGULAR || rank == SCHEDULER_HARMFUL;
+}
+
 static enum scheduler_rank best_rank(const struct braid_connection *c, const struct subflow *except) {
     enum scheduler_rank best = SCHEDULER_NONE;
     LIST_EACH(&c->subflows, node, following) {

@@ -7,7 +7,7 @@
 static bool shunned(const struct subflow *sf) {
     struct tcp_info info;
     if (!subflow_carries(sf) || sf->status != SUBFLOW_ACTIVE || subflow_backup(sf)) return false;
-    if (!scheduler_may_use(sf) && !worth_rests(sf)) return false;
+    if (!scheduler_may_use(sf) && !(worth_rests(sf) && scheduler_regular(sf))) return false;
     tcp_info(sf->t, &info);
     return info.in_flight_bytes == 0 && tcp_unsent(sf->t) == 0;
 }

@@ -273,6 +273,8 @@ struct subflow *scheduler_for_probe(const struct braid_connection *c);
 bool scheduler_copies_to(const struct subflow *sf);
 /* It may carry something although others work as well. */
 bool scheduler_may_use(const struct subflow *sf);
+/* It would carry something although others work as well, were it not for what it costs them. */
+bool scheduler_regular(const struct subflow *sf);
 uint32_t scheduler_room(struct subflow *sf, uint64_t waiting_bytes);
 
 /* copies.c */

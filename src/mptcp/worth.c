@@ -13,7 +13,7 @@
 bool worth_rests(const struct subflow *sf) { return sf->rests.until != 0; }
 
 static bool concerned(const struct subflow *sf) {
-    return subflow_carries(sf) && sf->status == SUBFLOW_ACTIVE && !subflow_backup(sf) && !harm_done(sf);
+    return !sf->closed && scheduler_regular(sf) && !harm_done(sf);
 }
 
 /* In how much time it would bring back what the wait costs. */

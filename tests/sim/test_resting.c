@@ -123,11 +123,30 @@ static void a_path_that_loses_is_tried_at_nobodys_cost_and_comes_back(void **sta
     end(&s);
 }
 
+/* Copies are for paths that would carry something: a backup carries nothing while a regular one works. */
+static void a_path_that_rests_and_is_made_a_backup_gets_no_copies(void **state) {
+    (void)state;
+    const struct sim_path_config good = {.rate_bps = 29700000, .rtt_ns = 121 * MS, .queue_ns = 100 * MS};
+    struct story s = {.well = {.rate_bps = 3000000, .rtt_ns = 180 * MS, .queue_ns = 100 * MS}};
+    s.ill = s.well;
+    s.ill.loss = 0.05;
+    begin(&s, &good, 30 * S, 168);
+    sim_world_run(s.phone.world, 9 * S);
+    assert_true(sim_host_counter(s.phone.server, "mptcp_subflow_harmful") > 0);
+    sim_path_set_backup(&s.phone, 0, true);
+    sim_world_run(s.phone.world, 10 * S);
+    uint64_t before = first_path(&s).bytes_sent;
+    sim_world_run(s.phone.world, 40 * S);
+    assert_int_equal(first_path(&s).bytes_sent, before);
+    end(&s);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_small_path_that_becomes_far_rests_until_it_is_near_again),
         cmocka_unit_test(a_path_that_slows_to_a_crawl_holds_nothing_up),
         cmocka_unit_test(a_path_that_loses_is_tried_at_nobodys_cost_and_comes_back),
+        cmocka_unit_test(a_path_that_rests_and_is_made_a_backup_gets_no_copies),
     };
     return cmocka_run_group_tests_name("resting paths", tests, NULL, NULL);
 }
