@@ -9,10 +9,12 @@
  * - A path that was not heard for long while others deliver is asked, too: its RST may have been lost, or a middlebox has
  *   forgotten it. Not backups, which nobody expects to say anything.
  *
- * Without an answer, and unless the peer by itself sends on the others what it owed by this one (it has not gone unnoticed
- * there, and nothing waits for long), its path counts as gone: the subflow is given up, what it had goes out on the others, and the peer
+ * Without an answer its path counts as gone: the subflow is given up, what it had goes out on the others, and the peer
  * is told by REMOVE_ADDR, so that it does the same instead of waiting for its own timers. The path manager then tries
  * to join by it again, often at first, for the address is still there: the path is back when one such SYN is answered.
+ *
+ * Not yet, if the peer by itself sends on the others what it owed by this one: then the path may only have become slow, and
+ * nobody waits for it. That is borne for SILENCE_ROUND_MS.
  *
  * Only with MPTCP, only where another subflow was heard since, and only at the client, which alone can join again. */
 #include "subflow.h"
