@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "lab_internal.h"
+#include "mounts.h"
 
 #define LOOPBACK 1 /* the first interface of every network namespace */
 
@@ -45,8 +46,9 @@ static bool set_sysctl(const char *name, const char *value) {
 /* ---- the base ---- */
 
 bool lab_prepare(struct lab *lab) {
-    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0) {
-        lab_say("the lab's mounts cannot be made its own: %s", strerror(errno));
+    int error = mounts_make(MS_PRIVATE);
+    if (error != 0) {
+        lab_say("the lab's mounts cannot be made its own: %s", mounts_error_text(error));
         return false;
     }
     /* Where /proc is partly hidden, as in some containers, a new one is refused; the old one then shows the

@@ -38,7 +38,7 @@ struct ip_address resolver_stand_in(const struct resolver *resolver, unsigned wh
 /* Where to pass on what came for it. Returns the length; `out` fits a socket of family out->ss_family. */
 socklen_t resolver_server(const struct resolver *resolver, unsigned which, struct sockaddr_storage *out);
 
-/* In a mount namespace of one's own: puts `text` in the place of /etc/resolv.conf. 0 or -errno. */
+/* In a mount namespace whose mounts are its own (mounts.h): puts `text` in the place of /etc/resolv.conf. 0 or -errno. */
 int resolver_mount(const char *text);
 
 #endif

@@ -8,10 +8,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/mount.h>
 #include <unistd.h>
 #include <host/netlink.h>
 #include <host/netlink_watch.h>
 #include <link/link_tun.h>
+#include "mounts.h"
 #include "resolver.h"
 
 #define TUN_PATH "/dev/net/tun"
@@ -143,6 +145,12 @@ bool namespace_enter(const struct namespace_plan *plan, int *tun_fd, char text[N
     /* Any user's ping works in there, as on most systems. Older kernels do without. */
     (void)write_text("/proc/sys/net/ipv4/ping_group_range", "0 2147483647");
     if (plan->resolv_conf == NULL) return true;
+    error = mounts_make(MS_SLAVE); /* what the host mounts later is seen here, too, but not the other way */
+    if (error != 0) {
+        snprintf(text, NAMESPACE_TEXT_MAX, "the command's mounts cannot be made its own: %s",
+                 mounts_error_text(error));
+        return false;
+    }
     error = resolver_mount(plan->resolv_conf);
     return error == 0 ? true : say(text, "cannot put a resolv.conf of the command's own in place", error);
 }

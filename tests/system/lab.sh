@@ -139,6 +139,24 @@ unprivileged() {
 }
 promise 20 unprivileged "it works without root"
 
+# A root folder that is no mount point: what is mounted there would be seen outside.
+chrooted() {
+    unshare --mount true 2>/dev/null || skip "no mount namespaces here"
+    small_lab </dev/null
+    mkdir root
+    for folder in /*; do [ ! -d "$folder" ] || [ -h "$folder" ] || mkdir "root$folder"; done
+    for link in /*; do [ ! -h "$link" ] || cp -d "$link" root/; done
+    cat >inside <<'E2'
+        for folder in /*; do [ ! -d "$folder" ] || [ -h "$folder" ] || mount --rbind "$folder" "root$folder"; done
+        exec chroot root "$@"
+E2
+    expect_exit 1 unshare --mount sh inside "$braid" lab "$PWD/lab.yaml" -- here true
+    grep -q "no mount point.*mount --rbind" err || fail "lab: $(cat err)"
+    [ ! -f /etc/resolv.conf ] || { expect_exit 2 unshare --mount sh inside "$braid" run true
+        grep -q "no mount point.*mount --rbind" err || fail "run: $(cat err)"; }
+}
+promise 20 chrooted "in a root folder that is no mount point, the lab and braid run say what to do"
+
 pictures() {
     small_lab <<'E2'
 events: [{at: 200ms, blackhole: path}, {at: 600ms, up: path}]
