@@ -323,6 +323,16 @@ void addresses_add_arrived(struct subflow *sf, const struct tcp_segment *segment
           .address = ip_address_format(&option->address, text), .by = "peer");
     if (remember(c, option, option->has_port ? option->port : sf->flow.remote_port)) echo(sf, option); /* [R-3.4.1-5] */
 }
+/* Twice as long for each, for one may be lost, and so may its answer. */
+static void disowned_probe(struct subflow *sf, braid_time now) {
+    struct tcp_info info;
+    tcp_info(sf->t, &info);
+    braid_time wait = 2 * subflow_rtt(&info);
+    if (wait < NS_OF_MS(REMOVE_PROBE_MIN_MS)) wait = NS_OF_MS(REMOVE_PROBE_MIN_MS);
+    sf->disowned_until = now + (wait << sf->disowned_probes++);
+    tcp_probe(sf->t);
+}
+
 
 /* [R-3.4.2-3] [R-3.4.2-4] */
 /* §3.4.2: a peer that answers a probe has not lost the address. Until then nothing is trusted to the subflow: what it
@@ -331,14 +341,11 @@ static void disown(struct subflow *sf, const struct subflow *told_on, braid_time
     struct tcp_info info;
     tcp_info(told_on->t, &info);
     braid_time cut_at = now - subflow_rtt(&info) / 2;
-    tcp_info(sf->t, &info);
-    braid_time wait = 2 * subflow_rtt(&info);
-    if (wait < NS_OF_MS(REMOVE_PROBE_MIN_MS)) wait = NS_OF_MS(REMOVE_PROBE_MIN_MS);
     sf->disowned_at = now;
-    sf->disowned_until = now + wait;
+    sf->disowned_probes = 0;
     if (sf->status == SUBFLOW_ACTIVE) subflow_set_status(sf, SUBFLOW_SUSPECTED, now);
     reinject_cut(sf, "REMOVE_ADDR", cut_at, now);
-    tcp_probe(sf->t);
+    disowned_probe(sf, now);
 }
 
 static bool remove_one(const struct subflow *told_on, uint8_t id, braid_time now) {
@@ -374,12 +381,18 @@ void addresses_remove_arrived(struct subflow *sf, const struct remove_addr *opti
 void addresses_disowned_expire(struct subflow *sf, braid_time now) {
     struct tcp_info info;
     if (sf->disowned_until > now) return;
-    sf->disowned_until = BRAID_NEVER;
     tcp_info(sf->t, &info);
+        sf->disowned_until = BRAID_NEVER;
     if (info.last_received_at > sf->disowned_at) {
         if (sf->status == SUBFLOW_SUSPECTED && info.timeouts_in_a_row == 0)
             subflow_set_status(sf, SUBFLOW_ACTIVE, now);
         return;
+    if (sf->disowned_probes < REMOVE_PROBES) {
+        disowned_probe(sf, now);
+        connection_wake(sf->c);
+        return;
+    }
+    sf->disowned_until = BRAID_NEVER;
     }
     subflow_reset(sf, MPTCP_RESET_UNSPECIFIED, true, now);
 }

@@ -33,7 +33,8 @@ enum mptcp_limit {
     ADD_ADDR_TURN_MS = 50,         /* and two round trips, for an echo before the next one is said */
     REMOVALS_MAX = 16,
     REMOVE_ADDR_TIMES = 2,         /* it has no echo: it is said once more on another subflow, or a round trip later */
-    REMOVE_PROBE_MIN_MS = 200,     /* how long a peer has to answer before a subflow that it disowned goes */
+    REMOVE_PROBES = 3,             /* of a subflow that the peer disowned, before it goes; ... */
+    REMOVE_PROBE_MIN_MS = 200,     /* ... how long the peer has to answer the first one; twice as long the next */
 
     PATH_SLOWER_MS = 100,          /* path_manager.c: a path that takes so much longer than it can is poor */
     PATH_WATCH_MS = 100,           /* managers that watch are asked so often */
