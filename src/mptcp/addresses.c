@@ -210,9 +210,9 @@ braid_time addresses_deadline(const struct braid_connection *c) {
 
 /* --- theirs --- */
 
-static bool usable(const struct ip_address *address) {
-    return !ip_address_is_loopback(address) && !ip_address_is_multicast(address) &&
-           !ip_address_is_unspecified(address);
+/* Somebody can be reached there, for all we know. */
+static bool usable(const struct add_addr *option) {
+    return ip_address_is_unicast(&option->address) && !(option->has_port && option->port == 0);
 }
 
 /* [R-3.2-1] [R-3.4.1-3] False: there is no memory, so it is not echoed, and said again. */
@@ -314,7 +314,7 @@ void addresses_add_arrived(struct subflow *sf, const struct tcp_segment *segment
     }
     COUNT(c, add_addr_received);
     if (!genuine(sf, segment, option)) return;
-    if (!usable(&option->address)) {
+    if (!usable(option)) {
         COUNT(c, add_addr_unusable);
         echo(sf, option);
         return;

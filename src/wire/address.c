@@ -58,6 +58,12 @@ bool ip_address_is_unspecified(const struct ip_address *a) {
     return a->family != IP_V6 || all_zero(a->bytes, 16);
 }
 
+bool ip_address_is_unicast(const struct ip_address *a) {
+    const uint8_t *v4 = v4_bytes(a);
+    if (v4 != NULL && (v4[0] == 0 || v4[0] >= 240)) return false;
+    return !ip_address_is_loopback(a) && !ip_address_is_multicast(a) && !ip_address_is_unspecified(a);
+}
+
 bool ip_address_is_link_local(const struct ip_address *a) {
     const uint8_t *v4 = v4_bytes(a);
     if (v4 != NULL) return v4[0] == 169 && v4[1] == 254;

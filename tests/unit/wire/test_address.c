@@ -40,6 +40,23 @@ static void what_is_no_address_is_refused(void **state) {
         if (ip_address_parse(wrong[i], &a)) fail_msg("taken for an address: \"%s\"", wrong[i]);
 }
 
+static void what_is_no_host_s_address_is_known(void **state) {
+    (void)state;
+    static const char *const nobodys[] = {"0.0.0.0", "0.1.2.3", "127.0.0.1", "224.0.0.1", "239.255.255.255", "240.0.0.1",
+                                          "255.255.255.255", "::", "::1", "ff02::1", "::ffff:127.0.0.1", "::ffff:0.0.0.1",
+                                          "::ffff:250.0.0.1"};
+    static const char *const somebodys[] = {"1.0.0.1", "10.0.0.1", "126.1.1.1", "128.0.0.1", "169.254.0.1", "223.255.255.255",
+                                            "fe80::1", "fd00::1", "2001:db8::1", "::ffff:192.0.2.1"};
+    for (size_t i = 0; i < ARRAY_COUNT(nobodys); i++) {
+        struct ip_address a = address(nobodys[i]);
+        if (ip_address_is_unicast(&a)) fail_msg("%s", nobodys[i]);
+    }
+    for (size_t i = 0; i < ARRAY_COUNT(somebodys); i++) {
+        struct ip_address a = address(somebodys[i]);
+        if (!ip_address_is_unicast(&a)) fail_msg("%s", somebodys[i]);
+    }
+}
+
 static void what_is_formatted_is_parsed_back(void **state) {
     (void)state;
     struct prng prng;
@@ -114,6 +131,7 @@ int main(void) {
         cmocka_unit_test(addresses_are_written_in_canonical_form),
         cmocka_unit_test(what_is_no_address_is_refused),
         cmocka_unit_test(what_is_formatted_is_parsed_back),
+        cmocka_unit_test(what_is_no_host_s_address_is_known),
         cmocka_unit_test(ends_of_flows_are_written_with_their_port),
         cmocka_unit_test(kinds_of_addresses_are_told_apart),
         cmocka_unit_test(flows_differ_if_anything_differs),

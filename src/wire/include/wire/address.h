@@ -31,6 +31,8 @@ bool ip_address_is_loopback(const struct ip_address *a);
 bool ip_address_is_multicast(const struct ip_address *a); /* and 255.255.255.255 */
 bool ip_address_is_unspecified(const struct ip_address *a);
 bool ip_address_is_link_local(const struct ip_address *a);
+/* One host's, and not our own by the loopback: none of the above but link-local, nor of 0.0.0.0/8 and 240.0.0.0/4. */
+bool ip_address_is_unicast(const struct ip_address *a);
 /* RFC 5952 text; `text` holds IP_ADDRESS_TEXT_MAX bytes. Returns `text`. */
 const char *ip_address_format(const struct ip_address *a, char *text);
 bool ip_address_parse(const char *text, struct ip_address *out) MUST_USE;
