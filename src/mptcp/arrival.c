@@ -54,6 +54,7 @@ static bool is_handshake(const struct subflow *sf, const struct tcp_segment *seg
 
 static void reset_reason_take(struct subflow *sf, const struct mp_tcprst *option) {
     COUNT(sf->c, tcprst_received);
+    sf->peer_reset_said = true;
     sf->peer_reset_transient = option->transient;
     sf->peer_reset_reason = option->reason;
 }

@@ -223,7 +223,8 @@ static void write_reset(struct pen *pen, struct subflow *sf) {
         write_fail(pen, sf);
     }
     option.as.mp_tcprst.reason = sf->reset_reason;
-    option.as.mp_tcprst.transient = sf->reset_transient;
+    /* What had no answer may have one later. */
+    option.as.mp_tcprst.transient = sf->reset_transient || sf->closed_reason == TCP_CLOSED_TIMEOUT;
     if (put(pen, &option)) COUNT(c, tcprst_sent);
 }
 

@@ -80,8 +80,8 @@ static void losing_again(struct subflow *sf, braid_time now) {
 void path_manager_failed(struct subflow *sf, braid_time now) {
     bool refused = sf->peer_reset && !sf->peer_reset_transient;
     bool prohibited = sf->peer_reset && sf->peer_reset_reason == MPTCP_RESET_PROHIBITED;
-    /* A RST without a reason is a closed port, or a middlebox: it may pass. */
-    bool for_good = prohibited || (refused && sf->peer_reset_reason != MPTCP_RESET_UNSPECIFIED);
+    /* A RST without the option is a closed port, or a middlebox: it may pass. */
+    bool for_good = prohibited || (refused && sf->peer_reset_said);
     if (sf->closed_reason == TCP_CLOSED_NORMALLY) for_good = true; /* the peer did without it */
     if (sf->closed_reason == TCP_CLOSED_ABORTED && sf->reset_reason == MPTCP_RESET_MIDDLEBOX) for_good = true;
     if (refused && sf->status == SUBFLOW_CONNECTING) COUNT(sf->c, join_rejected_by_peer);

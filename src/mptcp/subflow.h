@@ -126,6 +126,7 @@ struct subflow {
     bool reset_transient, reset_fail, reset_fastclose;
     bool fastclosing; /* every ACK says MP_FASTCLOSE, and nothing else */
     bool peer_reset, peer_reset_transient;
+    bool peer_reset_said; /* by MP_TCPRST, so that its flag and its reason are the peer's word */
     bool failed; /* MP_FAIL came: the peer threw away what it had acknowledged */
     uint8_t capable_syns, plain_syns; /* SYNs of the first subflow, with MP_CAPABLE and then without */
 
