@@ -226,6 +226,36 @@ static bool run_read(struct script *s, struct words *w) {
 static bool run_call(struct script *s, const char *what) {
     if (strcmp(what, "shutdown") == 0) braid_connection_shutdown(s->connection, s->now);
     else if (strcmp(what, "abort") == 0) braid_connection_abort(s->connection, s->now);
+/* join [fails] FLOW [backup] */
+static bool run_join(struct script *s, struct words *w) {
+    bool fails = words_take(w, "fails");
+    const struct script_flow *f = flow_by_name(s, words_next(w));
+    uint64_t path;
+    if (f == NULL) return script_fail(s, "join [fails] FLOW [backup]");
+    bool backup = words_take(w, "backup");
+    struct braid_endpoint remote = {f->remote.address, f->remote.port};
+    enum braid_path_result result =
+        braid_connection_path_add(s->connection, f->link, &f->local.address, &remote, backup, &path, s->now);
+    if (fails && result == BRAID_PATH_OK) return script_fail(s, "it did not fail");
+    if (!fails && result != BRAID_PATH_OK) return script_fail(s, "the join failed: %d", (int)result);
+    return world_flush(s);
+}
+
+/* may_use [not] ADDRESS: whether the connection may use one of ours. */
+static bool run_may_use(struct script *s, struct words *w) {
+    struct braid_address address;
+    bool may = !words_take(w, "not");
+    if (!address_of(words_next(w), &address)) return script_fail(s, "no address");
+    if (!braid_connection_address_use(s->connection, link_of(s, &address), &address, may, s->now))
+        return script_fail(s, "that is none of ours");
+    return world_flush(s);
+}
+
+static bool run_memory(struct script *s, struct words *w) {
+    s->no_memory = words_take(w, "none");
+    return s->no_memory || words_take(w, "back") || script_fail(s, "memory none, or back");
+}
+
     else {
         braid_connection_release(s->connection, s->now);
         s->connection = NULL;
@@ -370,6 +400,7 @@ bool command_run(struct script *s, struct words *w) {
     if (strcmp(what, "quiet") == 0) return true; /* time passed, and nothing was sent */
     if (strcmp(what, "together") == 0 || strcmp(what, "apart") == 0) {
         s->together = what[0] == 't'; /* packets that follow arrive in one moment */
+    if (strcmp(what, "memory") == 0) return run_memory(s, w);
         return s->together || world_flush(s);
     }
     if (s->connection == NULL) return script_fail(s, "'%s' without a connection", what);
@@ -377,6 +408,8 @@ bool command_run(struct script *s, struct words *w) {
     if (strcmp(what, "write") == 0) return run_write(s, w);
     if (strcmp(what, "read") == 0) return run_read(s, w);
     if (strcmp(what, "shutdown") == 0 || strcmp(what, "abort") == 0 || strcmp(what, "release") == 0)
+    if (strcmp(what, "join") == 0) return run_join(s, w);
+    if (strcmp(what, "may_use") == 0) return run_may_use(s, w);
         return run_call(s, what);
     return script_fail(s, "'%s' is no command", what);
 }

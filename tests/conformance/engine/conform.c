@@ -171,10 +171,13 @@ static bool play_line(struct script *s, char *line) {
         words_split(&w, from);
         return play_packet(s, in, &when, &w, options, whole);
     }
+    unsigned long times = words_take(&w, "repeat") ? strtoul(words_next(&w), NULL, 10) : 1;
     if (words_take(&w, "use")) {
         snprintf(name, sizeof(name), "%s", words_next(&w));
-        return play_use(s, name);
+        while (times > 0 && play_use(s, name)) times--;
+        return times == 0;
     }
+    if (times != 1) return script_fail(s, "repeat N use NAME");
     if (when.any || when.earliest != when.latest) return script_fail(s, "a command needs an exact time");
     bool declares = strcmp(words_peek(&w), "flow") == 0 || strcmp(words_peek(&w), "let") == 0 || s->together;
     if (s->stack != NULL && !declares && (!world_run(s, when.latest) || !nothing_unexpected(s))) return false;

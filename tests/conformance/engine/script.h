@@ -102,6 +102,7 @@ struct script {
     bool version_0; /* keys, HMACs and ADD_ADDR are RFC 6824's */
     bool random_stuck; /* it says the same for ever */
     long live_bytes;
+    bool no_memory;
     struct braid_stack *stack;
     braid_time now, started; /* `started`: the script's zero */
     unsigned links;

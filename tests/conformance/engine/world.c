@@ -27,6 +27,7 @@ struct script_flow *flow_by_name(struct script *s, const char *name) {
 
 static void *take_memory(void *context, size_t size) {
     struct script *s = context;
+    if (s->no_memory) return NULL;
     s->live_bytes += (long)size;
     return malloc(size);
 }
