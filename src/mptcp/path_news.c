@@ -2,8 +2,17 @@
  * the others at once. If none is left the connection waits for one to come (RFC 8684 §3.9, break before make). */
 #include "subflow.h"
 
+/* The first subflow's address went by 0, and is forgotten: the host has given its ID to another one. That one is not 0, and
+ * not in use where nothing but the first is. */
+static void first_forgotten(struct braid_connection *c, const struct local_path *path) {
+    if (path->address_id != c->config.path.address_id || ip_address_equal(&path->address, &c->flow.local)) return;
+    c->config.path.address_id = 0;
+    if (c->config.bound) path_exclude_others(c, 0);
+}
+
 void connection_path_up(struct braid_connection *c, const struct local_path *path, braid_time now) {
     c->now = now;
+    first_forgotten(c, path);
     addresses_path_back(c, path, now);
     path_manager_news(c, path->address_id);
     race_news(c, now);

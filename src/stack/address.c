@@ -32,6 +32,20 @@ static struct stack_path *path_place(struct braid_stack *stack) {
     return away;
 }
 
+static bool address_id_taken(const struct braid_stack *stack, uint8_t id) {
+    for (unsigned i = 0; i < BRAID_ADDRESSES_MAX; i++)
+        if (stack->paths[i].used && stack->paths[i].path.address_id == id) return true;
+    return false;
+}
+
+/* The table is smaller than there are IDs, and each is given away as late as can be: connections know addresses by them.
+ * 0 is none. [R-3.4.1-2] */
+static uint8_t address_id_next(struct braid_stack *stack) {
+    do stack->address_id_last++;
+    while (stack->address_id_last == 0 || address_id_taken(stack, stack->address_id_last));
+    return stack->address_id_last;
+}
+
 static void path_fill(const struct braid_stack *stack, struct local_path *path, uint16_t link) {
     const struct braid_link_config *config = &stack->links[link].config;
     path->link = link;
@@ -78,10 +92,11 @@ bool braid_stack_endpoint_add(struct braid_stack *stack, int link, const struct 
     if (!path) {
         path = path_place(stack);
         if (!path) return false;
+        uint8_t address_id = address_id_next(stack);
         *path = (struct stack_path){.used = true};
         path->path.address = ip;
         path->path.meter = &path->meter;
-        path->path.address_id = (uint8_t)(path - stack->paths + 1);
+        path->path.address_id = address_id;
     }
     path_fill(stack, &path->path, (uint16_t)link);
     path->path.announce = flags & BRAID_ENDPOINT_SIGNAL;

@@ -41,8 +41,8 @@ struct stack_link {
     struct flow_entry *last; /* to which the last packet belonged; may be NULL */
 };
 
-/* An address by which connections go. Its address ID is its place in the table plus one, and it keeps its place while
- * it is away, so that it comes back by the same ID. */
+/* An address by which connections go. It keeps its place, and its address ID, while it is away, so that it comes back by the
+ * same ID. One that takes its place has another. */
 struct stack_path {
     bool used, present;
     struct local_path path;
@@ -180,6 +180,7 @@ struct braid_stack {
     struct stack_link links[BRAID_LINKS_MAX];
     int link_count;
     struct stack_path paths[BRAID_ADDRESSES_MAX];
+    uint8_t address_id_last; /* given away */
     struct stack_capable_memory capable;
     struct stack_version_memory versions;
     struct stack_cookies cookies;
