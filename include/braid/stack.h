@@ -79,6 +79,8 @@ struct braid_stack_config {
     const char *congestion;                /* NULL: "cubic" */
     const char *scheduler;                 /* NULL: "lowest-rtt" */
     const char *path_manager;              /* NULL: "fullmesh" */
+    bool join_to_clients;                  /* at accepted connections, too: from addresses with SUBFLOW to those that the
+                                              client announced. Not by "none" */
     const struct braid_path_limits *path_limits; /* NULL: as said there; copied */
     struct braid_steering *steering;       /* NULL: the host's only stack (braid/steering.h) */
     unsigned steering_place;               /* of this stack among those of the steering */
@@ -106,7 +108,7 @@ int braid_stack_link_add(struct braid_stack *stack, const struct braid_link_conf
 void braid_stack_link_set_mtu(struct braid_stack *stack, int link, uint32_t mtu_bytes, braid_time now);
 
 /* An address is there, on a link that works: connections may use it, those that live may join by it. `backup`: only
- * when nothing else works. `announce`: peers of accepted connections are told of it (ADD_ADDR). Adding one that is
+ * when nothing else works. `announce`: peers are told of it (ADD_ADDR), whoever made the connection. Adding one that is
  * there changes its flags (MP_PRIO is sent). False: too many, or no such link. */
 bool braid_stack_address_add(struct braid_stack *stack, int link, const struct braid_address *address, bool backup,
                              bool announce, braid_time now);
@@ -114,7 +116,7 @@ bool braid_stack_address_add(struct braid_stack *stack, int link, const struct b
  * as they please. An address with neither serves connections that start from it, and no joins. Flags of an address that
  * is there change; subflows that are there stay. False also for flags that do not exist, or FULLMESH without SUBFLOW. */
 enum braid_endpoint_flags {
-    BRAID_ENDPOINT_SIGNAL = 1,   /* announced to peers of accepted connections */
+    BRAID_ENDPOINT_SIGNAL = 1,   /* announced to peers */
     BRAID_ENDPOINT_SUBFLOW = 2,  /* path managers join by it, to the peer's first address */
     BRAID_ENDPOINT_BACKUP = 4,   /* its subflows are backups */
     BRAID_ENDPOINT_FULLMESH = 8, /* and to those that the peer announced */
@@ -309,14 +311,15 @@ bool braid_connection_path(const struct braid_connection *connection, unsigned i
  * with "none" nothing else happens. The addresses of braid_connection_endpoints() never change by them. */
 enum braid_path_result {
     BRAID_PATH_OK,
-    BRAID_PATH_NOT_NOW,    /* plain TCP, accepted by us, not confirmed yet (EVENT_PATHS follows), or over */
+    BRAID_PATH_NOT_NOW,    /* plain TCP, not confirmed yet (EVENT_PATHS follows), or over */
     BRAID_PATH_NO_ADDRESS, /* that is none of our addresses on that link */
     BRAID_PATH_UNUSABLE,   /* of different families; or the peer takes no joins to its first address */
     BRAID_PATH_LIMIT,      /* there are as many subflows as may be */
     BRAID_PATH_NO_MEMORY,  /* or no port */
 };
 /* One more subflow, from an address of ours to `remote` (NULL: where the first subflow goes). *number names it in
- * braid_connection_path(), where its fate is seen. */
+ * braid_connection_path(), where its fate is seen. At an accepted connection as well, though many a client is out of reach,
+ * behind a NAT: `remote` had best be what it announced. */
 enum braid_path_result braid_connection_path_add(struct braid_connection *connection, int link,
                                                  const struct braid_address *local,
                                                  const struct braid_endpoint *remote, bool backup, uint64_t *number,

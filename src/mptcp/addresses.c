@@ -63,7 +63,6 @@ static void announce(struct braid_connection *c, const struct local_path *path, 
 
 void addresses_announce_all(struct braid_connection *c, braid_time now) {
     struct local_path paths[ANNOUNCEMENTS_MAX];
-    if (c->client) return;
     size_t count = c->config.host_ops->paths(c->config.host, paths, ANNOUNCEMENTS_MAX);
     /* Those of the connection's own family first: a peer may be able to join by no others. */
     for (int other = 0; other < 2; other++) {
@@ -155,7 +154,7 @@ void addresses_joined(struct subflow *sf) { removal_forget(sf->c, sf->local_id);
 /* It must not be said of an address that is there again. */
 void addresses_path_back(struct braid_connection *c, const struct local_path *path, braid_time now) {
     removal_forget(c, address_local_id(c, path->address_id));
-    if (c->confirmed && !c->client) announce(c, path, now);
+    if (c->confirmed) announce(c, path, now);
 }
 
 static bool has_room_for_removal(const struct subflow *sf) { return sf->signals.remove_count < SIGNAL_IDS_MAX; }
@@ -323,6 +322,7 @@ void addresses_add_arrived(struct subflow *sf, const struct tcp_segment *segment
           .address = ip_address_format(&option->address, text), .by = "peer");
     if (remember(c, option, option->has_port ? option->port : sf->flow.remote_port)) echo(sf, option); /* [R-3.4.1-5] */
 }
+
 /* Twice as long for each, for one may be lost, and so may its answer. */
 static void disowned_probe(struct subflow *sf, braid_time now) {
     struct tcp_info info;
@@ -332,7 +332,6 @@ static void disowned_probe(struct subflow *sf, braid_time now) {
     sf->disowned_until = now + (wait << sf->disowned_probes++);
     tcp_probe(sf->t);
 }
-
 
 /* [R-3.4.2-3] [R-3.4.2-4] */
 /* §3.4.2: a peer that answers a probe has not lost the address. Until then nothing is trusted to the subflow: what it
@@ -382,17 +381,17 @@ void addresses_disowned_expire(struct subflow *sf, braid_time now) {
     struct tcp_info info;
     if (sf->disowned_until > now) return;
     tcp_info(sf->t, &info);
-        sf->disowned_until = BRAID_NEVER;
     if (info.last_received_at > sf->disowned_at) {
+        sf->disowned_until = BRAID_NEVER;
         if (sf->status == SUBFLOW_SUSPECTED && info.timeouts_in_a_row == 0)
             subflow_set_status(sf, SUBFLOW_ACTIVE, now);
         return;
+    }
     if (sf->disowned_probes < REMOVE_PROBES) {
         disowned_probe(sf, now);
         connection_wake(sf->c);
         return;
     }
     sf->disowned_until = BRAID_NEVER;
-    }
     subflow_reset(sf, MPTCP_RESET_UNSPECIFIED, true, now);
 }

@@ -143,6 +143,7 @@ struct path_manager {
     braid_time no_path_deadline; /* BRAID_NEVER while there is a subflow */
     braid_time forgotten_at; /* silence.c */
     braid_time trouble_until, ask_again_at, asked_at; /* of the plan */
+    braid_time crossing_until; /* the client may join first; 0: nothing waits */
     uint8_t excluded[256 / 8];   /* path IDs that the program took out of this connection (path_calls.c) */
 };
 
@@ -324,6 +325,8 @@ void path_manager_init(struct braid_connection *c);
 void path_manager_run(struct braid_connection *c, braid_time now);
 bool path_manager_wants(const struct braid_connection *c, braid_time now);
 unsigned path_places_taken(const struct braid_connection *c);
+/* The peer takes no joins to its first address. */
+bool path_forbidden(const struct braid_connection *c, const struct remote_address *to);
 /* It joins of its own accord. */
 bool path_manager_acts(const struct braid_connection *c);
 bool path_manager_is_silent(const struct braid_connection *c, uint8_t path_id);

@@ -193,6 +193,7 @@ enum tcp_verdict handshake_third_ack_arrived(struct subflow *sf, const struct tc
     }
     if (!c->keys.remote_known) remote_key_take(c, m->sender_key);
     c->checksum = c->checksum || m->checksum_required;
+    c->no_join_to_first |= m->no_join_to_source && !version_0(c);
     c->mode = CONNECTION_MODE_MPTCP;
     return TCP_VERDICT_ACCEPT;
 }

@@ -51,6 +51,8 @@ enum mptcp_limit {
     JOINS_HALF_OPEN_MAX = 32,      /* of the peer's, before their HMAC: one more, and the oldest is forgotten */
     JOINS_PER_SECOND_MAX = 400,    /* of the peer's: more are refused for now, before anything is computed for them. At this
                                       rate the bound above makes real ones lose, too, on paths of 80 ms */
+    JOIN_CROSSING_MIN_MS = 200,    /* path_manager.c: before a server joins, for the client may ... */
+    JOIN_CROSSING_SPAN_MS = 800,   /* ... and as much at most, drawn, beyond that */
     JOIN_TARGETS_MAX = 32,         /* pairs of addresses whose attempts are remembered */
     JOIN_RETRY_FIRST_MS = 1000,
     JOIN_RETRY_MAX_MS = 60000,

@@ -22,11 +22,9 @@ enum connection_path_result connection_subflow_open(struct braid_connection *c, 
                                                     uint64_t *number, braid_time now) {
     struct remote_address to = {0, c->flow.remote, c->flow.remote_port};
     c->now = now;
-    if (!c->client || c->mode != CONNECTION_MODE_MPTCP || !c->confirmed || connection_over(c))
-        return CONNECTION_PATH_NOT_NOW;
+    if (c->mode != CONNECTION_MODE_MPTCP || !c->confirmed || connection_over(c)) return CONNECTION_PATH_NOT_NOW;
     if (remote) to = (struct remote_address){remote_id_of(c, remote, remote_port), *remote, remote_port};
-    bool first = to.port == c->flow.remote_port && ip_address_equal(&to.address, &c->flow.remote);
-    if (path->address.family != to.address.family || (first && c->no_join_to_first)) return CONNECTION_PATH_UNUSABLE;
+    if (path->address.family != to.address.family || path_forbidden(c, &to)) return CONNECTION_PATH_UNUSABLE;
     if (path_places_taken(c) >= c->config.subflows_max) return CONNECTION_PATH_LIMIT;
     *number = c->subflow_next_number;
     if (!join_open(c, path, &to, now)) return CONNECTION_PATH_NO_MEMORY;
@@ -46,7 +44,7 @@ bool connection_subflow_close(struct braid_connection *c, uint64_t number, braid
     c->now = now;
     if (!sf || connection_linear(c) || !another_in_service(sf)) return false;
     if (sf->retiring) return true;
-    if (sf->ours) path_target_forbid(sf);
+    path_target_forbid(sf);
     subflow_dismiss(sf, now);
     connection_wake(c);
     return true;

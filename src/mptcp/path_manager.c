@@ -1,6 +1,9 @@
 /* Shows the pairs of addresses to the connection's path manager, and does as it says: joins by what is missing, closes
- * what is too much, tells the peer what stands by. The managers themselves: path_manager_*.c. Only the end that made the
- * connection joins; the other announces its addresses (addresses.c). */
+ * what is too much, tells the peer what stands by. The managers themselves: path_manager_*.c.
+ *
+ * By default only the end that made the connection joins: to it most peers are out of reach, behind NATs. The other one does
+ * if it is told to (join_to_clients), and then only to addresses that the client announced, one subflow from each of ours,
+ * and after a random wait: the client may be about to join between the same two. */
 #include "subflow.h"
 
 static const struct path_manager_ops *const managers[] = {&path_manager_fullmesh, &path_manager_backup,
@@ -20,6 +23,13 @@ const struct path_manager_ops *path_manager_find(const char *name) {
 
 const char *path_manager_name(unsigned index) {
     return index < ARRAY_COUNT(managers) ? managers[index]->name : NULL;
+}
+
+/* None, where it is not for us to join. */
+static const struct path_manager_ops *manager_of(const struct braid_connection *c) {
+    const struct path_manager_ops *ops = c->config.path_manager;
+    if (c->client) return ops;
+    return c->config.join_to_clients && ops->plan ? &path_manager_fullmesh : &path_manager_none;
 }
 
 void path_manager_init(struct braid_connection *c) {
@@ -44,9 +54,11 @@ static bool fits(const struct braid_connection *c, const struct local_path *path
     return !path_excluded(c, path->address_id);
 }
 
+/* What the peer joined by comes from whatever port it chose. */
 static bool by_pair(const struct subflow *sf, const struct local_path *path, const struct remote_address *to) {
+    bool chosen = !sf->ours && !sf->first;
     return !sf->closed && !sf->dismissed && sf->path_id == path->address_id && sf->link == path->link &&
-           sf->flow.remote_port == to->port && ip_address_equal(&sf->flow.remote, &to->address);
+           (chosen || sf->flow.remote_port == to->port) && ip_address_equal(&sf->flow.remote, &to->address);
 }
 
 static bool standby_of(const struct braid_connection *c, const struct local_path *path) {
@@ -73,7 +85,7 @@ static void pair_fill(const struct braid_connection *c, struct path_pair *pair, 
     *pair = (struct path_pair){
         .preference = preference_of(path, remote),
         .subflow = !path->no_subflow,
-        .fullmesh = !path->no_subflow && !path->no_fullmesh,
+        .fullmesh = !path->no_subflow && (!path->no_fullmesh || !c->client),
         .backup = standby_of(c, path),
         .to_first = remote == 0,
         .first = remote == 0 && path->address_id == c->config.path.address_id && path->link == c->config.path.link,
@@ -113,7 +125,7 @@ static void survey_make(struct braid_connection *c, struct survey *s, braid_time
     s->plan.trouble_until = c->paths.trouble_until;
     s->plan.ask_again_at = BRAID_NEVER;
     for (unsigned i = 0; i < count; i++)
-        for (unsigned j = 0; j < c->addresses.remote_count; j++)
+        for (unsigned j = c->client ? 0 : 1; j < c->addresses.remote_count; j++)
             if (fits(c, &s->paths[i], address_remote(c, j))) pair_add(c, s, i, j);
 }
 
@@ -127,11 +139,16 @@ unsigned path_places_taken(const struct braid_connection *c) {
     return count;
 }
 
+/* [R-3.1-14] */
+bool path_forbidden(const struct braid_connection *c, const struct remote_address *to) {
+    return c->no_join_to_first && to->port == c->flow.remote_port && ip_address_equal(&to->address, &c->flow.remote);
+}
+
 /* [R-3.9.1-1] */
 static bool join_one(struct braid_connection *c, const struct survey *s, unsigned pair, braid_time now) {
     struct local_path path = s->paths[s->of[pair].path];
     const struct remote_address *to = address_remote(c, s->of[pair].remote);
-    if (to->id == 0 && c->no_join_to_first) return false; /* [R-3.1-14] */
+    if (path_forbidden(c, to)) return false;
     const struct join_target *t = path_target_find(c, path.address_id, &to->address, to->port);
     if (t && t->not_before > now) return false; /* [R-3.4.1-9] [R-3.9.3-3] */
     if (path_places_taken(c) >= c->config.subflows_max) return false;
@@ -181,7 +198,8 @@ static void standby_tell(struct braid_connection *c, const struct survey *s, uns
     }
 }
 
-/* RFC 6897: of an address that was taken out of the connection, once another one is in service. */
+/* [R-3.4.2-8] RFC 6897: of an address that was taken out of the connection, once another one is in service. Its subflows end
+ * by FIN, and only then the peer is told. */
 static void excluded_close(struct braid_connection *c, braid_time now) {
     LIST_EACH(&c->subflows, node, following) {
         struct subflow *sf = SUBFLOW_OF(node);
@@ -196,13 +214,13 @@ static bool paths_change(const struct braid_connection *c) {
 }
 
 static bool joins_allowed(const struct braid_connection *c) {
-    return c->client && c->mode == CONNECTION_MODE_MPTCP &&
+    return path_manager_acts(c) && c->mode == CONNECTION_MODE_MPTCP &&
            /* [R-3.1-10] */
            c->confirmed && !connection_over(c) && !(c->receive.fin_reached && c->send.fin_acknowledged);
 }
 
 static void plan_carry_out(struct braid_connection *c, braid_time now) {
-    const struct path_manager_ops *ops = c->config.path_manager;
+    const struct path_manager_ops *ops = manager_of(c);
     struct survey s;
     survey_make(c, &s, now);
     ops->plan(&s.plan);
@@ -216,6 +234,25 @@ static void plan_carry_out(struct braid_connection *c, braid_time now) {
     }
 }
 
+/* [R-3.9.2-1] The end that did not make the connection waits, so that two subflows do not come of one pair of addresses. */
+static bool lets_the_client_go_first(struct braid_connection *c, braid_time now) {
+    struct path_manager *p = &c->paths;
+    uint32_t drawn;
+    if (c->client) return false;
+    if (p->crossing_until == 0) {
+        if (!c->env->random_secret(c->env->context, &drawn, sizeof(drawn))) drawn = UINT32_MAX;
+        p->crossing_until = now + NS_OF_MS(JOIN_CROSSING_MIN_MS) + NS_OF_MS(JOIN_CROSSING_SPAN_MS) * drawn / UINT32_MAX;
+    }
+    if (p->crossing_until > now) {
+        p->ask_again_at = p->crossing_until;
+        return true;
+    }
+    p->crossing_until = 0;
+    return false;
+}
+
+static bool anywhere_to_join(const struct braid_connection *c) { return c->client || c->addresses.remote_count > 1; }
+
 void path_manager_run(struct braid_connection *c, braid_time now) {
     c->paths.due = false;
     c->paths.ask_again_at = BRAID_NEVER;
@@ -223,21 +260,21 @@ void path_manager_run(struct braid_connection *c, braid_time now) {
         braid_time wait = c->config.user_timeout_ns > 0 ? c->config.user_timeout_ns : NS_OF_MS(NO_PATH_TIMEOUT_MS);
         if (c->paths.no_path_deadline == BRAID_NEVER) c->paths.no_path_deadline = now + wait;
     }
-    if (joins_allowed(c) && c->config.path_manager->plan) plan_carry_out(c, now);
+    if (joins_allowed(c) && anywhere_to_join(c) && !lets_the_client_go_first(c, now)) plan_carry_out(c, now);
     if (paths_change(c)) excluded_close(c, now);
 }
 
 /* A manager that watches is asked while there is output anyway, but not with every packet. */
 bool path_manager_wants(const struct braid_connection *c, braid_time now) {
     if (c->paths.due) return true;
-    return c->config.path_manager->watches && joins_allowed(c) && now >= c->paths.asked_at + NS_OF_MS(PATH_WATCH_MS);
+    return manager_of(c)->watches && joins_allowed(c) && now >= c->paths.asked_at + NS_OF_MS(PATH_WATCH_MS);
 }
 
-bool path_manager_acts(const struct braid_connection *c) { return c->client && c->config.path_manager->plan != NULL; }
+bool path_manager_acts(const struct braid_connection *c) { return manager_of(c)->plan != NULL; }
 
 braid_time path_manager_deadline(const struct braid_connection *c) {
     braid_time earliest = c->paths.no_path_deadline;
-    if (!joins_allowed(c) || !path_manager_acts(c)) return earliest;
+    if (!joins_allowed(c)) return earliest;
     if (c->paths.ask_again_at < earliest) earliest = c->paths.ask_again_at;
     for (unsigned i = 0; i < c->paths.target_count; i++) {
         braid_time due = c->paths.targets[i].not_before;

@@ -114,7 +114,15 @@ void path_manager_joined(struct subflow *sf) {
     }
 }
 
-void path_target_forbid(const struct subflow *sf) {
-    struct join_target *t = target_remember(sf->c, sf->path_id, &sf->flow.remote, sf->flow.remote_port);
+static void forbid(const struct subflow *sf, uint16_t port) {
+    struct join_target *t = target_remember(sf->c, sf->path_id, &sf->flow.remote, port);
     if (t) t->not_before = BRAID_NEVER;
+}
+
+/* One that the peer joined by might be opened again by us, to whichever port is known of that address. */
+void path_target_forbid(const struct subflow *sf) {
+    const struct braid_connection *c = sf->c;
+    if (sf->ours) forbid(sf, sf->flow.remote_port);
+    for (uint32_t i = 0; i < c->addresses.remote_count && !sf->ours && path_manager_acts(c); i++)
+        if (ip_address_equal(&address_remote(c, i)->address, &sf->flow.remote)) forbid(sf, address_remote(c, i)->port);
 }

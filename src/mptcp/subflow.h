@@ -159,8 +159,8 @@ struct subflow {
     struct signals signals;
     /* REMOVE_ADDR came: if nothing is heard until then, it goes. */
     braid_time disowned_until, disowned_at;
-};
     uint8_t disowned_probes;
+};
 
 #define SUBFLOW_OF(node_) LIST_ENTRY(node_, struct subflow, node)
 /* subflow.c */

@@ -38,7 +38,7 @@ static void path_init(struct sim_phone *phone, const struct sim_phone_config *co
     struct link_model_config up = model_of(path, true), down = model_of(path, false);
     phone->paths[i] = *path;
     phone->addresses[i] = address_of(config->ipv6, (uint8_t)(i + 1), 2);
-    sim_host_address_add(phone->client, number, &phone->addresses[i], path->backup, false);
+    sim_host_address_add(phone->client, number, &phone->addresses[i], path->backup, phone->client_announces);
     struct sim_link_end far = {phone->server, 0};
     if (phone->router != NULL) far = (struct sim_link_end){phone->router, sim_host_interface_add(phone->router, &interface)};
     phone->links[i] = sim_link_add(phone->world, path_names[i], (struct sim_link_end){phone->client, number}, far);
@@ -65,7 +65,8 @@ static void server_init(struct sim_phone *phone, const struct sim_phone_config *
 
 void sim_phone_init(struct sim_phone *phone, const struct sim_phone_config *config) {
     ENSURE(config->path_count >= 1 && config->path_count <= SIM_PATHS_MAX);
-    *phone = (struct sim_phone){.path_count = config->path_count, .next_port = FIRST_PORT};
+    *phone = (struct sim_phone){
+        .path_count = config->path_count, .next_port = FIRST_PORT, .client_announces = config->client_announces};
     phone->world = sim_world_create(&config->world);
     phone->client = sim_host_add(phone->world, "phone", &config->client);
     phone->server = sim_host_add(phone->world, "server", &config->server);
@@ -121,10 +122,10 @@ void sim_path_renumber(struct sim_phone *phone, unsigned path) {
     uint8_t *host = &address->bytes[address->family == 6 ? 15 : 3];
     sim_host_address_remove(phone->client, (int)path, address);
     *host = *host >= 200 ? 2 : (uint8_t)(*host + 1);
-    sim_host_address_add(phone->client, (int)path, address, phone->paths[path].backup, false);
+    sim_host_address_add(phone->client, (int)path, address, phone->paths[path].backup, phone->client_announces);
 }
 
 void sim_path_set_backup(struct sim_phone *phone, unsigned path, bool backup) {
     phone->paths[path].backup = backup;
-    sim_host_address_add(phone->client, (int)path, &phone->addresses[path], backup, false);
+    sim_host_address_add(phone->client, (int)path, &phone->addresses[path], backup, phone->client_announces);
 }

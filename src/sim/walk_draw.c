@@ -3,7 +3,7 @@
 
 #include "sim_internal.h"
 
-enum element { NOISE = 0, BOX = 4, TALK = 8, LOSS = 12, EVENT = 16, MEMORY = 56, COOKIES = 57, VERSIONS = 58, EARLY = 59, WORLD = 60, EVENTS = 61, STACKS = 62, PATH = 64, BOX_AGAIN = 68 };
+enum element { NOISE = 0, BOX = 4, TALK = 8, LOSS = 12, EVENT = 16, MEMORY = 56, COOKIES = 57, VERSIONS = 58, EARLY = 59, WORLD = 60, EVENTS = 61, STACKS = 62, JOINS = 63, PATH = 64, BOX_AGAIN = 68 };
 
 /* Draws for one element, the same whatever others there are. */
 static struct prng element_prng(uint64_t seed, unsigned element) {
@@ -174,6 +174,13 @@ static void draw_cookies(uint64_t seed, struct sim_walk_plan *out) {
     if (chance(&prng, 0.1)) out->server.config.cookies = BRAID_COOKIES_ALWAYS;
 }
 
+/* The client announces, and the server may join to that. */
+static void draw_joins(uint64_t seed, struct sim_walk_plan *out) {
+    struct prng prng = element_prng(seed, JOINS);
+    out->client_announces = chance(&prng, 0.2);
+    out->server.config.join_to_clients = out->client_announces && chance(&prng, 0.7);
+}
+
 static void draw_world(uint64_t seed, struct sim_walk_plan *out) {
     static const unsigned counts[] = {1, 2, 2, 2, 2, 3, 3, 4};
     struct prng prng = element_prng(seed, WORLD), stacks = element_prng(seed, STACKS);
@@ -190,6 +197,7 @@ static void draw_world(uint64_t seed, struct sim_walk_plan *out) {
     draw_versions(seed, out);
     draw_memory(seed, out);
     draw_cookies(seed, out);
+    draw_joins(seed, out);
 }
 
 /* --- conversations --- */

@@ -17,6 +17,7 @@ static const struct walk_field world_fields[] = {
     AS("ipv6", struct sim_walk_plan, ipv6, WALK_FLAG),
     AS("twin", struct sim_walk_plan, twin, WALK_FLAG),
     AS("announced", struct sim_walk_plan, announced, WALK_FLAG),
+    AS("client_announces", struct sim_walk_plan, client_announces, WALK_FLAG),
     AS("check_every", struct sim_walk_plan, check_every, WALK_U32),
     AS("super_segment", struct sim_walk_plan, super_segment_bytes, WALK_U32),
 };
@@ -34,6 +35,7 @@ static const struct walk_field stack_fields[] = {
     STACK("memory_max", config.memory_max_bytes, WALK_U64),
     CHOICE("cookies", struct sim_walk_stack, config.cookies, cookies_names),
     STACK("checksum", config.checksum, WALK_FLAG),
+    STACK("join_to_clients", config.join_to_clients, WALK_FLAG),
     STACK("ecn", config.ecn, WALK_FLAG),
     CHOICE("versions", struct sim_walk_stack, config.versions, version_names),
     STACK("time_wait", config.time_wait_ns, WALK_TIME),

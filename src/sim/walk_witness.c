@@ -101,9 +101,10 @@ static void ward_key(struct ward *ward, bool local, uint64_t key) {
     *(local ? &ward->local_idsn : &ward->remote_idsn) = (uint32_t)idsn;
 }
 
-static struct ward *ward_by_token(const struct walk_witness *w, int side, uint32_t token) {
+/* Who joins names the other one's token. */
+static struct ward *ward_by_token(const struct walk_witness *w, int side, bool sent, uint32_t token) {
     struct ward *ward = w->wards;
-    while (ward != NULL && (ward->side != side || (side == 0 ? ward->remote_token : ward->local_token) != token))
+    while (ward != NULL && (ward->side != side || (sent ? ward->remote_token : ward->local_token) != token))
         ward = ward->next;
     return ward;
 }
@@ -155,7 +156,7 @@ static void introduce(struct walk_witness *w, struct trail *t, const struct tcp_
         ward_key(t->ward, sent, capable->sender_key);
         if (capable->has_receiver_key) ward_key(t->ward, !sent, capable->receiver_key);
     } else if ((s->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && option_of(s, MPTCP_MP_JOIN, &option)) {
-        t->ward = ward_by_token(w, t->side, option.as.mp_join.token);
+        t->ward = ward_by_token(w, t->side, sent, option.as.mp_join.token);
     }
 }
 

@@ -61,7 +61,8 @@ void walk_world_begin(struct walk *walk, struct sim_observer observer) {
                                      .ipv6 = plan->ipv6,
                                      .super_segment_bytes = plan->super_segment_bytes,
                                      .twin = plan->twin,
-                                     .announced = plan->announced};
+                                     .announced = plan->announced,
+                                     .client_announces = plan->client_announces};
     for (unsigned i = 0; i < plan->path_count; i++) phone.paths[i] = plan->paths[i].config;
     sim_phone_init(&walk->phone, &phone);
     for (unsigned i = 0; i < plan->path_count; i++) furnish_path(walk, i);

@@ -126,6 +126,7 @@ struct connection_config stack_connection_config(struct braid_stack *stack, cons
         .scheduler = stack->scheduler,
         .path_manager = stack->path_manager,
         .limits = stack->limits,
+        .join_to_clients = stack->config.join_to_clients,
         .send_buffer_bytes = stack->config.send_buffer_bytes,
         .receive_buffer_max_bytes = stack->config.receive_buffer_max_bytes,
         .receive_buffer_initial_bytes = stack->config.receive_buffer_initial_bytes,

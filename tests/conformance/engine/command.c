@@ -40,9 +40,12 @@ static bool run_stack(struct script *s, struct words *w) {
         else if (words_take(w, "checksum_forbidden")) s->config.checksum_forbidden = true;
         else if (words_take(w, "fastclose_by_ack")) s->config.fastclose_by_ack = true;
         else if (words_take(w, "no_join_to_source")) s->config.no_join_to_source = true;
+        else if (words_take(w, "join_to_clients")) s->config.join_to_clients = true;
         else if (words_take(w, "ecn")) s->config.ecn = true;
         else if (words_take(w, "versions")) s->config.versions = versions_of(words_next(w));
         else if (words_take(w, "cookies")) s->config.cookies = cookies_of(words_next(w));
+        else if (words_take(w, "subflows") && number(s, w, &value))
+            s->limits = (struct braid_path_limits){.subflows = (uint8_t)value, .add_addr_accepted = 15}, s->config.path_limits = &s->limits;
         else if (words_take(w, "half_open") && number(s, w, &value)) s->config.half_open_max = (uint32_t)value;
         else if (words_take(w, "connections") && number(s, w, &value)) s->config.connections_max = (uint32_t)value;
         else if (words_take(w, "random_stuck")) s->random_stuck = true;
@@ -223,9 +226,6 @@ static bool run_read(struct script *s, struct words *w) {
     return right && world_flush(s);
 }
 
-static bool run_call(struct script *s, const char *what) {
-    if (strcmp(what, "shutdown") == 0) braid_connection_shutdown(s->connection, s->now);
-    else if (strcmp(what, "abort") == 0) braid_connection_abort(s->connection, s->now);
 /* join [fails] FLOW [backup] */
 static bool run_join(struct script *s, struct words *w) {
     bool fails = words_take(w, "fails");
@@ -256,6 +256,9 @@ static bool run_memory(struct script *s, struct words *w) {
     return s->no_memory || words_take(w, "back") || script_fail(s, "memory none, or back");
 }
 
+static bool run_call(struct script *s, const char *what) {
+    if (strcmp(what, "shutdown") == 0) braid_connection_shutdown(s->connection, s->now);
+    else if (strcmp(what, "abort") == 0) braid_connection_abort(s->connection, s->now);
     else {
         braid_connection_release(s->connection, s->now);
         s->connection = NULL;
@@ -397,19 +400,19 @@ bool command_run(struct script *s, struct words *w) {
     if (strcmp(what, "listen") == 0) return run_listen(s, w);
     if (strcmp(what, "accept") == 0) return run_accept(s);
     if (strcmp(what, "expect") == 0) return run_expect(s, w);
+    if (strcmp(what, "memory") == 0) return run_memory(s, w);
     if (strcmp(what, "quiet") == 0) return true; /* time passed, and nothing was sent */
     if (strcmp(what, "together") == 0 || strcmp(what, "apart") == 0) {
         s->together = what[0] == 't'; /* packets that follow arrive in one moment */
-    if (strcmp(what, "memory") == 0) return run_memory(s, w);
         return s->together || world_flush(s);
     }
     if (s->connection == NULL) return script_fail(s, "'%s' without a connection", what);
     if (strcmp(what, "tune") == 0) return run_tune(s, w);
+    if (strcmp(what, "join") == 0) return run_join(s, w);
+    if (strcmp(what, "may_use") == 0) return run_may_use(s, w);
     if (strcmp(what, "write") == 0) return run_write(s, w);
     if (strcmp(what, "read") == 0) return run_read(s, w);
     if (strcmp(what, "shutdown") == 0 || strcmp(what, "abort") == 0 || strcmp(what, "release") == 0)
-    if (strcmp(what, "join") == 0) return run_join(s, w);
-    if (strcmp(what, "may_use") == 0) return run_may_use(s, w);
         return run_call(s, what);
     return script_fail(s, "'%s' is no command", what);
 }

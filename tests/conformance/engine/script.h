@@ -97,12 +97,13 @@ struct script {
 
     struct braid_env env;
     struct braid_stack_config config;
+    struct braid_path_limits limits;
     uint64_t random;
     bool together; /* nothing is asked of the stack between packets */
     bool version_0; /* keys, HMACs and ADD_ADDR are RFC 6824's */
     bool random_stuck; /* it says the same for ever */
-    long live_bytes;
     bool no_memory;
+    long live_bytes;
     struct braid_stack *stack;
     braid_time now, started; /* `started`: the script's zero */
     unsigned links;

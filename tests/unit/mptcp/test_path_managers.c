@@ -321,7 +321,6 @@ static void the_program_is_told_why_not(void **state) {
     const uint8_t v6[16] = {0xfd, 1};
     struct ip_address other = ip_address_v6(v6);
     assert_int_equal(connection_subflow_open(c, path, &other, 80, &number, n.now), CONNECTION_PATH_UNUSABLE);
-    assert_int_equal(connection_subflow_open(n.host[SERVER].c, path, NULL, 0, &number, n.now), CONNECTION_PATH_NOT_NOW);
     assert_int_equal(connection_subflow_open(c, path, NULL, 0, &number, n.now), CONNECTION_PATH_OK);
     assert_int_equal(connection_subflow_open(c, path, NULL, 0, &number, n.now), CONNECTION_PATH_LIMIT);
     net_deinit(&n);

@@ -106,8 +106,6 @@ static void a_program_drives_the_paths_itself(void **state) {
     struct braid_connection *c = connect_by(&w, "none", NULL, &accepted);
     braid_connection_endpoints(c, &local, &remote);
     assert_int_equal(braid_connection_path_add(c, 1, &unknown, NULL, false, &number, w.now), BRAID_PATH_NO_ADDRESS);
-    assert_int_equal(braid_connection_path_add(accepted, 0, &remote.address, NULL, false, &number, w.now),
-                     BRAID_PATH_NOT_NOW);
     assert_int_equal(braid_connection_path_add(c, 1, &second, &remote, true, &number, w.now), BRAID_PATH_OK);
     world_run(&w, BRAID_NS_PER_S);
     assert_int_equal(active(c, 1), 1);
@@ -221,6 +219,150 @@ static void the_peer_is_told_of_an_address_that_is_taken_out(void **state) {
     assert_true(braid_connection_address_use(c, 1, &second, true, w.now));
     world_run(&w, BRAID_NS_PER_S);
     assert_int_equal(active(c, 1), 1);
+    world_deinit(&w);
+}
+
+/* --- the other end joins --- */
+
+/* Any port: a join is known by its token. */
+static struct braid_endpoint client_end(int wire) { return (struct braid_endpoint){client_address(wire), 5555}; }
+
+static void a_server_joins_as_its_program_says(void **state) {
+    static const enum braid_versions versions[] = {BRAID_VERSION_1, BRAID_VERSION_0};
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        struct world w;
+        struct braid_address here = server_address(), second = client_address(1);
+        struct braid_endpoint there = client_end(1);
+        struct braid_connection *accepted;
+        uint64_t number;
+        world_init(&w, 20 + i, 2, &(struct braid_stack_config){.versions = versions[i], .path_manager = "none"});
+        struct braid_connection *c = connect_by(&w, NULL, NULL, &accepted);
+        assert_int_equal(braid_connection_path_add(accepted, 0, &second, &there, false, &number, w.now), BRAID_PATH_NO_ADDRESS);
+        assert_int_equal(braid_connection_path_add(accepted, 0, &here, &there, false, &number, w.now), BRAID_PATH_OK);
+        world_run(&w, BRAID_NS_PER_S);
+        assert_int_equal(active(c, 1), 1);
+        assert_int_equal(world_counter(&w, 0, "mptcp_join_received"), 1);
+        braid_stack_address_remove(w.stack[0], 0, &(struct braid_address){.family = 4, .bytes = {10, 1, 0, 2}}, w.now);
+        assert_int_equal(braid_connection_write(c, "up", 2, w.now), 2);
+        assert_int_equal(braid_connection_write(accepted, "down", 4, w.now), 4);
+        world_run(&w, BRAID_NS_PER_S);
+        assert_int_equal(braid_connection_readable(accepted), 7);
+        assert_int_equal(braid_connection_readable(c), 4);
+        world_deinit(&w);
+    }
+}
+
+static void address_of_the_client(struct world *w, int wire, unsigned flags) {
+    struct braid_address address = client_address(wire);
+    assert_true(braid_stack_endpoint_add(w->stack[0], wire, &address, flags, w->now));
+}
+
+static void a_server_that_is_told_to_joins_to_what_a_client_announces(void **state) {
+    (void)state;
+    for (unsigned told = 0; told < 2; told++) {
+        struct world w;
+        struct braid_address second = client_address(1);
+        world_init(&w, 22, 2, &(struct braid_stack_config){.join_to_clients = told});
+        address_of_the_client(&w, 1, BRAID_ENDPOINT_SIGNAL);
+        struct braid_connection *c = connect_by(&w, NULL, NULL, NULL);
+        assert_int_equal(world_counter(&w, 0, "mptcp_add_addr_sent"), 1);
+        assert_int_equal(world_counter(&w, 1, "mptcp_join_sent"), told);
+        assert_int_equal(active(c, 1), told);
+        braid_stack_address_remove(w.stack[0], 1, &second, w.now);
+        world_run(&w, 5 * BRAID_NS_PER_S);
+        assert_int_equal(active(c, 1), 0);
+        address_of_the_client(&w, 1, BRAID_ENDPOINT_SIGNAL);
+        world_run(&w, 5 * BRAID_NS_PER_S);
+        assert_int_equal(active(c, 1), told);
+        assert_int_equal(world_counter(&w, 0, "mptcp_join_sent"), 0);
+        world_deinit(&w);
+    }
+}
+
+/* [R-3.9.2-1] The client joins at once, and the server waits and looks. */
+static void of_two_addresses_that_both_ends_may_join_comes_one_subflow(void **state) {
+    (void)state;
+    for (uint64_t seed = 1; seed <= 30; seed++) {
+        struct world w;
+        world_init(&w, seed, 3, &(struct braid_stack_config){.join_to_clients = true});
+        for (int wire = 1; wire < 3; wire++) {
+            w.delay[wire] = (braid_time)(1 + seed * 6) * BRAID_NS_PER_MS;
+            address_of_the_client(&w, wire, BRAID_ENDPOINT_SIGNAL | BRAID_ENDPOINT_SUBFLOW);
+        }
+        struct braid_connection *c = connect_by(&w, NULL, NULL, NULL);
+        world_run(&w, 60 * BRAID_NS_PER_S);
+        for (int wire = 0; wire < 3; wire++) assert_int_equal(active(c, wire), 1);
+        assert_int_equal(world_counter(&w, 1, "mptcp_join_sent"), 0);
+        world_deinit(&w);
+    }
+}
+
+/* Whoever opened it. */
+static void what_the_client_s_program_closed_the_client_does_not_open_again(void **state) {
+    struct world w;
+    struct braid_connection *accepted;
+    struct braid_endpoint there = client_end(1);
+    struct braid_address here = server_address();
+    uint64_t number;
+    (void)state;
+    world_init(&w, 23, 2, NULL);
+    address_of_the_client(&w, 1, 0);
+    struct braid_connection *c = connect_by(&w, NULL, NULL, &accepted);
+    assert_int_equal(braid_connection_path_add(accepted, 0, &here, &there, false, &number, w.now), BRAID_PATH_OK);
+    world_run(&w, BRAID_NS_PER_S);
+    struct braid_path_info info;
+    assert_true(braid_connection_path(c, 1, &info));
+    address_of_the_client(&w, 1, BRAID_ENDPOINT_SUBFLOW);
+    assert_true(braid_connection_path_remove(c, info.number, w.now));
+    world_run(&w, 200 * BRAID_NS_PER_S);
+    assert_int_equal(active(c, -1), 1);
+    assert_int_equal(world_counter(&w, 0, "mptcp_join_sent"), 0);
+    world_deinit(&w);
+}
+
+/* --- address IDs --- */
+
+enum { NETWORKS = 300 };
+static uint8_t id_seen[256]; /* by the last byte of the address: the ID it was joined by; 0: not yet */
+static unsigned joins_seen;
+static bool note_ids(struct world *w, int from, int wire, uint8_t *bytes, uint32_t *length) {
+    (void)w;
+    (void)wire;
+    const uint8_t *tcp = bytes + 20, *end = tcp + (tcp[12] >> 4) * 4;
+    if (from != 0 || (tcp[13] & 0x12) != 0x02 || *length < 40) return true;
+    for (const uint8_t *option = tcp + 20; option < end && *option != 0; option += *option == 1 ? 1 : option[1]) {
+        if (option[0] != 30 || option[2] >> 4 != 1) continue;
+        assert_true(option[3] != 0); /* the first subflow's */
+        for (unsigned i = 0; i < 256; i++) assert_true(i == bytes[15] || id_seen[i] != option[3]);
+        id_seen[bytes[15]] = option[3];
+        joins_seen++;
+    }
+    return true;
+}
+
+/* [R-3.4.1-2] A connection that outlives many networks: IDs of those before are used again as late as can be, and 0 never. */
+static void an_address_id_stands_for_one_address(void **state) {
+    struct world w;
+    struct braid_address first = client_address(0), second = client_address(1), last = {0};
+    (void)state;
+    world_init(&w, 24, 2, NULL);
+    struct braid_connection *c = connect_by(&w, NULL, NULL, NULL);
+    memset(id_seen, 0, sizeof(id_seen));
+    joins_seen = 0;
+    w.spoil = note_ids;
+    braid_stack_address_remove(w.stack[0], 0, &first, w.now);
+    for (unsigned i = 0; i < NETWORKS; i++) {
+        struct braid_address address = second;
+        address.bytes[3] = (uint8_t)(10 + i % 180); /* no more than the IDs that are left to them */
+        if (i % 180 == 0) memset(id_seen, 0, sizeof(id_seen));
+        assert_true(braid_stack_address_add(w.stack[0], 1, &address, false, false, w.now));
+        if (i > 0) braid_stack_address_remove(w.stack[0], 1, &last, w.now);
+        last = address;
+        world_run(&w, BRAID_NS_PER_S);
+        assert_true(active(c, 1) >= 1);
+    }
+    assert_true(joins_seen >= NETWORKS);
     world_deinit(&w);
 }
 
@@ -352,6 +494,11 @@ int main(void) {
         cmocka_unit_test(a_stack_has_a_path_manager_and_limits_of_its_own),
         cmocka_unit_test(what_does_not_exist_is_refused_by_name),
         cmocka_unit_test(endpoints_have_the_flags_of_ip_mptcp),
+        cmocka_unit_test(a_server_joins_as_its_program_says),
+        cmocka_unit_test(a_server_that_is_told_to_joins_to_what_a_client_announces),
+        cmocka_unit_test(of_two_addresses_that_both_ends_may_join_comes_one_subflow),
+        cmocka_unit_test(what_the_client_s_program_closed_the_client_does_not_open_again),
+        cmocka_unit_test(an_address_id_stands_for_one_address),
         cmocka_unit_test(a_program_drives_the_paths_itself),
         cmocka_unit_test(an_address_is_taken_out_of_one_connection_only),
         cmocka_unit_test(the_first_subflow_goes_from_where_it_is_bound),

@@ -27,7 +27,7 @@ struct local_path {
     uint16_t link;
     uint8_t address_id;
     bool backup;
-    bool announce; /* tell peers of it by ADD_ADDR (servers) */
+    bool announce; /* tell peers of it by ADD_ADDR */
     bool no_subflow;  /* path managers do not join by it ... */
     bool no_fullmesh; /* ... or to the peer's first address only */
     struct ip_address address;
@@ -103,7 +103,8 @@ struct connection_config {
     bool no_join_to_source; /* say so: the C flag of MP_CAPABLE */
     uint8_t capable_syns;   /* SYNs that ask for MPTCP before one goes without; 0: 3 */
     bool fastclose_by_ack;  /* abort by MP_FASTCLOSE in ACKs until a RST answers, instead of in RSTs (§3.5) */
-    const struct path_manager_ops *path_manager; /* NULL: fullmesh. It joins at the client only */
+    const struct path_manager_ops *path_manager; /* NULL: fullmesh */
+    bool join_to_clients;   /* server: join, too, to addresses that the client announced */
     struct path_limits limits;
     uint8_t subflows_max;   /* at one time, the first included; 0: as the limits say, or 8 */
     const struct congestion_ops *congestion;
@@ -195,7 +196,7 @@ void connection_path_backup(struct braid_connection *c, uint8_t address_id, bool
 /* A program that drives the paths of a connection itself; path_calls.c. Each holds whatever the path manager. */
 enum connection_path_result {
     CONNECTION_PATH_OK,
-    CONNECTION_PATH_NOT_NOW,  /* plain TCP, accepted by us, not confirmed by the peer yet, or over */
+    CONNECTION_PATH_NOT_NOW,  /* plain TCP, not confirmed by the peer yet, or over */
     CONNECTION_PATH_UNUSABLE, /* of different families, or the peer takes no joins to its first address */
     CONNECTION_PATH_LIMIT,    /* as many subflows as may be */
     CONNECTION_PATH_NO_MEMORY,/* or no port */
@@ -210,7 +211,7 @@ bool connection_subflow_close(struct braid_connection *c, uint64_t number, braid
 /* MP_PRIO. False: there is none of that number. */
 bool connection_subflow_backup(struct braid_connection *c, uint64_t number, bool backup, braid_time now) MUST_USE;
 /* RFC 6897 §5.3.1: this connection is to use a path, as from the beginning, or not: then others are opened first, and the
- * peer is told. A server takes no joins by it, and does not announce it. */
+ * peer is told. Nor are joins taken by it, and it is not announced. */
 void connection_path_use(struct braid_connection *c, uint8_t address_id, bool use, braid_time now);
 void connection_path_mtu(struct braid_connection *c, uint8_t address_id, uint32_t mtu_bytes, braid_time now);
 

@@ -28,6 +28,7 @@ struct sim_phone_config {
     bool ipv6;
     uint32_t super_segment_bytes;
     bool announced; /* the server has a second address, and says so; not beside a twin */
+    bool client_announces; /* all its addresses */
     bool twin; /* beside the server, behind the same router, stands another one, of the same configuration */
 };
 
@@ -40,6 +41,7 @@ struct sim_phone {
     struct sim_path_config paths[SIM_PATHS_MAX];
     struct braid_address addresses[SIM_PATHS_MAX], server_address, twin_address;
     unsigned path_count;
+    bool client_announces;
     uint16_t next_port;
 };
 

@@ -96,7 +96,7 @@ struct sim_walk_talk {
 
 struct sim_walk_plan {
     uint64_t seed; /* of all that is drawn on the way: losses, keys, ports */
-    bool checksums, ipv6, twin, announced;
+    bool checksums, ipv6, twin, announced, client_announces;
     uint32_t check_every, super_segment_bytes;
     struct sim_walk_stack client, server;
     struct sim_walk_path paths[SIM_PATHS_MAX];
