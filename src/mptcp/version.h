@@ -9,6 +9,8 @@
  *                     DATA_ACK that fits, for few addresses
  *   a DSS checksum    that was not agreed is ignored in version 0; in version 1 its subflow is reset
  *   MP_FASTCLOSE      goes in ACKs only (fastclose.c); a RST bears neither it nor MP_TCPRST
+ *   MP_PRIO           in version 0 may be for all subflows of an address (priority.c)
+ *   the B flag        drops a SYN of version 0 (stack/listen.c); in version 1 its option counts as absent
  *   the C flag        does not exist in version 0
  *
  * Which one: a client asks for the highest it speaks, a server answers the highest that both do (RFC 8684 §3.1). */

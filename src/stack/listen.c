@@ -109,6 +109,19 @@ static bool join_arrived(struct braid_stack *stack, uint16_t link, const struct 
     return false;
 }
 
+/* [R-6824-3.1-8] Version 0 with the flag B is not understood: who sends it is to try again in another form. */
+static bool extensible(const struct braid_listener *listener, const struct braid_stack *stack, const struct tcp_segment *syn) {
+    struct mptcp_option option;
+    enum braid_versions versions = listener->config.versions ? listener->config.versions : stack->config.versions;
+    if (!listener->config.multipath || versions == BRAID_VERSION_1) return false;
+    for (unsigned i = 0; i < syn->options.mptcp_count; i++) {
+        const struct tcp_raw_option *raw = &syn->options.mptcp[i];
+        if (mptcp_option_decode(raw->bytes, raw->length, &option) == MPTCP_DECODE_OK && option.subtype == MPTCP_MP_CAPABLE)
+            return option.as.mp_capable.version == MPTCP_VERSION_0 && option.as.mp_capable.extensibility;
+    }
+    return false;
+}
+
 static bool syn_keep(struct entry *entry, const struct braid_packet_in *packet) {
     const struct braid_env *env = entry->stack->env;
     entry->syn_packet = env->allocate(env->context, STACK_SYN_QUOTE_BYTES);
@@ -199,6 +212,10 @@ void stack_syn_arrived(struct braid_stack *stack, uint16_t link, const struct fl
     if (!listener) {
         stack->counters.syn_no_listener++;
         stack_send_reset(stack, link, flow, syn, NULL);
+        return;
+    }
+    if (extensible(listener, stack, syn)) {
+        stack->counters.syn_extensible++;
         return;
     }
     if (stack->connection_count >= stack->config.connections_max) {

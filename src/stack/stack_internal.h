@@ -23,7 +23,7 @@ enum stack_limit {
 #define STACK_COUNTERS(X)                                                                                        \
     X(packets_in) X(packets_out) X(ip_malformed) X(ip_fragment) X(ip_other_protocol) X(ip_bad_source)            \
     X(tcp_malformed) X(tcp_option_ignored) X(tcp_bad_checksum) X(tcp_no_flow) X(syn_no_listener) X(syn_half_open_full)                 \
-    X(syn_half_open_evicted) X(syn_connections_full) X(syn_no_memory) X(join_unknown_token) X(join_malformed)    \
+    X(syn_half_open_evicted) X(syn_connections_full) X(syn_no_memory) X(syn_extensible) X(join_unknown_token) X(join_malformed) \
     X(time_wait_entered) X(time_wait_evicted) X(time_wait_reopened) X(time_wait_reused) X(time_wait_rst)         \
     X(time_wait_challenged) X(join_refused) X(icmp_ignored) X(cookies_sent) X(cookies_accepted) X(cookie_bad)     \
     X(cookie_stale) X(cookie_wrong_key) X(cookie_without_keys) X(fast_open_accepted) X(fast_open_cookie_bad)      \

@@ -78,7 +78,7 @@ struct remove_addr {
     uint8_t address_ids[REMOVE_ADDR_IDS_MAX];
 };
 
-/* §3.3.8: address_id is only there in the long form of RFC 6824 and is read but not acted upon. */
+/* §3.3.8: address_id is only there in the long form of RFC 6824. */
 struct mp_prio {
     bool backup;
     bool has_address_id;
