@@ -333,7 +333,7 @@ static void disowned_probe(struct subflow *sf, braid_time now) {
     tcp_probe(sf->t);
 }
 
-/* [R-3.4.2-3] [R-3.4.2-4] */
+/* [R-3.4.2-3] [R-3.4.2-4] [R-6824-3.4.2-1] */
 /* §3.4.2: a peer that answers a probe has not lost the address. Until then nothing is trusted to the subflow: what it
  * had goes out on the others at once. */
 static void disown(struct subflow *sf, const struct subflow *told_on, braid_time now) {

@@ -84,6 +84,7 @@ static bool holds_unmapped(struct subflow *sf) {
     return sf->c->mapped && sf->held.length > 0 && mapping_find(&sf->mapped, sf->held_seq) == NULL;
 }
 
+/* [R-3.7-4] */
 enum tcp_verdict fallback_no_data_ack(struct subflow *sf, braid_time now) {
     COUNT(sf->c, fallback_no_dss);
     if (fallback_possible(sf) && !holds_unmapped(sf)) {

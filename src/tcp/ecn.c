@@ -11,6 +11,7 @@
 #define CE 3
 
 /* §6.1.1: a SYN that asks may be dropped by old middleboxes: repeated, it does not. */
+/* [SHLD-8] */
 uint8_t ecn_flags(const struct tcp *t, uint8_t flags) {
     if (flags & TCP_RST) return 0;
     if (flags & TCP_SYN) {

@@ -54,6 +54,7 @@ static uint32_t allowed_by_peer(const struct tcp *t, uint32_t unsent) {
 
 /* How much by everyone's but the pace's. */
 /* [R-5681-2-1] */
+/* [SHLD-28] */
 static uint32_t allowed_unpaced(const struct tcp *t) {
     uint32_t unsent = tcp_unsent(t);
     if (unsent == 0 || !(state_may_send_data(t->state) || early_may_send(t)) || nagle_holds(t, unsent)) return 0;

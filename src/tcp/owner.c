@@ -46,6 +46,7 @@ void owner_fin_arrived(struct tcp *t, braid_time now) {
     if (ops_of(t)->fin_arrived != NULL) ops_of(t)->fin_arrived(t->config.owner, t, now);
 }
 
+/* [SHLD-9] */
 void owner_suspected(struct tcp *t, unsigned timeouts, braid_time now) {
     t->suspected = true;
     TRACE(t->env, now, subflow_suspected, .connection = t->config.connection_number,

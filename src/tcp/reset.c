@@ -24,7 +24,7 @@ void reset_challenge(struct tcp *t, braid_time now) {
 }
 
 /* True if the segment is dealt with, which a RST always is. */
-/* [R-5961-3.2-1] [R-5961-3.2-2] [R-5961-3.2-3] [R-5961-3.2-4] [R-5961-4.2-3] [R-7323-5.2-5] */
+/* [R-5961-3.2-1] [R-5961-3.2-2] [R-5961-3.2-3] [R-5961-3.2-4] [R-5961-4.2-3] [R-7323-5.2-5] [SHLD-2] */
 bool reset_input(struct tcp *t, const struct tcp_segment *s, braid_time now) {
     if (t->state == TCP_STATE_TIME_WAIT) {
         COUNT_DROP(t, now, rst_in_time_wait); /* RFC 1337 §3: an old one would end what keeps old ones out */

@@ -74,6 +74,7 @@ static void the_initial_window_is_that_of_rfc_6928(void **state) {
 
 static void slow_start_doubles(const struct congestion_ops *ops) {
     begin(ops, 50 * MS);
+    assert_int_equal(c.ssthresh_bytes, UINT32_MAX);
     for (int i = 0; i < 5; i++) {
         uint32_t before = c.cwnd_bytes;
         one_round(50 * MS);
@@ -81,7 +82,7 @@ static void slow_start_doubles(const struct congestion_ops *ops) {
     }
 }
 
-/* [R-5681-3.1-1] [R-9438-4.10-1] */
+/* [R-5681-3.1-1] [R-5681-3.1-6] [R-9438-4.10-1] */
 static void slow_start_doubles_each_round_trip(void **state) {
     (void)state;
     slow_start_doubles(&congestion_cubic);
@@ -138,7 +139,7 @@ static void newreno_adds_a_segment_a_round_trip(void **state) {
 }
 
 /* RFC 9438 eq. 1 in floating point beside ours in integers, a loss at 1000 segments, 100 ms. */
-/* [R-5681-4.3-1] [R-9438-4.4-1] [R-9438-4.6-1] */
+/* [R-5681-4.3-1] [R-9438-4.4-1] [R-9438-4.6-1] [R-9438-4.6-2] [R-9438-5-1] */
 static void cubic_follows_its_function(void **state) {
     (void)state;
     begin(&congestion_cubic, 100 * MS);
@@ -158,7 +159,7 @@ static void cubic_follows_its_function(void **state) {
 }
 
 /* Short round trips, small windows: at least what Reno gets (RFC 9438 §4.3). */
-/* [R-9438-4.3-1] */
+/* [R-9438-4.3-1] [R-9438-4.3-2] */
 static void cubic_is_no_slower_than_reno_where_reno_is_fast(void **state) {
     (void)state;
     begin(&congestion_cubic, 5 * MS);

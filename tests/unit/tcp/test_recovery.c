@@ -36,7 +36,7 @@ static void drop_begin(void) {
     p.ends[0].drop = drop_marked;
 }
 
-/* [R-8985-7.3-1] [R-8985-7.3-3] [R-8985-7.3-4] [R-8985-7.3-5] [R-8985-7.4.2-1] */
+/* [R-8985-7.3-1] [R-8985-7.3-3] [R-8985-7.3-4] [R-8985-7.3-5] [R-8985-7.4.2-1] [R-8985-7.4.2-2] */
 static void a_lost_tail_is_repaired_by_a_probe_within_three_round_trips(void **state) {
     (void)state;
     begin(1, 0);
@@ -190,7 +190,7 @@ static void reordering_is_learnt(void **state) {
 }
 
 /* Reordering by two thirds of a round trip: DSACKs widen the window, and what was spurious is taken back. */
-/* [R-2883-5-1] [R-8985-3.3.2-4] */
+/* [R-2883-5-1] [R-8985-3.3.2-4] [R-8985-4-4] */
 static void deep_reordering_costs_little(void **state) {
     (void)state;
     pair_init(&p, 1);
@@ -261,7 +261,7 @@ static void losses_taken_back_are_not_told_as_losses(void **state) {
     pair_destroy(&p);
 }
 
-/* [R-8985-7.3-2] [R-8985-7.3-6] */
+/* [R-8985-7.3-2] [R-8985-7.3-6] [SHLD-9] */
 static void silence_is_suspected_after_two_round_trips_and_recovery_told(void **state) {
     (void)state;
     begin(1, 0);
