@@ -224,6 +224,7 @@ static void begin(uint8_t kind, uint8_t shortage) {
                                         .receive_buffer_initial_bytes = 16 << 10,
                                         .checksum = kind & 1,
                                         .no_join_to_source = kind & 2,
+                                        .join_to_clients = kind & 2,
                                         .fastclose_by_ack = kind & 4,
                                         .versions =
                                             kind & 64 ? BRAID_VERSIONS_DISCOVER : BRAID_VERSIONS_DEFAULT,

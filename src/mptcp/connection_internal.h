@@ -138,12 +138,12 @@ struct join_target {
 };
 struct path_manager {
     bool due; /* something changed: look again */
+    bool crossing; /* not before ask_again_at, for the client may join first */
     struct join_target *targets;
     uint32_t target_count, target_capacity;
     braid_time no_path_deadline; /* BRAID_NEVER while there is a subflow */
     braid_time forgotten_at; /* silence.c */
     braid_time trouble_until, ask_again_at, asked_at; /* of the plan */
-    braid_time crossing_until; /* the client may join first; 0: nothing waits */
     uint8_t excluded[256 / 8];   /* path IDs that the program took out of this connection (path_calls.c) */
 };
 

@@ -235,32 +235,30 @@ static void plan_carry_out(struct braid_connection *c, braid_time now) {
 }
 
 /* [R-3.9.2-1] The end that did not make the connection waits, so that two subflows do not come of one pair of addresses. */
-static bool lets_the_client_go_first(struct braid_connection *c, braid_time now) {
+static bool lets_the_client_go_first(struct braid_connection *c, braid_time wait_until, braid_time now) {
     struct path_manager *p = &c->paths;
     uint32_t drawn;
     if (c->client) return false;
-    if (p->crossing_until == 0) {
+    if (!p->crossing || wait_until == BRAID_NEVER) {
         if (!c->env->random_secret(c->env->context, &drawn, sizeof(drawn))) drawn = UINT32_MAX;
-        p->crossing_until = now + NS_OF_MS(JOIN_CROSSING_MIN_MS) + NS_OF_MS(JOIN_CROSSING_SPAN_MS) * drawn / UINT32_MAX;
+        wait_until = now + NS_OF_MS(JOIN_CROSSING_MIN_MS) + NS_OF_MS(JOIN_CROSSING_SPAN_MS) * drawn / UINT32_MAX;
     }
-    if (p->crossing_until > now) {
-        p->ask_again_at = p->crossing_until;
-        return true;
-    }
-    p->crossing_until = 0;
-    return false;
+    p->crossing = wait_until > now;
+    if (p->crossing) p->ask_again_at = wait_until;
+    return p->crossing;
 }
 
 static bool anywhere_to_join(const struct braid_connection *c) { return c->client || c->addresses.remote_count > 1; }
 
 void path_manager_run(struct braid_connection *c, braid_time now) {
+    braid_time wait_until = c->paths.ask_again_at;
     c->paths.due = false;
     c->paths.ask_again_at = BRAID_NEVER;
     if (subflow_live_count(c) == 0 && c->established && !connection_over(c)) {
         braid_time wait = c->config.user_timeout_ns > 0 ? c->config.user_timeout_ns : NS_OF_MS(NO_PATH_TIMEOUT_MS);
         if (c->paths.no_path_deadline == BRAID_NEVER) c->paths.no_path_deadline = now + wait;
     }
-    if (joins_allowed(c) && anywhere_to_join(c) && !lets_the_client_go_first(c, now)) plan_carry_out(c, now);
+    if (joins_allowed(c) && anywhere_to_join(c) && !lets_the_client_go_first(c, wait_until, now)) plan_carry_out(c, now);
     if (paths_change(c)) excluded_close(c, now);
 }
 

@@ -132,6 +132,7 @@ struct subflow {
 
     /* MP_JOIN */
     uint8_t third_acks;
+    uint8_t disowned_probes; /* of those below */
     uint32_t local_nonce, remote_nonce;
     braid_time third_ack_due;
 
@@ -159,7 +160,6 @@ struct subflow {
     struct signals signals;
     /* REMOVE_ADDR came: if nothing is heard until then, it goes. */
     braid_time disowned_until, disowned_at;
-    uint8_t disowned_probes;
 };
 
 #define SUBFLOW_OF(node_) LIST_ENTRY(node_, struct subflow, node)
