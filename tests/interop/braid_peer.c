@@ -11,12 +11,15 @@
  *     --uplink IFACE[:backup]   may be given several times
  *     --handover                the others are backup
  *     --bytes N                 instead of a megabyte
+ *     --announce-only ADDRESS   one of ours, by which connections do not join
  *     --checksum, --cookies (always), --announce, --trace FILE, --pcap FILE, --timeout SECONDS (60, for each wait) */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <braid/braid.h>
 
 #define WRITES 10000u
@@ -25,6 +28,7 @@
 #define LINGER_NS (10 * BRAID_NS_PER_S)
 
 static struct braid_uplink uplinks[8];
+static const char *announced_only;
 static uint64_t bytes_each_way = 1000000;
 static braid_time patience_ns = 60 * BRAID_NS_PER_S;
 static struct {
@@ -224,8 +228,24 @@ static bool serve(struct braid_host *host, const char *port, const char *how) {
     return went_well;
 }
 
+/* Nothing is joined by it; the peer may join to it. */
+static bool announce_only_one(struct braid_host *host) {
+    struct braid_stack *stack = braid_host_stack(host);
+    struct braid_address address = {.family = 4};
+    const struct braid_address_terms terms = {0};
+    struct timespec clock;
+    int link = 0;
+    if (announced_only == NULL) return true;
+    if (inet_pton(AF_INET, announced_only, address.bytes) != 1) return false;
+    clock_gettime(CLOCK_MONOTONIC, &clock); /* the host's */
+    braid_time now = (braid_time)clock.tv_sec * BRAID_NS_PER_S + (braid_time)clock.tv_nsec;
+    while (link < 8 && !braid_stack_address_terms(stack, link, &address, &terms)) link++;
+    return braid_stack_endpoint_add(stack, link, &address, BRAID_ENDPOINT_SIGNAL, now);
+}
+
 static bool connect_to(struct braid_host *host, const char *address, const char *port, const char *how) {
     int error = 0;
+    if (!expect(announce_only_one(host), "that address is not ours", 0)) return false;
     struct braid_stream *stream = braid_open(host, address, (uint16_t)atoi(port), patience_ns, &error);
     if (strcmp(how, "refuses") == 0)
         return expect(stream == NULL && error == -ECONNREFUSED, "connecting did not end in ECONNREFUSED",
@@ -254,6 +274,7 @@ static bool take_options(int argc, char **argv, struct braid_host_config *config
         {"checksum", no_argument, NULL, 'c'},
         {"cookies", no_argument, NULL, 'k'},
         {"announce", no_argument, NULL, 'a'},
+        {"announce-only", required_argument, NULL, 'o'},
         {"trace", required_argument, NULL, 't'},
         {"timeout", required_argument, NULL, 's'},
         {"pcap", required_argument, NULL, 'p'},
@@ -279,6 +300,9 @@ static bool take_options(int argc, char **argv, struct braid_host_config *config
             break;
         case 'a':
             config->announce = true;
+            break;
+        case 'o':
+            announced_only = optarg;
             break;
         case 't':
             config->trace_path = optarg;

@@ -81,4 +81,20 @@ plain_tcp_ipv6() { plain_tcp '[fd00:9::1]' wlan0 wwan0; }
 promise 120 plain_tcp_ipv4 "IPv4, a server without MPTCP: 100 MB each way over plain TCP, byte-exact"
 promise 120 plain_tcp_ipv6 "IPv6, a server without MPTCP: 100 MB each way over plain TCP, byte-exact"
 
+# The phone announces its second address and does not join by it: the server does.
+the_server_joins() {
+    "${CC:-cc}" -O1 -o ends "$root/tests/interop/hosts/ends.c"
+    services="  ends:
+    host: server
+    command: 'cd $PWD; ip mptcp limits set subflow 4 add_addr_accepted 4; ENDS_BYTES=20000000 ./ends serve --mptcp 7000 closes_first; echo \$? >server_status'
+    ready: {tcp: 7000}"
+    network
+    expect_exit 0 on phone "$build/tests/braid_peer" --uplink wlan0 --uplink wwan0 --announce-only 10.0.2.2 --bytes 20000000 \
+        --trace trace.json connect 10.0.9.1 7000 closes_first >seen
+    [ "$(cat server_status)" = 0 ] || fail "the server is not content: $(cat server_status)"
+    [ "$(jq -c 'select(.event == "subflow_opened" and .how == "joined")' trace.json | wc -l)" = 1 ] || fail "it did not join"
+    jq -e '.multipath and .fallback == false and .paths >= 2' seen >/dev/null || fail "there was one path: $(cat seen)"
+}
+promise 60 the_server_joins "the server joins to an address that braid, the client, announces, and both have all"
+
 keep_promises "$@"
