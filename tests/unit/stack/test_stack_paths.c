@@ -323,7 +323,7 @@ static void what_the_client_s_program_closed_the_client_does_not_open_again(void
 
 /* --- address IDs --- */
 
-enum { NETWORKS = 300 };
+enum { NETWORKS = 400 };
 static uint8_t id_seen[256]; /* by the last byte of the address: the ID it was joined by; 0: not yet */
 static unsigned joins_seen;
 static bool note_ids(struct world *w, int from, int wire, uint8_t *bytes, uint32_t *length) {
