@@ -215,9 +215,10 @@ static void bury_mptcp(struct subflow *sf, braid_time now) {
     c->paths.due = true;
     if (subflow_live_count(c) > 0) return;
     /* A join that fails while the connection waits for a path is no end of the connection, unless the peer says that it
-     * knows of no such connection. */
+     * knows of no such connection. What a client announces may be an address of its own network only, and who answers for it
+     * here somebody else. */
     if (sf->status == SUBFLOW_CONNECTING) {
-        bool unknown = sf->peer_reset && !sf->peer_reset_transient && sf->peer_reset_reason == MPTCP_RESET_MPTCP_ERROR;
+        bool unknown = c->client && sf->peer_reset && !sf->peer_reset_transient && sf->peer_reset_reason == MPTCP_RESET_MPTCP_ERROR;
         if (unknown) closing_fail(c, CONNECTION_RESET, now);
         return;
     }
