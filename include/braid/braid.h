@@ -55,7 +55,7 @@ struct braid_host_config {
     const struct braid_udp_link *udp; /* instead of uplinks, which there are none of then */
     unsigned udp_count;
     bool handover;                   /* the first uplink carries everything, the others are backup */
-    bool announce;                   /* tell peers of accepted connections of every address (servers) */
+    bool announce;                   /* tell peers of every address */
     uint16_t port_first, port_count; /* the ports to use, for connecting and listening; 0: any free range */
     bool checksum;                   /* ask for the DSS checksum, RFC 8684 §3.1 */
     uint64_t memory_max_bytes;       /* what all connections may hold together of data, as in struct braid_stack_config; 0: no

@@ -16,7 +16,7 @@
  * Not yet, if the peer by itself sends on the others what it owed by this one: then the path may only have become slow, and
  * nobody waits for it. That is borne for SILENCE_ROUND_MS.
  *
- * Only with MPTCP, only where another subflow was heard since, and only at the client, which alone can join again. */
+ * Only with MPTCP, only where another subflow was heard since, and only at the client, which can join again. */
 #include "subflow.h"
 
 static braid_time clamp(braid_time value, braid_time least, braid_time most) {

@@ -47,7 +47,7 @@ struct engine_options {
     const struct engine_udp_choice *udp; /* if there are any, there are no uplinks, and no privilege is needed */
     size_t udp_count;
     enum engine_policy policy;
-    bool announce;                   /* tell peers of the uplinks' addresses (servers) */
+    bool announce;                   /* tell peers of the uplinks' addresses */
     uint16_t port_first, port_count; /* ports of our own; 0: any range that is free, of the usual size */
     struct braid_stack_config stack;
     const char *trace_path, *pcap_path; /* NULL: none */
