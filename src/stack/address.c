@@ -41,8 +41,8 @@ static bool address_id_taken(const struct braid_stack *stack, uint8_t id) {
 /* The table is smaller than there are IDs, and each is given away as late as can be: connections know addresses by them.
  * 0 is none. [R-3.4.1-2] */
 static uint8_t address_id_next(struct braid_stack *stack) {
-    do stack->address_id_last++;
-    while (stack->address_id_last == 0 || address_id_taken(stack, stack->address_id_last));
+    do stack->address_id_last = (uint8_t)(stack->address_id_last % UINT8_MAX + 1);
+    while (address_id_taken(stack, stack->address_id_last));
     return stack->address_id_last;
 }
 
