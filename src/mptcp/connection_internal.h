@@ -104,7 +104,7 @@ struct announcement { /* ours, by ADD_ADDR */
     struct ip_address address;
     uint16_t port; /* 0: none */
     unsigned tries;
-    braid_time due;
+    braid_time due, said_at;
     bool echoed;
 };
 struct removal { /* ours, by REMOVE_ADDR */

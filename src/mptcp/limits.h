@@ -26,10 +26,12 @@ enum mptcp_limit {
     LOCAL_PATHS_MAX = 64,
     REMOTE_ADDRESSES_MAX = 16, /* [R-3.4.1-4] */
     ANNOUNCEMENTS_MAX = 16,
-    ADD_ADDR_TRIES = 3,
+    ADD_ADDR_TRIES = 12,           /* without an echo; about five minutes, and once more when a subflow comes up */
     ADD_ADDR_V0_TIMES = 2,         /* version 0 has no echo */
     ADDRESSES_V0_MAX = 2,          /* of the peer's, as nobody signs for them */
-    ADD_ADDR_RETRY_MS = 1000,
+    ADD_ADDR_RETRY_MS = 1000,      /* doubled each time up to ... */
+    ADD_ADDR_RETRY_MAX_MS = 60000,
+    ADD_ADDR_PLAIN_EVERY = 3,      /* so often the ACK keeps its timestamps: some peers drop what has none */
     ADD_ADDR_TURN_MS = 50,         /* and two round trips, for an echo before the next one is said */
     REMOVALS_MAX = 16,
     REMOVE_ADDR_TIMES = 2,         /* it has no echo: it is said once more on another subflow, or a round trip later */

@@ -158,6 +158,7 @@ void subflow_set_status(struct subflow *sf, enum subflow_status to, braid_time n
     TRACE(c->env, now, subflow_state, .connection = c->config.number, .subflow = sf->number,
           .from = status_name(sf->status), .to = status_name(to));
     sf->status = to;
+    if (to == SUBFLOW_ACTIVE) addresses_subflow_up(c, now);
     if (to == SUBFLOW_SUSPECTED) sf->suspected_at = now;
     if (path_manager_acts(c)) c->paths.due = true;
     window_subflows_changed(c, to == SUBFLOW_ACTIVE);

@@ -411,6 +411,7 @@ void addresses_echoes_release(struct subflow *sf);
 /* Without its port, for want of room. A join finds its connection by the token, whatever port it comes to. */
 void addresses_announcement_shorten(const struct braid_connection *c, struct add_addr *option);
 void addresses_announcement_written(struct braid_connection *c, const struct add_addr *option);
+void addresses_subflow_up(struct braid_connection *c, braid_time now);
 
 /* path_manager.c */
 void path_manager_joined(struct subflow *sf);
