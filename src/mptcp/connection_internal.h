@@ -138,6 +138,8 @@ struct join_target {
 };
 struct path_manager {
     bool due; /* something changed: look again */
+    bool meter_near; /* of one of its subflows, when that was last looked at */
+    bool spares;     /* one of them costs, and others were told apart from it (priority.c) */
     struct join_target *targets;
     uint32_t target_count, target_capacity;
     braid_time no_path_deadline; /* BRAID_NEVER while there is a subflow */

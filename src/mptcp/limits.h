@@ -120,6 +120,11 @@ enum mptcp_limit {
 
     METER_MARGIN_BYTES = 65536,    /* meter.c */
     METER_HEADERS_BYTES = 100,
+    METER_GROWTH = 4,              /* what may come in the next round trip, of what came in this one */
+    METER_GROWTH_PAUSED = 2,       /* ... and after a pause, of the most that ever did */
+    METER_SUBFLOW_BYTES = 512,     /* to say that it is over */
+    METER_HEADERS_DIVISOR = 8,     /* headers beside the payload that comes */
+    METER_ACKS_DIVISOR = 16,       /* ACKs of what is in flight */
 
     SILENCE_EXTRA_MS = 30,         /* silence.c */
     SILENCE_MIN_MS = 50,
