@@ -34,6 +34,10 @@ struct braid_server;
 struct braid_uplink {
     const char *interface;
     bool backup; /* only when nothing else works */
+    /* All 0: nothing particular. A cap makes an uplink metered; what is metered is used only while nothing else works, backups
+     * included. Counted is what this host's connections send and get, from when it was created on, whatever addresses the
+     * interface has and had; not what other programs do. */
+    struct braid_link_terms terms;
 };
 
 /* TCP in UDP (draft-cheshire-tcp-over-udp), by ordinary UDP sockets on an address of this host: passes where TCP options do
@@ -42,6 +46,7 @@ struct braid_udp_link {
     const char *address; /* in text, IPv4 or IPv6 */
     uint32_t mtu_bytes;  /* of the way; 0: 1500 */
     bool backup;
+    struct braid_link_terms terms; /* as of an uplink; each host of a team counts for itself */
 };
 
 /* Hosts of one process that serve the same addresses and ports together, each in a thread of its own, so that a program can use
@@ -54,7 +59,8 @@ struct braid_host_config {
     unsigned uplink_count;           /* 0: every interface that has a default route, now and as they come */
     const struct braid_udp_link *udp; /* instead of uplinks, which there are none of then */
     unsigned udp_count;
-    bool handover;                   /* the first uplink carries everything, the others are backup */
+    bool handover;                   /* one uplink carries everything, the others are backup: the first that is neither metered nor
+                                        a backup, else the first that is not metered, else the first */
     bool announce;                   /* tell peers of every address */
     uint16_t port_first, port_count; /* the ports to use, for connecting and listening; 0: any free range */
     bool checksum;                   /* ask for the DSS checksum, RFC 8684 §3.1 */

@@ -127,20 +127,33 @@ bool braid_stack_endpoint_add(struct braid_stack *stack, int link, const struct 
  * peers are told, all with the next braid_stack_output(). Removing one that is not there does nothing. */
 void braid_stack_address_remove(struct braid_stack *stack, int link, const struct braid_address *address,
                                 braid_time now);
-/* What an address is to be used for. `metered`: the scheduler cost-aware keeps it out as long as any other works; peers
- * take it for a backup. No more than `cap_bytes` of whole packets, both ways, are sent by it under any scheduler; then it
- * counts as gone. What the peer has under way at that moment still arrives. */
+/* What is particular to an address of a link. Holds for subflows that are begun from now on. */
 struct braid_address_terms {
-    uint8_t weight;     /* of its turns under round-robin; 0: 1 */
-    bool metered;
-    uint64_t cap_bytes; /* 0: none */
+    uint8_t weight;         /* of its turns under round-robin; 0: the link's */
     uint16_t announce_port; /* told with the address when it is announced, to connections to come; 0: theirs, untold */
 };
-/* Holds for subflows that are begun from now on; the cap, for all. False: no such address. */
+/* False: no such address. */
 bool braid_stack_address_terms(struct braid_stack *stack, int link, const struct braid_address *address,
                                const struct braid_address_terms *terms);
-/* Bytes of whole packets, both ways, that all connections together sent and got by it; 0: no such address. */
-uint64_t braid_stack_address_used(const struct braid_stack *stack, int link, const struct braid_address *address);
+/* What a link is to be used for; all its addresses together, so that a new address does not begin from zero, and one of each
+ * family does not count twice. `metered`: it costs. The scheduler cost-aware keeps it out as long as any other works, and
+ * peers take it for a backup; under the others it is only taken last for a connection's first subflow. The cap holds under any
+ * scheduler, in both directions, with a peer that speaks MPTCP or plain TCP: before it is reached peers are asked to use
+ * other paths, then the link counts as gone, while there is still room for what they have under way (docs/paths.md). */
+struct braid_link_terms {
+    uint8_t weight;     /* of its turns under round-robin; 0: 1 */
+    bool metered;
+    uint64_t cap_bytes; /* of whole packets, both ways, of all that braid_stack_link_used() counts; 0: none */
+};
+/* Holds for what lives, too: peers are told (MP_PRIO), and a link whose cap was raised is used again. False: no such link. */
+bool braid_stack_link_terms(struct braid_stack *stack, int link, const struct braid_link_terms *terms, braid_time now);
+/* Bytes of whole packets, both ways: all that the stack sent and got by the link since it was added, whatever became of it,
+ * and what braid_stack_link_count() was told. Payload of super-segments counts with headers for each segment. 0: no such link. */
+uint64_t braid_stack_link_used(const struct braid_stack *stack, int link);
+/* Others sent or got so many bytes by the same link, which its cap is for, too. */
+void braid_stack_link_count(struct braid_stack *stack, int link, uint64_t bytes);
+/* Its cap is used up, or so near that nothing is sent any more; until there are other terms. */
+bool braid_stack_link_used_up(const struct braid_stack *stack, int link);
 /* Is the address there, on any link? */
 bool braid_stack_has_address(const struct braid_stack *stack, const struct braid_address *address);
 

@@ -1,6 +1,8 @@
 #include "run_options.h"
 
+#include "byte_size.h"
 #include "one_line.h"
+#include "uplink_choice.h"
 
 #include <getopt.h>
 #include <stdarg.h>
@@ -14,17 +16,22 @@ static const char help[] =
     "TCP\n"
     "over all uplinks, and survive the loss of any of them. The command's exit status is braid's.\n"
     "\n"
-    "  -u, --uplink IFACE[:backup]  an interface to use, in order of preference; may be given several times\n"
-    "                               (default: every interface that has a default route)\n"
+    "  -u, --uplink IFACE[:...]     an interface to use, in order of preference; may be given several times\n"
+    "                               (default: every interface that has a default route). With any of\n"
+    "               :backup         only while no other works\n"
+    "               :metered        it costs: only while no other works, be it a backup\n"
+    "               :cap=SIZE       metered, and no more than SIZE bytes, both ways: 1M to 1024G\n"
+    "               :weight=N       its turns under the scheduler round-robin: 1 to 255\n"
     "  -p, --policy handover        the first uplink carries everything, the others stand by (default)\n"
-    "  -p, --policy aggregate       all uplinks carry at the same time, but those marked :backup\n"
+    "  -p, --policy aggregate       all uplinks carry at the same time, but those marked :backup or :metered\n"
     "  -t, --trace FILE             write what happens as JSON, one event a line\n"
     "  -c, --pcap FILE              write packets of uplinks and programs as pcapng, for Wireshark\n"
     "  -l, --live                   show rate, round-trip time and state of each uplink on standard error\n"
     "      --checksum               ask servers for the checksum of RFC 8684 over data and mapping\n"
     "      --mptcp VERSIONS         versions of Multipath TCP (1: RFC 8684, 0: RFC 6824) that are spoken:\n%s"
     "      --congestion NAME        how much goes by each path:\n%s"
-    "      --scheduler NAME         by which path the next bytes go:\n%s"
+    "      --scheduler NAME         by which path the next bytes go (with a :metered uplink and without this\n"
+    "                               option: cost-aware):\n%s"
     "      --path-manager NAME      which paths a connection has:\n%s"
     "      --limit NAME=N[,...]     of a connection: subflows beside the first (0 to %d, default %d),\n"
     "                               add_addr_accepted (0 to %d, default %d), and what the path manager\n"
@@ -78,15 +85,11 @@ static bool complain(const char *format, ...) {
 }
 
 static bool take_uplink(struct run_options *out, char *text) {
-    static const char suffix[] = ":backup";
+    char problem[UPLINK_CHOICE_TEXT_MAX];
     if (out->uplink_count == BRAID_LINKS_MAX - 1)
         return complain("more than %d uplinks", BRAID_LINKS_MAX - 1);
     struct engine_uplink_choice *choice = &out->uplinks[out->uplink_count];
-    size_t length = strlen(text), tail = sizeof(suffix) - 1;
-    choice->backup = length >= tail && strcmp(text + length - tail, suffix) == 0;
-    if (choice->backup) text[length - tail] = 0;
-    choice->interface = text;
-    if (*text == 0) return complain("--uplink wants the name of an interface, or NAME:backup");
+    if (!uplink_choice_parse(text, choice, problem)) return complain("%s", problem);
     for (size_t i = 0; i < out->uplink_count; i++)
         if (strcmp(out->uplinks[i].interface, text) == 0) return complain("uplink %s is named twice", text);
     out->uplink_count++;
@@ -162,22 +165,9 @@ static bool take_limits(struct run_options *out, const char *text) {
     }
 }
 
-/* A number and K, M or G, of 1024. */
 static bool take_memory(struct run_options *out, const char *text) {
-    static const char units[] = "KMG";
-    const uint64_t least = UINT64_C(1) << 20, most = UINT64_C(1) << 40;
-    size_t digits = strspn(text, "0123456789");
-    uint64_t value = 0;
-    for (size_t i = 0; i < digits && value <= most; i++) value = value * 10 + (uint64_t)(text[i] - '0');
-    const char *unit = text[digits] != 0 ? strchr(units, text[digits]) : NULL;
-    bool good = digits > 0 && value <= most && (text[digits] == 0 || (unit != NULL && text[digits + 1] == 0));
-    unsigned shift = good && unit != NULL ? 10 * (unsigned)(unit - units + 1) : 0;
-    good = good && value <= most >> shift;
-    value <<= good ? shift : 0;
-    if (!good || value < least)
-        return complain("--memory wants a size from 1M to 1024G, such as 64M, not %.64s", text);
-    out->memory_bytes = value;
-    return true;
+    if (byte_size_parse(text, &out->memory_bytes)) return true;
+    return complain("--memory wants a size from " BYTE_SIZE_RANGE ", such as 64M, not %.64s", text);
 }
 
 enum { LONG_CHECKSUM = 256, LONG_CONGESTION, LONG_SCHEDULER, LONG_PATH_MANAGER, LONG_LIMIT, LONG_MPTCP, LONG_MEMORY };

@@ -13,7 +13,8 @@
 struct path {
     const char *interface;
     const char *state;
-    bool backup;
+    bool backup, metered;
+    uint64_t used_bytes, cap_bytes;
     uint64_t in_bytes_per_s, out_bytes_per_s, rtt_us;
     unsigned subflows, suspected;
     uint64_t in_before, out_before;
@@ -48,6 +49,7 @@ static void add_subflows(void *context, struct braid_connection *connection) {
 static const char *state_of(const struct engine_uplink_info *uplink, const struct path *path) {
     bool addressed = uplink->address_v4.family != IP_NONE || uplink->address_v6.family != IP_NONE;
     if (!uplink->present || !addressed) return "down";
+    if (uplink->used_up) return "used up";
     if (path->suspected > 0 && path->suspected == path->subflows) return "suspected";
     if (uplink->backup) return "backup";
     return path->subflows > 0 ? "active" : "idle";
@@ -62,6 +64,9 @@ static void measure(struct run_status *status, const struct engine_uplink_info *
     path->out_before = uplink->bytes_out;
     path->interface = uplink->interface;
     path->backup = uplink->backup;
+    path->metered = uplink->metered;
+    path->used_bytes = uplink->used_bytes;
+    path->cap_bytes = uplink->cap_bytes;
     path->in_history[status->periods % LINES_EVERY] = in;
     path->out_history[status->periods % LINES_EVERY] = out;
     path->in_bytes_per_s = elapsed ? in * BRAID_NS_PER_S / elapsed : 0;
@@ -82,6 +87,9 @@ static void trace_path(struct run_status *status, int link) {
         {"in_bytes_per_s", BRAID_TRACE_U64, {.u64 = path->in_bytes_per_s}},
         {"out_bytes_per_s", BRAID_TRACE_U64, {.u64 = path->out_bytes_per_s}},
         {"rtt_us", BRAID_TRACE_U64, {.u64 = path->rtt_us}},
+        {"metered", BRAID_TRACE_U64, {.u64 = path->metered}},
+        {"used_bytes", BRAID_TRACE_U64, {.u64 = path->used_bytes}},
+        {"cap_bytes", BRAID_TRACE_U64, {.u64 = path->cap_bytes}},
     };
     engine_trace(status->engine, "path_status", fields, sizeof(fields) / sizeof(fields[0]));
 }
@@ -96,8 +104,13 @@ static double megabits(const uint64_t history[LINES_EVERY]) {
 static void show_path(const struct run_status *status, const struct path *path) {
     char rtt[32] = "      -";
     if (path->rtt_us > 0) snprintf(rtt, sizeof(rtt), "%7.1f", (double)path->rtt_us / 1000);
-    fprintf(stderr, "%-15s %-9s %8.2f Mb/s down %8.2f Mb/s up  rtt %s ms%s\n", path->interface, path->state,
-            megabits(path->in_history), megabits(path->out_history), rtt, status->in_place ? "\033[K" : "");
+    char used[64] = "";
+    if (path->cap_bytes > 0)
+        snprintf(used, sizeof(used), "  %.1f of %.1f MiB", (double)path->used_bytes / 1048576,
+                 (double)path->cap_bytes / 1048576);
+    fprintf(stderr, "%-15s %-9s %8.2f Mb/s down %8.2f Mb/s up  rtt %s ms%s%s\n", path->interface, path->state,
+            megabits(path->in_history), megabits(path->out_history), rtt, used,
+            status->in_place ? "\033[K" : "");
 }
 
 static void show(struct run_status *status) {

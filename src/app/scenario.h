@@ -5,6 +5,7 @@
 
 #include <braid/env.h>
 #include <braid/stack.h>
+#include <host/engine.h>
 #include <sim/link_model.h>
 #include <sim/noise_model.h>
 #include <wire/address.h>
@@ -167,10 +168,6 @@ struct scenario_command {
 };
 
 /* What a run transfers, said without a command: between its host and a server, over braid. */
-struct scenario_uplink {
-    const char *interface;
-    bool backup;
-};
 struct scenario_messages {
     double rate, seconds; /* so many a second, for so long; rate 0: no messages */
     uint32_t bytes;       /* of each; the server sends every one of them back */
@@ -181,7 +178,7 @@ struct scenario_transfer {
     struct ip_address address;    /* of the server */
     uint64_t bytes[2];            /* by direction: the run's host uploads, the server is downloaded from */
     struct scenario_messages messages;
-    struct scenario_uplink *uplinks; /* in order of preference; NULL: as braid run chooses by itself */
+    struct engine_uplink_choice *uplinks; /* in order of preference; NULL: as braid run chooses by itself */
     size_t uplink_count;
     bool aggregate;               /* braid run's policy */
     bool checksum;

@@ -3,6 +3,7 @@
 #include <congestion/congestion.h>
 #include <mptcp/scheduler.h>
 #include "scenario_read.h"
+#include "uplink_choice.h"
 
 #define PORT 7000
 #define MESSAGE_BYTES 200
@@ -93,13 +94,14 @@ static void read_messages(struct yaml_source *source, yaml_node_t *value, void *
 
 /* ---- by which way ---- */
 
-static struct scenario_uplink read_uplink(struct yaml_source *source, yaml_node_t *node) {
-    static const char suffix[] = ":backup";
+static struct engine_uplink_choice read_uplink(struct yaml_source *source, yaml_node_t *node) {
     const char *text = yaml_text(source, node);
-    size_t length = strlen(text), tail = sizeof(suffix) - 1;
-    bool backup = length > tail && strcmp(text + length - tail, suffix) == 0;
-    return (struct scenario_uplink){
-        arena_format(source->arena, "%.*s", (int)(backup ? length - tail : length), text), backup};
+    size_t size = strlen(text) + 1;
+    char *copy = arena_array(source->arena, size, 1), problem[UPLINK_CHOICE_TEXT_MAX];
+    struct engine_uplink_choice choice;
+    memcpy(copy, text, size);
+    if (!uplink_choice_parse(copy, &choice, problem)) yaml_fail(source, node, "%s", problem);
+    return choice;
 }
 
 static void read_uplinks(struct yaml_source *source, yaml_node_t *value, void *out) {
@@ -184,9 +186,11 @@ static const char *braid_run(struct yaml_source *source, const struct scenario_t
     if (transfer->congestion != NULL)
         text = arena_format(arena, "%s --congestion %s", text, transfer->congestion);
     if (transfer->scheduler != NULL) text = arena_format(arena, "%s --scheduler %s", text, transfer->scheduler);
-    for (size_t i = 0; i < transfer->uplink_count; i++)
-        text = arena_format(arena, "%s --uplink %s%s", text, transfer->uplinks[i].interface,
-                            transfer->uplinks[i].backup ? ":backup" : "");
+    for (size_t i = 0; i < transfer->uplink_count; i++) {
+        char uplink[UPLINK_CHOICE_TEXT_MAX];
+        ENSURE(uplink_choice_format(&transfer->uplinks[i], uplink, sizeof(uplink)));
+        text = arena_format(arena, "%s --uplink %s", text, uplink);
+    }
     return arena_format(arena, "%s --", text);
 }
 
@@ -240,7 +244,7 @@ static void name_uplinks(struct yaml_source *source, struct scenario_run *run) {
         const struct scenario_end *end = &scenario->links[i / 2].ends[i % 2];
         if (end->host != run->command.host) continue;
         if (end->gateway_count > 0) return;
-        transfer->uplinks[count++] = (struct scenario_uplink){end->interface, false};
+        transfer->uplinks[count++] = (struct engine_uplink_choice){.interface = end->interface};
     }
     transfer->uplink_count = count;
 }

@@ -55,7 +55,7 @@ static bool take_run(struct scenario_transfer *out, struct arena *arena, const s
     out->uplink_count = options->uplink_count;
     out->uplinks = arena_array(arena, options->uplink_count, sizeof(*out->uplinks));
     for (size_t i = 0; i < options->uplink_count; i++)
-        out->uplinks[i] = (struct scenario_uplink){options->uplinks[i].interface, options->uplinks[i].backup};
+        out->uplinks[i] = options->uplinks[i];
     return true;
 }
 

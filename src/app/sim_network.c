@@ -92,9 +92,19 @@ static bool has_gateway(const struct scenario_end *end) {
     return end->gateway_count > 0;
 }
 
-/* The interfaces braid uses on a host, in order of preference; others follow them, as none. */
+/* As braid run decides: with the policy handover all but the first of least cost stand by. */
+static void decide_backup(struct engine_uplink_choice *choices, size_t count) {
+    size_t first = 0;
+    for (size_t i = 1; i < count; i++)
+        if (engine_cost(choices[i].backup, &choices[i].terms) < engine_cost(choices[first].backup, &choices[first].terms))
+            first = i;
+    for (size_t i = 0; i < count; i++)
+        choices[i].backup = i != first;
+}
+
+/* The interfaces braid uses on a host, in order of preference, and for what; others follow them, as none. */
 static size_t uplinks_first(const struct sim_network_config *config, unsigned host,
-                            const struct scenario_end **ends, size_t count, bool *backup) {
+                            const struct scenario_end **ends, size_t count, struct engine_uplink_choice *choices) {
     const struct scenario_transfer *transfer = config->transfer;
     size_t used = 0;
     if (host != config->run->command.host) return count;
@@ -109,19 +119,11 @@ static size_t uplinks_first(const struct sim_network_config *config, unsigned ho
             const struct scenario_end *found = ends[i];
             memmove(&ends[used + 1], &ends[used], (i - used) * sizeof(ends[0]));
             ends[used] = found;
-            backup[used++] = transfer->uplinks[u].backup;
+            choices[used++] = transfer->uplinks[u];
             break;
         }
     }
-    /* As braid run decides: with the policy handover all but the first one stand by. */
-    bool have_first = false, all_backup = true;
-    for (size_t i = 0; i < used; i++)
-        all_backup = all_backup && backup[i];
-    for (size_t i = 0; i < used && !transfer->aggregate; i++) {
-        bool may_be_first = all_backup ? i == 0 : !backup[i];
-        backup[i] = have_first || !may_be_first;
-        have_first = have_first || may_be_first;
-    }
+    if (!transfer->aggregate) decide_backup(choices, used);
     return used;
 }
 
@@ -147,8 +149,8 @@ static void add_interfaces(struct sim_network *network, const struct sim_network
                            unsigned host) {
     const struct scenario *scenario = config->scenario;
     const struct scenario_end *ends[2 * SIM_LINKS_MAX];
-    bool backup[2 * SIM_LINKS_MAX] = {false};
-    size_t count = ends_of(scenario, host, ends), used = uplinks_first(config, host, ends, count, backup);
+    struct engine_uplink_choice choices[2 * SIM_LINKS_MAX] = {0};
+    size_t count = ends_of(scenario, host, ends), used = uplinks_first(config, host, ends, count, choices);
     for (size_t i = 0; i < count; i++) {
         struct place place = place_of(scenario, ends[i]);
         struct sim_interface_config interface = {.name = ends[i]->interface,
@@ -157,9 +159,20 @@ static void add_interfaces(struct sim_network *network, const struct sim_network
         network->links[place.link].interfaces[place.side] = number;
         for (size_t k = 0; i < used && k < ends[i]->address_count; k++) {
             struct braid_address address = public_address(&ends[i]->addresses[k].address);
-            sim_host_address_add(network->hosts[host], number, &address, backup[i], false);
+            sim_host_address_add(network->hosts[host], number, &address, choices[i].backup, false);
         }
+        if (host != config->run->command.host) continue;
+        struct braid_link_terms terms = choices[i].terms;
+        terms.metered |= terms.cap_bytes > 0;
+        ENSURE(braid_stack_link_terms(sim_host_stack(network->hosts[host]), number, &terms, sim_world_now(network->world)));
     }
+}
+
+static bool any_metered(const struct scenario_transfer *transfer) {
+    bool metered = false;
+    for (size_t i = 0; i < transfer->uplink_count; i++)
+        metered |= engine_cost(false, &transfer->uplinks[i].terms) > 0;
+    return metered;
 }
 
 static void add_hosts(struct sim_network *network, const struct sim_network_config *config) {
@@ -171,7 +184,7 @@ static void add_hosts(struct sim_network *network, const struct sim_network_conf
             stack.checksum = config->transfer->checksum;
             stack.versions = config->transfer->versions;
             stack.congestion = config->transfer->congestion;
-            stack.scheduler = config->transfer->scheduler;
+            stack.scheduler = engine_scheduler(config->transfer->scheduler, any_metered(config->transfer));
         }
         if (i == config->transfer->server) {
             stack.congestion = config->transfer->server_congestion;

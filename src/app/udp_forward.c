@@ -2,6 +2,7 @@
 #include "udp_forward.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -35,6 +36,7 @@ struct mapping {
     int fd;
     struct fd_watch *watch;
     char interface[16]; /* it is bound to; empty: to none */
+    int link;           /* the stack's, for its cap; -1: none is known */
     braid_time used;
 };
 
@@ -49,6 +51,20 @@ struct udp_forward {
     uv_timer_t *sweep;
     struct udp_batch *batch;
 };
+
+static void socket_close(struct mapping *mapping) {
+    fd_watch_destroy(mapping->watch);
+    mapping->watch = NULL;
+    if (mapping->fd >= 0) close(mapping->fd);
+    mapping->fd = -1;
+}
+
+/* A datagram with so much payload went by the uplink, which has a cap perhaps. False: that is used up. */
+static bool spend(const struct mapping *mapping, uint32_t payload) {
+    uint32_t headers = mapping->outside == IP_V4 ? 28 : 48;
+    return mapping->link < 0 ||
+           engine_uplink_spend(mapping->forward->engine, mapping->link, payload + headers);
+}
 
 /* ---- to the program ---- */
 
@@ -148,23 +164,20 @@ static void on_readable(void *context, int events) {
     struct udp_batch *batch = mapping->forward->batch;
     (void)events;
     mapping->used = host_now();
+    bool may_go_on = true;
     for (int i = 0; i < RECEIVE_BATCHES; i++) {
         unsigned count = udp_socket_receive(mapping->fd, batch);
-        for (unsigned d = 0; d < count; d++)
+        for (unsigned d = 0; d < count; d++) {
             arrived(mapping, &batch->datagrams[d]);
+            may_go_on &= spend(mapping, batch->datagrams[d].length);
+        }
         if (count < UDP_BATCH_MAX) break;
     }
     take_errors(mapping);
+    if (!may_go_on) socket_close(mapping); /* what still comes the kernel refuses */
 }
 
 /* ---- mappings ---- */
-
-static void socket_close(struct mapping *mapping) {
-    fd_watch_destroy(mapping->watch);
-    mapping->watch = NULL;
-    if (mapping->fd >= 0) close(mapping->fd);
-    mapping->fd = -1;
-}
 
 static void mapping_end(struct mapping *mapping) {
     struct udp_forward *forward = mapping->forward;
@@ -175,25 +188,31 @@ static void mapping_end(struct mapping *mapping) {
     free(mapping);
 }
 
-/* The first uplink that can carry the family now; regular ones before backups. NULL: there is none. */
-static const char *preferred_uplink(const struct udp_forward *forward, enum ip_family family) {
+/* The first uplink that can carry the family now and is not used up: those that cost nothing before metered
+ * ones, and of these regular ones before backups. False: there is none. */
+static bool preferred_uplink(const struct udp_forward *forward, enum ip_family family,
+                             struct engine_uplink_info *out) {
     struct engine_uplink_info uplink;
-    const char *backup = NULL;
+    unsigned best = UINT_MAX;
     for (size_t i = 0; engine_uplink_info(forward->engine, i, &uplink); i++) {
         const struct ip_address *address = family == IP_V4 ? &uplink.address_v4 : &uplink.address_v6;
-        if (address->family == IP_NONE) continue;
-        if (!uplink.backup) return uplink.interface;
-        if (backup == NULL) backup = uplink.interface;
+        unsigned cost = (uplink.metered ? 2u : 0u) + uplink.backup;
+        if (address->family == IP_NONE || uplink.used_up || cost >= best) continue;
+        best = cost;
+        *out = uplink;
     }
-    return backup;
+    return best != UINT_MAX;
 }
 
 /* Name servers are reached as the host reaches them: by no interface in particular. */
 static bool socket_open(struct mapping *mapping) {
     const char *interface = NULL;
+    struct engine_uplink_info uplink;
+    mapping->link = -1;
     if (mapping->server < 0) {
-        interface = preferred_uplink(mapping->forward, mapping->outside);
-        if (interface == NULL) return false;
+        if (!preferred_uplink(mapping->forward, mapping->outside, &uplink)) return false;
+        interface = uplink.interface;
+        mapping->link = uplink.link;
     }
     mapping->fd = mapping->server == ECHO_REQUESTS ? icmp_echo_open(mapping->outside, interface)
                                                    : udp_socket_open(mapping->outside, interface);
@@ -204,6 +223,14 @@ static bool socket_open(struct mapping *mapping) {
     if (mapping->watch != NULL) return true;
     socket_close(mapping);
     return false;
+}
+
+/* Whether there is a socket, by an uplink whose cap is not used up. */
+static bool may_send(struct mapping *mapping) {
+    if (mapping->fd >= 0 && mapping->link >= 0 &&
+        !engine_uplink_spend(mapping->forward->engine, mapping->link, 0))
+        socket_close(mapping);
+    return mapping->fd >= 0 || socket_open(mapping);
 }
 
 static uint64_t mapping_hash(const struct udp_forward *forward, const struct ip_address *program,
@@ -280,14 +307,17 @@ static void unreachable(struct mapping *mapping, int error, const struct ip_addr
 
 static void send_out(struct mapping *mapping, const struct sockaddr_storage *to, socklen_t to_length,
                      const struct ip_address *destination, const struct udp_datagram *datagram) {
-    if (mapping->fd < 0 && !socket_open(mapping)) {
+    if (!may_send(mapping)) {
         unreachable(mapping, ENETUNREACH, destination, datagram);
         return;
     }
     for (int tries = 0; tries < 2; tries++) {
         ssize_t sent = sendto(mapping->fd, datagram->payload, datagram->payload_length,
                               MSG_DONTWAIT | MSG_NOSIGNAL, (const struct sockaddr *)to, to_length);
-        if (sent >= 0) return;
+        if (sent >= 0) {
+            (void)spend(mapping, datagram->payload_length);
+            return;
+        }
         int error = errno;
         /* What an earlier datagram met with is told now, once. */
         take_errors(mapping);
@@ -329,10 +359,11 @@ static void forward_echo(struct udp_forward *forward, const struct ip_header *ip
                          uint16_t identifier) {
     struct mapping *mapping = mapping_for(forward, &ip->source, identifier, ECHO_REQUESTS);
     struct sockaddr_storage to;
-    if (mapping == NULL || (mapping->fd < 0 && !socket_open(mapping))) return;
+    if (mapping == NULL || !may_send(mapping)) return;
     socklen_t length = udp_socket_address(&ip->destination, 0, &to);
-    (void)!sendto(mapping->fd, message, ip->payload_length, MSG_DONTWAIT | MSG_NOSIGNAL,
-                  (const struct sockaddr *)&to, length);
+    ssize_t sent = sendto(mapping->fd, message, ip->payload_length, MSG_DONTWAIT | MSG_NOSIGNAL,
+                          (const struct sockaddr *)&to, length);
+    if (sent >= 0) (void)spend(mapping, ip->payload_length);
 }
 
 static bool is_tcp(const struct braid_packet_in *packet) {
@@ -368,9 +399,10 @@ void udp_forward_uplinks_changed(struct udp_forward *forward) {
     LIST_EACH(&forward->by_use, node, following) {
         struct mapping *mapping = LIST_ENTRY(node, struct mapping, by_use);
         if (mapping->server >= 0 || mapping->fd < 0) continue;
-        const char *wanted = preferred_uplink(forward, mapping->outside);
+        struct engine_uplink_info wanted;
+        bool any = preferred_uplink(forward, mapping->outside, &wanted);
         /* The next datagram opens another one. */
-        if (wanted == NULL || strcmp(wanted, mapping->interface) != 0) socket_close(mapping);
+        if (!any || strcmp(wanted.interface, mapping->interface) != 0) socket_close(mapping);
     }
 }
 

@@ -183,6 +183,32 @@ static bool files_open(struct engine *engine, const struct engine_options *optio
     return true;
 }
 
+/* ---- what links are to be used for ---- */
+
+const char *engine_scheduler(const char *named, bool metered) {
+    return named == NULL && metered ? "cost-aware" : named;
+}
+
+static bool anything_metered(const struct engine_options *options) {
+    bool metered = false;
+    for (size_t i = 0; i < options->uplink_count; i++)
+        metered |= engine_cost(false, &options->uplinks[i].terms) > 0;
+    for (size_t i = 0; i < options->udp_count; i++)
+        metered |= engine_cost(false, &options->udp[i].terms) > 0;
+    return metered;
+}
+
+void engine_terms(struct engine *engine, int link, const struct braid_link_terms *terms) {
+    struct braid_link_terms own = *terms;
+    own.metered |= own.cap_bytes > 0;
+    (void)braid_stack_link_terms(engine->stack, link, &own, engine->now);
+}
+
+bool engine_uplink_spend(struct engine *engine, int link, uint64_t bytes) {
+    braid_stack_link_count(engine->stack, link, bytes);
+    return !braid_stack_link_used_up(engine->stack, link);
+}
+
 static bool parts_create(struct engine *engine, const struct engine_options *options,
                          char text[ENGINE_TEXT_MAX]) {
     int error = netlink_watch_create(uplinks_on_network, engine, &engine->networks);
@@ -190,6 +216,7 @@ static bool parts_create(struct engine *engine, const struct engine_options *opt
     if (!loop_start(engine)) return say(text, "cannot set up the event loop", NULL, -errno);
     if (!files_open(engine, options, text)) return false;
     struct braid_stack_config stack = options->stack;
+    stack.scheduler = engine_scheduler(stack.scheduler, anything_metered(options));
     if (options->team != NULL) {
         if (!engine_team_join(engine, options, text)) return false;
         stack.steering = team_steering(options->team);

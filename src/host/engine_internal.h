@@ -34,6 +34,7 @@ struct engine_uplink {
     struct engine_port port;
     char interface[NETLINK_NAME_MAX];
     bool backup_asked, backup;
+    struct braid_link_terms terms;
     struct uplink *uplink; /* NULL while the interface is not there */
     struct fd_watch *neighbours;
     bool neighbours_ready;
@@ -92,6 +93,10 @@ void port_flush(struct engine_port *port);
 bool engine_team_join(struct engine *engine, const struct engine_options *options, char text[ENGINE_TEXT_MAX]) MUST_USE;
 void engine_team_leave(struct engine *engine);
 void engine_team_receive(struct engine *engine);
+
+/* engine.c */
+/* Tells the stack what a link is to be used for. */
+void engine_terms(struct engine *engine, int link, const struct braid_link_terms *terms);
 
 /* engine_udp.c */
 bool udp_start(struct engine *engine, const struct engine_options *options, char text[ENGINE_TEXT_MAX]) MUST_USE;

@@ -65,12 +65,22 @@ static int links_open_anywhere(struct engine *engine, const struct engine_option
     return error;
 }
 
+/* The first of least cost. */
+static size_t first_of(const struct engine_options *options) {
+    size_t first = 0;
+    for (size_t i = 1; i < options->udp_count; i++) {
+        const struct engine_udp_choice *best = &options->udp[first], *choice = &options->udp[i];
+        if (engine_cost(choice->backup, &choice->terms) < engine_cost(best->backup, &best->terms)) first = i;
+    }
+    return first;
+}
+
 static bool port_make(struct engine *engine, const struct engine_options *options, size_t index, struct link *link) {
     struct engine_port *port = calloc(1, sizeof(*port));
     struct braid_link_config config = {.uplink = true, .port_first = engine->udp_port_first, .port_last = engine->udp_port_last};
     const struct engine_udp_choice *choice = &options->udp[index];
     struct ip_address address;
-    bool backup = choice->backup || (options->policy == ENGINE_POLICY_HANDOVER && index > 0);
+    bool backup = options->policy == ENGINE_POLICY_HANDOVER ? index != first_of(options) : choice->backup;
     if (port == NULL || !ip_address_parse(choice->address, &address) ||
         !port_add(engine, port, link->capabilities, &config)) {
         free(port);
@@ -78,6 +88,7 @@ static bool port_make(struct engine *engine, const struct engine_options *option
     }
     struct braid_address public = {.family = address.family};
     memcpy(public.bytes, address.bytes, sizeof(public.bytes));
+    engine_terms(engine, port->number, &choice->terms);
     if (port_open(port, link) &&
         braid_stack_address_add(engine->stack, port->number, &public, backup, engine->announce, engine->now))
         return true;

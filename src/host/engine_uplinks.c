@@ -158,6 +158,7 @@ static struct uplink_result interface_found(struct engine *engine, struct engine
     if (result.problem == UPLINK_OK && uplink->port.number < 0 &&
         !port_add(engine, &uplink->port, uplink_link(uplink->uplink)->capabilities, &config))
         result = (struct uplink_result){UPLINK_FAILED, ENOSPC};
+    if (result.problem == UPLINK_OK) engine_terms(engine, uplink->port.number, &uplink->terms);
     if (result.problem == UPLINK_OK) result = watch_descriptors(engine, uplink);
     if (result.problem != UPLINK_OK) interface_lost(uplink);
     return result;
@@ -183,28 +184,30 @@ static struct engine_uplink *uplink_of_index(const struct engine *engine, uint32
     return NULL;
 }
 
-/* With handover the first uplink that may carry does, and the others stand by. */
+/* With handover the first uplink of least cost carries, and the others stand by. */
 static void decide_backup(struct engine *engine) {
-    bool have_first = false, none_but_backups = true;
-    for (size_t i = 0; i < engine->uplink_count; i++)
-        none_but_backups &= engine->uplinks[i]->backup_asked;
+    const struct engine_uplink *first = engine->uplinks[0];
+    for (size_t i = 1; i < engine->uplink_count; i++) {
+        const struct engine_uplink *uplink = engine->uplinks[i];
+        if (engine_cost(uplink->backup_asked, &uplink->terms) <
+            engine_cost(first->backup_asked, &first->terms))
+            first = uplink;
+    }
     for (size_t i = 0; i < engine->uplink_count; i++) {
         struct engine_uplink *uplink = engine->uplinks[i];
-        bool may_be_first = none_but_backups ? i == 0 : !uplink->backup_asked;
-        uplink->backup = uplink->backup_asked;
-        if (engine->policy == ENGINE_POLICY_HANDOVER) uplink->backup = have_first || !may_be_first;
-        have_first |= may_be_first;
+        uplink->backup = engine->policy == ENGINE_POLICY_HANDOVER ? uplink != first : uplink->backup_asked;
     }
 }
 
-static struct uplink_result uplink_add(struct engine *engine, const char *interface, bool backup) {
+static struct uplink_result uplink_add(struct engine *engine, const struct engine_uplink_choice *choice) {
     if (engine->uplink_count == BRAID_LINKS_MAX - 1) return (struct uplink_result){UPLINK_FAILED, ENOSPC};
     struct engine_uplink *uplink = calloc(1, sizeof(*uplink));
     if (uplink == NULL) return (struct uplink_result){UPLINK_NO_MEMORY, ENOMEM};
     uplink->port.engine = engine;
     uplink->port.number = -1;
-    uplink->backup_asked = backup;
-    snprintf(uplink->interface, sizeof(uplink->interface), "%s", interface);
+    uplink->backup_asked = choice->backup;
+    uplink->terms = choice->terms;
+    snprintf(uplink->interface, sizeof(uplink->interface), "%s", choice->interface);
     struct uplink_result result = interface_found(engine, uplink);
     if (result.problem != UPLINK_OK) {
         if (uplink->port.number >= 0) engine->ports[uplink->port.number] = NULL;
@@ -223,7 +226,7 @@ static void route_appeared(struct engine *engine, uint32_t interface_index) {
     const struct netlink_interface *interface = netlink_watch_interface(engine->networks, interface_index);
     if (!engine->every_default_route || interface == NULL || interface->loopback) return;
     if (uplink_named(engine, interface->name) != NULL) return;
-    if (uplink_add(engine, interface->name, false).problem == UPLINK_OK)
+    if (uplink_add(engine, &(struct engine_uplink_choice){.interface = interface->name}).problem == UPLINK_OK)
         reconsider(engine, engine->uplinks[engine->uplink_count - 1]);
 }
 
@@ -258,8 +261,7 @@ static bool add_chosen(struct engine *engine, const struct engine_options *optio
     for (size_t i = 0; i < options->uplink_count; i++) {
         const struct engine_uplink_choice *choice = &options->uplinks[i];
         struct uplink_result result = {UPLINK_OK, 0};
-        if (uplink_named(engine, choice->interface) == NULL)
-            result = uplink_add(engine, choice->interface, choice->backup);
+        if (uplink_named(engine, choice->interface) == NULL) result = uplink_add(engine, choice);
         if (!explain(result, choice->interface, text)) return false;
     }
     return true;
@@ -276,7 +278,8 @@ static bool add_default_routes(struct engine *engine, char text[ENGINE_TEXT_MAX]
             netlink_watch_interface(engine->networks, routes[i].interface_index);
         if (interface == NULL || interface->loopback || uplink_named(engine, interface->name) != NULL)
             continue;
-        struct uplink_result result = uplink_add(engine, interface->name, false);
+        struct uplink_result result =
+            uplink_add(engine, &(struct engine_uplink_choice){.interface = interface->name});
         if (result.problem == UPLINK_OK) continue;
         problem = result;
         snprintf(which, sizeof(which), "%s", interface->name);
@@ -322,6 +325,10 @@ bool engine_uplink_info(const struct engine *engine, size_t index, struct engine
         .present = uplink->uplink != NULL && interface != NULL && interface->usable,
         .address_v4 = uplink->active[FAMILY_V4],
         .address_v6 = uplink->active[FAMILY_V6],
+        .metered = engine_cost(false, &uplink->terms) > 0,
+        .used_up = braid_stack_link_used_up(engine->stack, uplink->port.number),
+        .used_bytes = braid_stack_link_used(engine->stack, uplink->port.number),
+        .cap_bytes = uplink->terms.cap_bytes,
     };
     if (uplink->uplink != NULL) {
         const struct link *link = uplink_link(uplink->uplink);

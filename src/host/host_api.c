@@ -196,11 +196,11 @@ static bool engine_start(struct braid_host *host, const struct braid_host_config
     struct engine_uplink_choice choices[BRAID_LINKS_MAX];
     unsigned count = config->uplink_count < BRAID_LINKS_MAX ? config->uplink_count : BRAID_LINKS_MAX;
     for (unsigned i = 0; i < count; i++)
-        choices[i] = (struct engine_uplink_choice){config->uplinks[i].interface, config->uplinks[i].backup};
+        choices[i] = (struct engine_uplink_choice){config->uplinks[i].interface, config->uplinks[i].backup, config->uplinks[i].terms};
     struct engine_udp_choice udp[BRAID_LINKS_MAX];
     unsigned udp_count = config->udp_count < BRAID_LINKS_MAX ? config->udp_count : BRAID_LINKS_MAX;
     for (unsigned i = 0; i < udp_count; i++)
-        udp[i] = (struct engine_udp_choice){config->udp[i].address, config->udp[i].mtu_bytes, config->udp[i].backup};
+        udp[i] = (struct engine_udp_choice){config->udp[i].address, config->udp[i].mtu_bytes, config->udp[i].backup, config->udp[i].terms};
     struct engine_options options = {
         .udp = udp,
         .udp_count = udp_count,

@@ -72,28 +72,66 @@ void addresses_announce_all(struct braid_connection *c, braid_time now) {
     }
 }
 
+static unsigned announcement_times(const struct braid_connection *c) {
+    return version_0(c) ? ADD_ADDR_V0_TIMES : ADD_ADDR_TRIES;
+}
+
+static braid_time announcement_wait(const struct braid_connection *c, const struct announcement *a) {
+    braid_time wait = NS_OF_MS(ADD_ADDR_RETRY_MS);
+    for (unsigned i = 1; i < a->tries && wait < NS_OF_MS(ADD_ADDR_RETRY_MAX_MS) && !version_0(c); i++) wait *= 2;
+    return wait < NS_OF_MS(ADD_ADDR_RETRY_MAX_MS) ? wait : NS_OF_MS(ADD_ADDR_RETRY_MAX_MS);
+}
+
+/* What an ACK could not carry for a long time (a peer that says nothing is not said much) is repeated from then on. */
 void addresses_announcement_written(struct braid_connection *c, const struct add_addr *option) {
     char text[IP_ADDRESS_TEXT_MAX];
     TRACE(c->env, c->now, address_announced, .connection = c->config.number, .address_id = option->address_id,
           .address = ip_address_format(&option->address, text), .by = "us");
+    for (unsigned i = 0; i < c->addresses.announced_count; i++) {
+        struct announcement *a = &c->addresses.announced[i];
+        if (a->id != option->address_id || a->due == BRAID_NEVER) continue;
+        a->said_at = c->now;
+        a->due = c->now + announcement_wait(c, a);
+    }
+}
+
+/* The best that has nothing to announce yet. */
+static struct subflow *announcer(const struct braid_connection *c) {
+    struct subflow *sf = subflow_best(c, UINT64_MAX);
+    if (sf && sf->signals.announce) sf = subflow_best(c, sf->number);
+    return sf && !sf->signals.announce ? sf : NULL;
 }
 
 /* One after the other, each when the one before was echoed or has had the time to be: Linux drops an ADD_ADDR that comes
  * while its worker has another one in hand, and by the time it is repeated a short transfer is over. */
 static void announcement_assign(struct braid_connection *c, struct announcement *a, braid_time now) {
-    struct subflow *sf = subflow_best(c, UINT64_MAX);
+    struct subflow *sf = announcer(c);
     struct tcp_info info;
-    if (!sf || sf->signals.announce) return;
+    if (!sf) return;
     struct add_addr option = {.address_id = a->id, .address = a->address, .has_port = a->port != 0, .port = a->port};
     option.hmac = hmac_of(c->keys.local, c->keys.remote, &option);
     sf->signals.announce = true;
     sf->signals.announcement = option;
     tcp_info(sf->t, &info);
     c->addresses.announce_turn = now + 2 * subflow_rtt(&info) + NS_OF_MS(ADD_ADDR_TURN_MS);
+    a->said_at = now;
     a->tries++;
-    unsigned tries = version_0(c) ? ADD_ADDR_V0_TIMES : ADD_ADDR_TRIES;
-    sf->signals.announce_whole = a->tries < tries; /* the last time a peer is spoken to that drops what has no timestamps */
-    a->due = a->tries < tries ? now + NS_OF_MS(ADD_ADDR_RETRY_MS) : BRAID_NEVER; /* [R-3.4.1-15] */
+    sf->signals.announce_whole = a->tries % ADD_ADDR_PLAIN_EVERY != 0 && (a->tries < announcement_times(c) || !version_0(c));
+    a->due = a->tries < announcement_times(c) ? now + announcement_wait(c, a) : BRAID_NEVER; /* [R-3.4.1-15] */
+}
+
+/* A path that was silent is back, or there is another one: what has no echo may never have got through. */
+void addresses_subflow_up(struct braid_connection *c, braid_time now) {
+    struct addresses *known = &c->addresses;
+    for (unsigned i = 0; i < known->announced_count && !version_0(c); i++) {
+        struct announcement *a = &known->announced[i];
+        braid_time soon = a->said_at + NS_OF_MS(ADD_ADDR_RETRY_MS);
+        if (a->echoed || a->tries == 0) continue;
+        if (a->tries == ADD_ADDR_TRIES) a->tries--;
+        if (soon < now) soon = now;
+        if (soon < a->due) a->due = soon;
+    }
+    connection_wake(c);
 }
 
 void addresses_announcement_shorten(const struct braid_connection *c, struct add_addr *option) {
@@ -114,6 +152,10 @@ static void echo_arrived(struct braid_connection *c, const struct add_addr *opti
         a->due = BRAID_NEVER;
     }
     if (!known) COUNT(c, add_addr_echo_unknown);
+    LIST_EACH(&c->subflows, node, following) {
+        struct signals *s = &SUBFLOW_OF(node)->signals;
+        if (s->announce && s->announcement.address_id == option->address_id) s->announce = false;
+    }
     connection_wake(c);
 }
 
@@ -198,8 +240,7 @@ braid_time addresses_deadline(const struct braid_connection *c) {
         const struct subflow *sf = removal_subflow(c, &a->removals[i]);
         if (sf && has_room_for_removal(sf) && a->removals[i].due < earliest) earliest = a->removals[i].due;
     }
-    const struct subflow *sf = subflow_best(c, UINT64_MAX);
-    if (!sf || sf->signals.announce) return earliest; /* what it has to say yet, it says when it may */
+    if (!announcer(c)) return earliest; /* what there is to say yet is said when it may be */
     for (unsigned i = 0; i < a->announced_count; i++) {
         braid_time due = a->announced[i].due > a->announce_turn ? a->announced[i].due : a->announce_turn;
         if (due < earliest) earliest = due;

@@ -153,7 +153,7 @@ static void subflows_sweep(struct braid_connection *c, braid_time now) {
     subflows_bury(c, now);
     LIST_EACH(&c->subflows, node, following) {
         struct subflow *sf = SUBFLOW_OF(node);
-        if (sf->buried && !tcp_wants_output(sf->t, now)) subflow_destroy(sf);
+        if (sf->buried && (!tcp_wants_output(sf->t, now) || meter_packets(sf, 1) == 0)) subflow_destroy(sf);
     }
 }
 
@@ -169,7 +169,6 @@ void connection_input(struct braid_connection *c, struct subflow *sf, const stru
     c->now = now;
     sf->ack_arrived = false;
     sf->signals.acks_in_a_row = 0;
-    meter_received(sf, segment);
     tcp_input(sf->t, segment, buf, ecn, now);
     /* The window in the header counts from the DATA_ACK beside it: that one, though for the subflow the segment may be an
      * old one, whose window TCP does not take. */

@@ -104,7 +104,7 @@ struct announcement { /* ours, by ADD_ADDR */
     struct ip_address address;
     uint16_t port; /* 0: none */
     unsigned tries;
-    braid_time due;
+    braid_time due, said_at;
     bool echoed;
 };
 struct removal { /* ours, by REMOVE_ADDR */
@@ -139,6 +139,8 @@ struct join_target {
 struct path_manager {
     bool due; /* something changed: look again */
     bool crossing; /* not before ask_again_at, for the client may join first */
+    bool meter_near; /* of one of its subflows, when that was last looked at */
+    bool spares;     /* one of them costs, and others were told apart from it (priority.c) */
     struct join_target *targets;
     uint32_t target_count, target_capacity;
     braid_time no_path_deadline; /* BRAID_NEVER while there is a subflow */

@@ -26,10 +26,12 @@ enum mptcp_limit {
     LOCAL_PATHS_MAX = 64,
     REMOTE_ADDRESSES_MAX = 16, /* [R-3.4.1-4] */
     ANNOUNCEMENTS_MAX = 16,
-    ADD_ADDR_TRIES = 3,
+    ADD_ADDR_TRIES = 12,           /* without an echo; about five minutes, and once more when a subflow comes up */
     ADD_ADDR_V0_TIMES = 2,         /* version 0 has no echo */
     ADDRESSES_V0_MAX = 2,          /* of the peer's, as nobody signs for them */
-    ADD_ADDR_RETRY_MS = 1000,
+    ADD_ADDR_RETRY_MS = 1000,      /* doubled each time up to ... */
+    ADD_ADDR_RETRY_MAX_MS = 60000,
+    ADD_ADDR_PLAIN_EVERY = 3,      /* so often the ACK keeps its timestamps: some peers drop what has none */
     ADD_ADDR_TURN_MS = 50,         /* and two round trips, for an echo before the next one is said */
     REMOVALS_MAX = 16,
     REMOVE_ADDR_TIMES = 2,         /* it has no echo: it is said once more on another subflow, or a round trip later */
@@ -121,6 +123,11 @@ enum mptcp_limit {
 
     METER_MARGIN_BYTES = 65536,    /* meter.c */
     METER_HEADERS_BYTES = 100,
+    METER_GROWTH = 4,              /* what may come in the next round trip, of what came in this one */
+    METER_GROWTH_PAUSED = 2,       /* ... and after a pause, of the most that ever did */
+    METER_SUBFLOW_BYTES = 512,     /* to say that it is over */
+    METER_HEADERS_DIVISOR = 8,     /* headers beside the payload that comes */
+    METER_ACKS_DIVISOR = 16,       /* ACKs of what is in flight */
 
     SILENCE_EXTRA_MS = 30,         /* silence.c */
     SILENCE_MIN_MS = 50,

@@ -61,12 +61,8 @@ static bool by_pair(const struct subflow *sf, const struct local_path *path, con
            (chosen || sf->flow.remote_port == to->port) && ip_address_equal(&sf->flow.remote, &to->address);
 }
 
-static bool standby_of(const struct braid_connection *c, const struct local_path *path) {
-    return path->backup || (c->config.scheduler->spares_metered && path->meter && path->meter->metered);
-}
-
 static uint64_t preference_of(const struct local_path *path, unsigned remote) {
-    uint64_t metered = path->meter && path->meter->metered;
+    uint64_t metered = path_meter_costs(path->meter);
     return metered << 49 | (uint64_t)path->backup << 48 | (uint64_t)path->link << 32 |
            (uint64_t)path->address_id << 16 | remote;
 }
@@ -86,7 +82,7 @@ static void pair_fill(const struct braid_connection *c, struct path_pair *pair, 
         .preference = preference_of(path, remote),
         .subflow = !path->no_subflow,
         .fullmesh = !path->no_subflow && (!path->no_fullmesh || !c->client),
-        .backup = standby_of(c, path),
+        .backup = path_stands_by(c, path),
         .to_first = remote == 0,
         .first = remote == 0 && path->address_id == c->config.path.address_id && path->link == c->config.path.link,
     };
@@ -191,10 +187,10 @@ static void surplus_close(struct braid_connection *c, const struct survey *s, un
 static void standby_tell(struct braid_connection *c, const struct survey *s, unsigned pair, braid_time now) {
     const struct local_path *path = &s->paths[s->of[pair].path];
     const struct remote_address *to = address_remote(c, s->of[pair].remote);
+    bool standby = s->plan.pairs[pair].standby || (path->meter && path->meter->near);
     LIST_EACH(&c->subflows, node, following) {
         struct subflow *sf = SUBFLOW_OF(node);
-        if (by_pair(sf, path, to) && subflow_carries(sf) && !sf->backup_by_program)
-            priority_set(sf, s->plan.pairs[pair].standby, now);
+        if (by_pair(sf, path, to) && subflow_carries(sf) && !sf->backup_by_program) priority_set(sf, standby, now);
     }
 }
 
@@ -260,6 +256,7 @@ void path_manager_run(struct braid_connection *c, braid_time now) {
     }
     if (joins_allowed(c) && anywhere_to_join(c) && !lets_the_client_go_first(c, wait_until, now)) plan_carry_out(c, now);
     if (paths_change(c)) excluded_close(c, now);
+    if (paths_change(c) && !c->config.path_manager->prioritises) priority_spare(c, now);
 }
 
 /* A manager that watches is asked while there is output anyway, but not with every packet. */

@@ -19,6 +19,13 @@ void connection_path_up(struct braid_connection *c, const struct local_path *pat
     connection_wake(c);
 }
 
+void connection_path_wider(struct braid_connection *c, const struct local_path *path, bool announce, braid_time now) {
+    c->now = now;
+    if (announce) addresses_path_back(c, path, now);
+    path_manager_news(c, path->address_id);
+    connection_wake(c);
+}
+
 /* Only where another path may take over is a subflow given up: plain TCP, and a connection too young to be joined,
  * keep theirs, for the address may come back in time. */
 static bool replaceable(const struct braid_connection *c) {

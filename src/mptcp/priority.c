@@ -41,10 +41,66 @@ void priority_set(struct subflow *sf, bool backup, braid_time now) {
     connection_raise(c, CONNECTION_PATHS);
 }
 
-void connection_path_backup(struct braid_connection *c, uint8_t address_id, bool backup, braid_time now) {
-    c->now = now;
-    if (c->config.path.address_id == address_id) c->config.path.backup = backup;
+bool path_stands_by(const struct braid_connection *c, const struct local_path *path) {
+    const struct path_meter *meter = path->meter;
+    if (path->backup) return true;
+    /* The peer's scheduler is told of the price in the only words there are for it. */
+    return meter && (meter->near || (meter->metered && c->config.scheduler->spares_metered));
+}
+
+static bool costs(const struct subflow *sf) {
+    const struct path_meter *meter = sf->path_meter;
+    return meter && (meter->near || (meter->metered && sf->c->config.scheduler->spares_metered));
+}
+
+/* The host wants it to stand by, whatever the others cost. */
+static bool wished_backup(const struct subflow *sf, const struct local_path *paths, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (paths[i].address_id == sf->path_id && paths[i].link == sf->link) return paths[i].backup;
+    return false;
+}
+
+/* A peer knows regular subflows and backups, and would take those that cost for as good as any other backup. So where no
+ * regular one works, the backups that cost nothing are said to be regular. */
+void priority_spare(struct braid_connection *c, braid_time now) {
+    struct local_path paths[LOCAL_PATHS_MAX];
+    bool costly = false, regular = false;
     LIST_EACH(&c->subflows, node, following)
-        if (SUBFLOW_OF(node)->path_id == address_id) priority_set(SUBFLOW_OF(node), backup, now);
-    if (c->config.path_manager->prioritises) c->paths.due = true;
+        if (subflow_carries(SUBFLOW_OF(node))) costly |= costs(SUBFLOW_OF(node));
+    if (!costly && !c->paths.spares) return;
+    c->paths.spares = costly;
+    size_t count = c->config.host_ops->paths(c->config.host, paths, LOCAL_PATHS_MAX);
+    LIST_EACH(&c->subflows, node, following) {
+        const struct subflow *sf = SUBFLOW_OF(node);
+        if (!subflow_carries(sf)) continue;
+        regular |= !costs(sf) && sf->status == SUBFLOW_ACTIVE && !wished_backup(sf, paths, count);
+    }
+    LIST_EACH(&c->subflows, node, following) {
+        struct subflow *sf = SUBFLOW_OF(node);
+        if (!subflow_carries(sf) || costs(sf) || sf->backup_by_program || !wished_backup(sf, paths, count)) continue;
+        priority_set(sf, regular || !costly, now);
+    }
+}
+
+void connection_path_backup(struct braid_connection *c, const struct local_path *path, braid_time now) {
+    bool backup = path_stands_by(c, path);
+    c->now = now;
+    if (c->config.path.address_id == path->address_id) c->config.path.backup = path->backup;
+    LIST_EACH(&c->subflows, node, following)
+        if (SUBFLOW_OF(node)->path_id == path->address_id) priority_set(SUBFLOW_OF(node), backup, now);
+    c->paths.due = true;
+    connection_wake(c);
+}
+
+void connection_path_terms(struct braid_connection *c, const struct local_path *path, braid_time now) {
+    bool backup = path_stands_by(c, path);
+    c->now = now;
+    LIST_EACH(&c->subflows, node, following) {
+        struct subflow *sf = SUBFLOW_OF(node);
+        if (sf->path_id != path->address_id) continue;
+        sf->weight = path->weight;
+        if (!sf->backup_by_program) priority_set(sf, backup, now);
+    }
+    path_manager_news(c, path->address_id); /* a cap that was raised makes it a path again */
+    connection_wake(c);
 }

@@ -17,12 +17,7 @@ static void note_tried(struct braid_connection *c, uint8_t path_id) {
     c->race.tried[path_id / 8] |= (uint8_t)(1u << (path_id % 8));
 }
 
-static bool costs(const struct local_path *path) { return path->backup || (path->meter && path->meter->metered); }
-
-static bool better(const struct local_path *a, const struct local_path *b) {
-    if (costs(a) != costs(b)) return costs(b);
-    return a->link != b->link ? a->link < b->link : a->address_id < b->address_id;
-}
+static bool costs(const struct local_path *path) { return path->backup || path_meter_costs(path->meter); }
 
 static bool candidate_next(struct braid_connection *c, struct local_path *out) {
     struct local_path paths[LOCAL_PATHS_MAX];
@@ -32,7 +27,7 @@ static bool candidate_next(struct braid_connection *c, struct local_path *out) {
         const struct local_path *path = &paths[i];
         if (path->address.family != c->flow.remote.family || path_used_up(path) || tried(c, path)) continue;
         if (ip_address_is_link_local(&path->address) != ip_address_is_link_local(&c->flow.remote)) continue;
-        if (!best || better(path, best)) best = path;
+        if (!best || local_path_better(path, best)) best = path;
     }
     if (best) *out = *best;
     return best != NULL;

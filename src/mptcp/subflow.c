@@ -93,13 +93,11 @@ struct subflow *subflow_create(struct braid_connection *c, const struct local_pa
     sf->link = path->link;
     sf->path_id = path->address_id;
     sf->local_id = address_local_id(c, path->address_id);
-    sf->backup_here = path->backup;
+    sf->backup_here = path_stands_by(c, path);
     sf->weight = path->weight;
     sf->mtu_bytes = path->mtu_bytes;
     sf->super_segment_bytes = path->super_segment_bytes;
     sf->path_meter = path->meter;
-    /* The peer's scheduler is told in the only words there are for it. */
-    if (c->config.scheduler->spares_metered && subflow_metered(sf)) sf->backup_here = true;
     sf->first = first;
     sf->ours = ours;
     sf->third_ack_due = sf->disowned_until = sf->answer_due = BRAID_NEVER;
@@ -130,6 +128,7 @@ struct subflow *subflow_create(struct braid_connection *c, const struct local_pa
 
 void subflow_destroy(struct subflow *sf) {
     struct braid_connection *c = sf->c;
+    meter_expect(sf, 0);
     tcp_destroy(sf->t);
     c->config.host_ops->flow_close(c->config.host, sf->flow_handle);
     mapping_list_deinit(&sf->sent);
@@ -159,6 +158,7 @@ void subflow_set_status(struct subflow *sf, enum subflow_status to, braid_time n
           .from = status_name(sf->status), .to = status_name(to));
     sf->status = to;
     if (to == SUBFLOW_SUSPECTED) sf->suspected_at = now;
+    if (to == SUBFLOW_ACTIVE) addresses_subflow_up(c, now);
     if (path_manager_acts(c)) c->paths.due = true;
     window_subflows_changed(c, to == SUBFLOW_ACTIVE);
     connection_raise(c, CONNECTION_PATHS);

@@ -102,6 +102,7 @@ struct subflow {
     uint8_t reset_reason; /* of ours: goes out in MP_TCPRST */
     uint8_t peer_reset_reason;
     uint32_t mtu_bytes, super_segment_bytes;
+    uint32_t expected_bytes; /* meter.c: its part of what the meter expects */
     struct path_meter *path_meter;
     enum subflow_status status;
     enum tcp_close_reason closed_reason;
@@ -134,6 +135,7 @@ struct subflow {
     uint8_t third_acks;
     uint8_t disowned_probes; /* of those below */
     uint32_t local_nonce, remote_nonce;
+    uint32_t round_most_bytes; /* meter.c: the most that ever came in a round trip */
     braid_time third_ack_due;
 
     /* Sending */
@@ -317,9 +319,10 @@ void worth_watch(struct braid_connection *c, braid_time now);
 /* meter.c */
 bool meter_exhausted(const struct subflow *sf);
 uint32_t meter_bounded(const struct subflow *sf, uint32_t room);
-void meter_received(struct subflow *sf, const struct tcp_segment *segment);
 void meter_sent(struct subflow *sf, const struct braid_packet_out *packets, size_t count);
 size_t meter_packets(const struct subflow *sf, size_t room);
+/* So much may still come by it. */
+void meter_expect(struct subflow *sf, uint32_t bytes);
 void meter_enforce(struct braid_connection *c, braid_time now);
 
 /* rivals.c */
@@ -391,6 +394,8 @@ void tail_expire(struct braid_connection *c, braid_time now);
 /* window.c */
 void window_arrived(struct subflow *sf, uint32_t bytes, braid_time now);
 uint32_t window_receive(void *owner, struct tcp *t);
+/* What comes by it in a round trip as long as they are now: lately at most, or in this one. */
+uint64_t window_round_bytes(const struct subflow *sf, braid_time now);
 
 /* The longest round trip that a window for paths of this one permits. */
 braid_time window_span(braid_time rtt_ns);
@@ -408,6 +413,7 @@ void addresses_add_arrived(struct subflow *sf, const struct tcp_segment *segment
 void addresses_remove_arrived(struct subflow *sf, const struct remove_addr *option, braid_time now);
 /* Its address is in use again: nothing is to be said of its removal any more. */
 void addresses_joined(struct subflow *sf);
+void addresses_subflow_up(struct braid_connection *c, braid_time now);
 void addresses_disowned_expire(struct subflow *sf, braid_time now);
 void addresses_echoes_release(struct subflow *sf);
 /* Without its port, for want of room. A join finds its connection by the token, whatever port it comes to. */
@@ -432,6 +438,10 @@ bool race_goes_on(const struct subflow *failed, braid_time now);
 void priority_arrived(struct subflow *sf, const struct mp_prio *option, braid_time now);
 void priority_signal(struct subflow *sf);
 void priority_set(struct subflow *sf, bool backup, braid_time now);
+/* What goes by the path is a backup: the host wants it so, it costs and the scheduler spares it, or its cap is near. */
+bool path_stands_by(const struct braid_connection *c, const struct local_path *path);
+/* Has the peer spare what costs; under a path manager that sets no priorities itself. */
+void priority_spare(struct braid_connection *c, braid_time now);
 
 /* fallback.c */
 void fallback_handshake(struct braid_connection *c, const char *reason, braid_time now);

@@ -174,6 +174,13 @@ void window_arrived(struct subflow *sf, uint32_t bytes, braid_time now) {
     m->interval_bytes = 0;
 }
 
+uint64_t window_round_bytes(const struct subflow *sf, braid_time now) {
+    const struct rate_meter *m = &sf->meter;
+    braid_time base = path_base(sf), received = tcp_receive_rtt(sf->t), rtt = received > base ? received : base;
+    uint64_t lately = meter_best(m, base, now) * (rtt / BRAID_NS_PER_US) / 1000000;
+    return lately > m->interval_bytes ? lately : m->interval_bytes;
+}
+
 struct arrival {
     uint64_t bytes_per_s;
     braid_time rtt_ns;

@@ -52,14 +52,21 @@ static void path_fill(const struct braid_stack *stack, struct local_path *path, 
     path->mtu_bytes = config->mtu_bytes;
     path->super_segment_bytes = config->super_segment_bytes;
     path->checksum_offload = config->checksum_offload;
+    path->meter = (struct path_meter *)(uintptr_t)&stack->links[link].meter;
 }
 
-static void path_set_backup(struct braid_stack *stack, struct stack_path *path, bool backup, braid_time now) {
-    if (path->path.backup == backup) return;
-    path->path.backup = backup;
+/* The flags of an address that is there have changed from what they were. */
+static void path_flags_news(struct braid_stack *stack, const struct stack_path *path, const struct local_path *before,
+                            braid_time now) {
+    const struct local_path *after = &path->path;
+    bool backup = before->backup != after->backup;
+    bool wider = (after->announce && !before->announce) || (before->no_subflow && !after->no_subflow) ||
+                 (before->no_fullmesh && !after->no_fullmesh);
+    if (!backup && !wider) return;
     LIST_EACH(&stack->connections, node, following) {
         struct entry *entry = LIST_ENTRY(node, struct entry, all);
-        connection_path_backup(entry->connection, path->path.address_id, backup, now);
+        if (backup) connection_path_backup(entry->connection, after, now);
+        if (wider) connection_path_wider(entry->connection, after, after->announce && !before->announce, now);
         entry_touch(entry);
     }
 }
@@ -85,7 +92,6 @@ enum {
 bool braid_stack_endpoint_add(struct braid_stack *stack, int link, const struct braid_address *address,
                               unsigned flags, braid_time now) {
     struct ip_address ip = stack_address_in(address);
-    bool backup = flags & BRAID_ENDPOINT_BACKUP;
     if (link < 0 || link >= stack->link_count || ip.family == IP_NONE || (flags & ~(unsigned)ENDPOINT_FLAGS)) return false;
     if ((flags & BRAID_ENDPOINT_FULLMESH) && !(flags & BRAID_ENDPOINT_SUBFLOW)) return false;
     struct stack_path *path = path_find(stack, link, &ip);
@@ -95,19 +101,17 @@ bool braid_stack_endpoint_add(struct braid_stack *stack, int link, const struct 
         uint8_t address_id = address_id_next(stack);
         *path = (struct stack_path){.used = true};
         path->path.address = ip;
-        path->path.meter = &path->meter;
+        path->path.weight = stack->links[link].weight;
         path->path.address_id = address_id;
     }
+    struct local_path before = path->path;
     path_fill(stack, &path->path, (uint16_t)link);
+    path->path.backup = flags & BRAID_ENDPOINT_BACKUP;
     path->path.announce = flags & BRAID_ENDPOINT_SIGNAL;
     path->path.no_subflow = !(flags & BRAID_ENDPOINT_SUBFLOW);
     path->path.no_fullmesh = !(flags & BRAID_ENDPOINT_FULLMESH);
-    if (path->present) {
-        path_set_backup(stack, path, backup, now);
-    } else {
-        path->path.backup = backup;
-        path_appear(stack, path, now);
-    }
+    if (path->present) path_flags_news(stack, path, &before, now);
+    else path_appear(stack, path, now);
     return true;
 }
 
@@ -144,17 +148,10 @@ bool braid_stack_address_terms(struct braid_stack *stack, int link, const struct
     struct ip_address ip = stack_address_in(address);
     struct stack_path *path = path_find(stack, link, &ip);
     if (!path) return false;
-    path->path.weight = terms->weight;
+    path->weight = terms->weight;
+    path->path.weight = terms->weight > 0 ? terms->weight : stack->links[link].weight;
     path->path.announce_port = terms->announce_port;
-    path->meter.metered = terms->metered;
-    path->meter.cap_bytes = terms->cap_bytes;
     return true;
-}
-
-uint64_t braid_stack_address_used(const struct braid_stack *stack, int link, const struct braid_address *address) {
-    struct ip_address ip = stack_address_in(address);
-    const struct stack_path *path = path_find(stack, link, &ip);
-    return path ? path->meter.used_bytes : 0;
 }
 
 bool braid_stack_has_address(const struct braid_stack *stack, const struct braid_address *address) {
@@ -175,13 +172,6 @@ struct local_path stack_path_for(const struct braid_stack *stack, uint16_t link,
     return made_up;
 }
 
-/* Regular before backup, then in the order the links were added, then in the order of the table. */
-static bool path_better(const struct local_path *a, const struct local_path *b) {
-    if (a->backup != b->backup) return b->backup;
-    if (a->link != b->link) return a->link < b->link;
-    return a->address_id < b->address_id;
-}
-
 const struct local_path *stack_path_choose(const struct braid_stack *stack, const struct ip_address *remote,
                                            const struct ip_address *local) {
     const struct local_path *best = NULL;
@@ -192,7 +182,7 @@ const struct local_path *stack_path_choose(const struct braid_stack *stack, cons
         if (path->address.family != remote->family || path_used_up(path)) continue;
         if (local->family != IP_NONE && !ip_address_equal(local, &path->address)) continue;
         if (ip_address_is_link_local(&path->address) != ip_address_is_link_local(remote)) continue;
-        if (!best || path_better(path, best)) best = path;
+        if (!best || local_path_better(path, best)) best = path;
     }
     return best;
 }

@@ -195,5 +195,6 @@ const struct connection_host_ops stack_host_ops = {
     .token_close = host_token_close,
     .paths = host_paths,
     .wake = host_wake,
+    .meter_news = stack_meter_news,
     .fast_open_answered = fast_open_answered,
 };

@@ -18,6 +18,11 @@ static void segment_without_flow(struct braid_stack *stack, uint16_t link, const
                                  uint8_t ecn, braid_time now) {
     struct time_wait *wait = time_wait_find(stack, link, flow);
     if (wait && time_wait_input(stack, wait, segment, now)) return;
+    if ((segment->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN && stack_link_closed(stack, link)) {
+        stack->counters.cap_syn_refused++;
+        stack_send_reset(stack, link, flow, segment, NULL);
+        return;
+    }
     if ((segment->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN) {
         stack_syn_arrived(stack, link, flow, segment, packet, now);
         return;
@@ -87,10 +92,17 @@ static void icmp_arrived(struct braid_stack *stack, uint16_t link, const struct 
     entry_touch(entry);
 }
 
+/* As it crossed the network, where a super-segment was several. */
+static uint64_t bytes_of(const struct braid_packet_in *packet) {
+    uint64_t further = packet->segment_bytes > 0 ? packet->length / packet->segment_bytes : 0;
+    return packet->length + further * BRAID_PACKET_HEADER_MAX;
+}
+
 static void packet_arrived(struct braid_stack *stack, int link, const struct braid_packet_in *packet,
                            braid_time now) {
     struct ip_header ip;
     stack->counters.packets_in++;
+    stack->links[link].meter.used_bytes += bytes_of(packet);
     enum ip_decode_result result = ip_decode(packet->bytes, packet->length, packet->segment_bytes != 0, &ip);
     if (result != IP_OK) {
         drop(stack, &stack->counters.ip_malformed, link, ip_decode_result_name(result), now);

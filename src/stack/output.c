@@ -54,7 +54,9 @@ void stack_send_icmp(struct braid_stack *stack, uint16_t link, enum icmp_error_k
 static size_t control_output(struct braid_stack *stack, struct braid_packet_out *packets, size_t room) {
     size_t count = 0;
     while (count < room && stack->control_count > 0) {
-        packets[count++] = stack->control[stack->control_head];
+        struct braid_packet_out *packet = &stack->control[stack->control_head];
+        if (stack_link_may_send(stack, packet)) packets[count++] = *packet;
+        else braid_packet_out_release(packet);
         stack->control_head = (stack->control_head + 1) % STACK_CONTROL_QUEUE_MAX;
         stack->control_count--;
     }

@@ -93,33 +93,6 @@ const char *braid_path_manager_name(unsigned index) { return path_manager_name(i
 
 const struct braid_stack_config *braid_stack_config(const struct braid_stack *stack) { return &stack->config; }
 
-int braid_stack_link_add(struct braid_stack *stack, const struct braid_link_config *config) {
-    if (stack->link_count == BRAID_LINKS_MAX || config->port_first > config->port_last) return -1;
-    struct stack_link *link = &stack->links[stack->link_count];
-    link->config = *config;
-    if (link->config.port_first == 0) {
-        link->config.port_first = 32768;
-        link->config.port_last = 60999;
-    }
-    return stack->link_count++;
-}
-
-void braid_stack_link_set_mtu(struct braid_stack *stack, int link, uint32_t mtu_bytes, braid_time now) {
-    if (link < 0 || link >= stack->link_count) return;
-    stack->links[link].config.mtu_bytes = mtu_bytes;
-    for (unsigned i = 0; i < BRAID_ADDRESSES_MAX; i++) {
-        struct stack_path *path = &stack->paths[i];
-        if (!path->used || path->path.link != link) continue;
-        path->path.mtu_bytes = mtu_bytes;
-        if (!path->present) continue;
-        LIST_EACH(&stack->connections, node, following) {
-            struct entry *entry = LIST_ENTRY(node, struct entry, all);
-            connection_path_mtu(entry->connection, path->path.address_id, mtu_bytes, now);
-            entry_touch(entry);
-        }
-    }
-}
-
 static const char *const stack_counter_names[] = {
 #define COUNTER_NAME(name) #name,
     STACK_COUNTERS(COUNTER_NAME)};

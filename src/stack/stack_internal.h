@@ -29,7 +29,7 @@ enum stack_limit {
     X(cookie_stale) X(cookie_wrong_key) X(cookie_without_keys) X(fast_open_accepted) X(fast_open_cookie_bad)      \
     X(fast_open_cookies_given) X(fast_open_pending_full) X(fast_open_taken) X(fast_open_not_taken)                \
     X(fast_open_syn_lost) X(fast_open_avoided) X(capable_not_asked) X(resets_sent) X(control_queue_full)          \
-    X(unknown_link)
+    X(unknown_link) X(cap_not_sent) X(cap_syn_refused)
 struct stack_counters {
 #define STACK_COUNTER_FIELD(name) uint64_t name;
     STACK_COUNTERS(STACK_COUNTER_FIELD)
@@ -39,14 +39,16 @@ struct stack_counters {
 struct stack_link {
     struct braid_link_config config;
     struct flow_entry *last; /* to which the last packet belonged; may be NULL */
+    uint8_t weight;
+    struct path_meter meter;
 };
 
 /* An address by which connections go. It keeps its place, and its address ID, while it is away, so that it comes back by the
  * same ID. One that takes its place has another. */
 struct stack_path {
     bool used, present;
+    uint8_t weight; /* 0: the link's */
     struct local_path path;
-    struct path_meter meter;
 };
 
 /* capable_memory.c */
@@ -217,6 +219,13 @@ const struct local_path *stack_path_of(const struct braid_stack *stack, int link
 /* The best path to start a connection from, NULL if there is none. */
 const struct local_path *stack_path_choose(const struct braid_stack *stack, const struct ip_address *remote,
                                            const struct ip_address *local);
+
+/* link.c */
+/* One of the stack's own must not go if that is false. */
+bool stack_link_may_send(struct braid_stack *stack, const struct braid_packet_out *packet);
+/* By this link nothing new may begin. */
+bool stack_link_closed(const struct braid_stack *stack, int link);
+void stack_meter_news(void *host, struct path_meter *meter);
 
 /* connection_paths.c */
 /* False: out of range. */

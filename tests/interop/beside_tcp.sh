@@ -26,6 +26,40 @@ udp_moves() {
 }
 promise 30 udp_moves "datagrams move to another uplink when WiFi goes, and few are lost"
 
+# The phone's bytes by cellular, before and after, in `by_cellular`.
+counting_cellular() {
+    on phone sh -c "
+        count() { echo \$((\$(cat /sys/class/net/wwan0/statistics/rx_bytes) + \$(cat /sys/class/net/wwan0/statistics/tx_bytes))); }
+        before=\$(count)
+        $*
+        echo \$((\$(count) - before)) >by_cellular"
+}
+
+udp_spares_metered() {
+    dgram_network
+    counting_cellular "'$braid' run --policy aggregate --uplink wwan0:metered --uplink wlan0:backup -- \
+        ./dgram ask 10.0.9.1 7000 200 2 >back"
+    [ "$(cat back)" = 200 ] || fail "$(cat back) of 200 datagrams came back"
+    expect_between "$(cat by_cellular)" 0 5000 "bytes by the metered uplink"
+}
+promise 30 udp_spares_metered "datagrams spare a metered uplink while another works, be it a backup"
+
+udp_counts() {
+    dgram_network
+    counting_cellular "'$braid' run --uplink wwan0:cap=1M --trace trace.json -- ./dgram ask 10.0.9.1 7000 200 2 >back"
+    used=$(jq -r 'select(.event == "path_status" and .name == "wwan0") | .used_bytes' trace.json | tail -n 1)
+    expect_between "$used" "$(($(cat by_cellular) * 8 / 10))" "$(cat by_cellular)" "bytes used, as the trace tells"
+}
+promise 30 udp_counts "datagrams count for an uplink's cap"
+
+udp_stops() {
+    dgram_network
+    counting_cellular "'$braid' run --uplink wwan0:cap=1M -- ./dgram ask 10.0.9.1 7000 600 2 >back"
+    expect_between "$(cat back)" 250 450 "answers of 600"
+    expect_between "$(cat by_cellular)" 700000 1048576 "bytes by an uplink with a cap of 1048576"
+}
+promise 30 udp_stops "datagrams stop before an uplink's cap, where there is no other"
+
 udp_refused() {
     dgram_network
     on_braid ./dgram refused 10.0.9.1 7001

@@ -97,6 +97,62 @@ backup_takes_over() {
 }
 promise 60 backup_takes_over "a backup takes over when WiFi goes"
 
+# by_cellular OPTIONS COMMAND...: what the command brings goes by WiFi and cellular, and $used is what went by cellular, both
+# ways.
+by_cellular() {
+    options=$1
+    shift
+    on phone sh -c "
+        count() { echo \$((\$(cat /sys/class/net/wwan0/statistics/rx_bytes) + \$(cat /sys/class/net/wwan0/statistics/tx_bytes))); }
+        before=\$(count)
+        '$braid' run --policy aggregate $options --trace trace.json -- $*
+        echo \$((\$(count) - before)) >by_cellular"
+    used=$(cat by_cellular)
+}
+
+capped_download() {
+    wifi=$home_wifi cellular=$home_cellular
+    network
+    pattern served/www/file 40000000
+    by_cellular '--scheduler lowest-rtt --uplink wlan0 --uplink wwan0:cap=6M' curl -sf --max-time 50 -o got http://10.0.9.1/file
+    expect_same_bytes got served/www/file
+    expect_between "$used" 2000000 6291456 "bytes by the uplink with a cap"
+    [ "$(jq -r 'select(.event == "path_status" and .name == "wwan0") | .cap_bytes' trace.json | sort -u)" = 6291456 ] ||
+        fail "the trace does not tell the cap"
+    expect_between "$(jq -r 'select(.event == "path_status" and .name == "wwan0") | .used_bytes' trace.json | tail -n 1)" \
+        2000000 6291456 "bytes used, as the trace tells"
+}
+promise 60 capped_download "a download by the kernel's MPTCP does not exceed an uplink's cap"
+
+capped_alone() {
+    wifi=$home_wifi cellular=$home_cellular
+    network
+    pattern served/www/file 40000000
+    by_cellular '--uplink wwan0:cap=6M' curl -sf --max-time 8 -o got http://10.0.9.1/file '|| true'
+    expect_between "$used" 2000000 6291456 "bytes by the only uplink, which has a cap"
+}
+promise 60 capped_alone "nor where there is no other uplink: then the connection waits"
+
+metered_is_spared() {
+    wifi=$home_wifi cellular=$home_cellular
+    network
+    pattern served/www/file 20000000
+    by_cellular '--uplink wwan0:metered --uplink wlan0' curl -sf --max-time 50 -o got http://10.0.9.1/file
+    expect_same_bytes got served/www/file
+    expect_between "$used" 0 100000 "bytes by the metered uplink"
+}
+promise 60 metered_is_spared "a metered uplink carries no data while another works"
+
+metered_behind_a_backup() {
+    wifi=$home_wifi cellular=$home_cellular
+    network
+    pattern served/www/file 20000000
+    by_cellular '--uplink wwan0:metered --uplink wlan0:backup' curl -sf --max-time 50 -o got http://10.0.9.1/file
+    expect_same_bytes got served/www/file
+    expect_between "$used" 0 200000 "bytes by the metered uplink"
+}
+promise 60 metered_behind_a_backup "nor while a backup does"
+
 # The connection begins on cellular alone; WiFi comes later and is joined.
 late_uplink() {
     wifi=$home_wifi cellular=$home_cellular

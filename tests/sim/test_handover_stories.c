@@ -208,6 +208,32 @@ static void wifi_turns_lossy_over_ten_seconds_and_dies(void **state) {
     tell("lossier and lossier, and dead", &s, 1600, (unsigned[]){5000, 1000});
 }
 
+static void nothing_down(void *context, braid_time now) {
+    (void)now;
+    sim_path_blackhole(context, WIFI, false, true);
+}
+static void all_well(void *context, braid_time now) {
+    (void)now;
+    sim_path_up(context, WIFI);
+}
+
+/* The server hears the client all the while, and cannot know that it is not heard. */
+static void an_address_announced_into_a_black_hole_is_known_when_that_has_passed(void **state) {
+    struct sim_phone_config config = {.world = {.seed = 31}, .paths = {sim_wifi}, .path_count = 1, .announced = true};
+    struct sim_conversation_config talk = {.streams[SIM_UP] = {.bytes = UINT64_C(1) << 40}};
+    (void)state;
+    sim_phone_init(&phone, &config);
+    sim_world_at(phone.world, S + 50 * MS, nothing_down, &phone);
+    sim_world_at(phone.world, 9 * S, all_well, &phone);
+    sim_phone_talk(&phone, &talk);
+    sim_world_run(phone.world, 8900 * MS);
+    assert_true(sim_host_counter(phone.server, "mptcp_add_addr_sent") >= 3);
+    assert_int_equal(sim_host_counter(phone.client, "mptcp_add_addr_received"), 0);
+    sim_world_run(phone.world, 25 * S);
+    assert_int_equal(sim_host_counter(phone.server, "mptcp_add_addr_echo_received"), 1);
+    phone_end(&phone);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(wifi_goes_down_and_comes_back),
@@ -217,6 +243,7 @@ int main(void) {
         cmocka_unit_test(addresses_are_renumbered),
         cmocka_unit_test(wifi_returns_with_another_address),
         cmocka_unit_test(wifi_turns_lossy_over_ten_seconds_and_dies),
+        cmocka_unit_test(an_address_announced_into_a_black_hole_is_known_when_that_has_passed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -87,6 +87,7 @@ number_out_of_range() {
 run --limit subflows=99999999999999999999 -- true
 run --limit add_addr_accepted=99999999999999999999 -- true
 run --limit ndiffports=99999999999999999999 -- true
+run --uplink lo:weight=99999999999999999999 -- true
 probe serve --port 99999999999999999999
 probe receive --port 99999999999999999999
 probe bulk 127.0.0.1:99999999999999999999
@@ -101,6 +102,10 @@ EOF
     for size in 99999999999999999999 1023K 1025G 64MB -1 '' M; do
         refused '^braid run: --memory wants a size from 1M to 1024G, such as 64M' offline "$braid" run --memory "$size" -- true
     done
+    for size in 99999999999999999999 1023K 1025G 64MB -1 '' M; do
+        refused '^braid run: uplink lo: cap wants a size from 1M to 1024G, such as 500M' \
+            offline "$braid" run --uplink "lo:cap=$size" -- true
+    done
     refused '"99999999999999999999"' "$braid" sim --seed 99999999999999999999 "$root/lab/scenarios/handover.yaml"
     refused 'from 0 to 18446744073709551615' "$braid" sim --seed -1 "$root/lab/scenarios/handover.yaml"
 }
@@ -113,6 +118,8 @@ unknown_name() {
     refused 'blue .*there are cubic, .*bbr' offline "$braid" run --congestion blue -- true
     refused 'blue .*there are lowest-rtt, .*blest' offline "$braid" run --scheduler blue -- true
     refused 'blue .*there are fullmesh, .*none' offline "$braid" run --path-manager blue -- true
+    refused 'blue .*there are :backup, :metered, :cap=SIZE \(1M to 1024G\) and :weight=N \(1 to 255\)' \
+        offline "$braid" run --uplink lo:blue -- true
     refused 'blue=1 .*there are subflows=N, .*ndiffports=N' offline "$braid" run --limit blue=1 -- true
     refused 'no run "blue"; there are [a-z]' "$braid" sim --run blue "$root/lab/scenarios/handover.yaml"
     refused 'no run "blue"; there are [a-z]' "$braid" lab --run blue "$root/lab/scenarios/handover.yaml"

@@ -77,6 +77,39 @@ E2
     cat >>small.yaml
 }
 
+# Bytes by cellular, both ways, as its link had them.
+by_cellular() {
+    field ".$1.paths[] | select(.name == \"cellular\") | .up_total_bytes + .down_total_bytes"
+}
+
+uplinks_have_terms() {
+    cat >terms.yaml <<'E2'
+hosts: {phone: {}, server: {}}
+links:
+  wifi:
+    from: {host: phone, interface: wlan0, address: 10.0.1.2/24}
+    to: {host: server, interface: eth0, address: 10.0.1.1/24}
+    rate: 10Mbit
+    delay: 15ms
+  cellular:
+    from: {host: phone, interface: wwan0, address: 10.0.2.2/24}
+    to: {host: server, interface: eth1, address: 10.0.2.1/24}
+    rate: 20Mbit
+    delay: 35ms
+runs:
+  free: {host: phone, transfer: {server: server, download: 20MB, policy: aggregate, scheduler: lowest-rtt, uplinks: [wlan0, wwan0]}, limit: 60s}
+  capped: {host: phone, transfer: {server: server, download: 20MB, policy: aggregate, scheduler: lowest-rtt, uplinks: [wlan0, "wwan0:cap=3M"]}, limit: 60s}
+  spared: {host: phone, transfer: {server: server, download: 20MB, policy: aggregate, uplinks: [wlan0, "wwan0:metered"]}, limit: 60s}
+  said: {host: phone, command: "${BRAID} run --policy aggregate --uplink wlan0 --uplink wwan0:metered -- ${BRAID} probe bulk 10.0.1.1:7000 --bytes 20000000", limit: 60s}
+E2
+    "$braid" sim terms.yaml --json --quiet >result.json
+    expect_between "$(by_cellular free)" 8000000 20000000 "bytes by an uplink without terms"
+    expect_between "$(by_cellular capped)" 1000000 3145728 "bytes by an uplink with a cap"
+    expect_between "$(by_cellular spared)" 1 10000 "bytes by a metered uplink"
+    [ "$(field .spared.sim.hash)" = "$(field .said.sim.hash)" ] || fail "in a command the same words mean something else"
+}
+promise 30 uplinks_have_terms "an uplink's terms hold in virtual time, in a transfer's uplinks and in a command"
+
 captures() {
     small <<'E2'
 runs:
@@ -278,6 +311,7 @@ E2
     refused small.yaml --seed x
     expect_one_line err 'x'
     for transfer in '{download: 1}' '{server: there}' '{server: 10.9.9.9, download: 1}' \
+        '{server: there, download: 1, uplinks: ["eth0:blue"]}' '{server: there, download: 1, uplinks: ["eth0:cap=1"]}' \
         '{server: there, download: 1, policy: fastest}' '{server: there, download: 1, messages: {rate: 1}}'; do
         echo "runs: {run: {host: here, transfer: $transfer}}" | small
         refused small.yaml

@@ -1,6 +1,7 @@
 /* The command line of `braid run`: what it means, and that each mistake is one line with the word that was wrong. */
 #include "said.h"
 #include <run_options.h>
+#include <uplink_choice.h>
 
 #define ARGUMENTS_MAX 12
 
@@ -33,6 +34,43 @@ static void uplinks_keep_their_order_and_backups_are_marked(void **state) {
     assert_string_equal(options.uplinks[1].interface, "wwan0");
     assert_true(options.uplinks[1].backup);
     assert_int_equal(options.policy, ENGINE_POLICY_AGGREGATE);
+}
+
+static void an_uplink_has_the_terms_that_stand_behind_it_in_any_order(void **state) {
+    static const struct {
+        const char *line;
+        bool backup, metered;
+        uint64_t cap_bytes;
+        unsigned weight;
+    } cases[] = {
+        {"-u a:metered -- true", false, true, 0, 0},
+        {"-u a:cap=5G -- true", false, false, UINT64_C(5) << 30, 0},
+        {"-u a:cap=1048576 -- true", false, false, 1048576, 0},
+        {"-u a:cap=1024G:backup -- true", true, false, UINT64_C(1) << 40, 0},
+        {"-u a:weight=255:metered:cap=20M:backup -- true", true, true, 20u << 20, 255},
+        {"-u a:backup:weight=1 -- true", true, false, 0, 1},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct run_options options;
+        char text[64];
+        assert_null(parse(cases[i].line, &options));
+        const struct engine_uplink_choice *uplink = &options.uplinks[0];
+        assert_string_equal(uplink->interface, "a");
+        assert_int_equal(uplink->backup, cases[i].backup);
+        assert_int_equal(uplink->terms.metered, cases[i].metered);
+        assert_int_equal(uplink->terms.cap_bytes, cases[i].cap_bytes);
+        assert_int_equal(uplink->terms.weight, cases[i].weight);
+        /* And written down it means the same. */
+        struct engine_uplink_choice again;
+        char problem[UPLINK_CHOICE_TEXT_MAX];
+        assert_true(uplink_choice_format(uplink, text, sizeof(text)));
+        assert_true(uplink_choice_parse(text, &again, problem));
+        assert_int_equal(again.backup, uplink->backup);
+        assert_int_equal(again.terms.metered, uplink->terms.metered);
+        assert_int_equal(again.terms.cap_bytes, uplink->terms.cap_bytes);
+        assert_int_equal(again.terms.weight, uplink->terms.weight);
+    }
 }
 
 static void handover_is_the_default(void **state) {
@@ -106,6 +144,20 @@ static void each_mistake_is_one_line_that_names_it(void **state) {
         {"-u wlan0 -u wlan0 -- true", "wlan0"},  {"--wifi -- true", "--wifi"},
         {"-x -- true", "-x"},                    {"--uplink :backup -- true", "backup"},
         {"--uplink", "--uplink"},                {"", "command"},
+        {"-u a:blue -- true", ":backup, :metered, :cap=SIZE (1M to 1024G) and :weight=N (1 to 255)"},
+        {"-u a: -- true", ":backup, :metered, :cap=SIZE"},
+        {"-u a:backups -- true", ":backups"},
+        {"-u a:cap -- true", ":cap=SIZE"},
+        {"-u a:cap= -- true", "cap wants a size from 1M to 1024G"},
+        {"-u a:cap=1023K -- true", "cap wants a size from 1M to 1024G"},
+        {"-u a:cap=1025G -- true", "cap wants a size from 1M to 1024G"},
+        {"-u a:cap=5T -- true", "cap wants a size from 1M to 1024G"},
+        {"-u a:weight=0 -- true", "from 1 to 255, not 0"},
+        {"-u a:weight=256 -- true", "from 1 to 255, not 256"},
+        {"-u a:weight=99999999999999999999 -- true", "from 1 to 255"},
+        {"-u a:weight= -- true", "from 1 to 255"},
+        {"-u a:cap=1M:cap=2M -- true", "cap is said twice"},
+        {"-u a:backup:metered:backup -- true", "backup is said twice"},
         {"--uplink wlan0 --", "command"},        {"-u a -u a:backup -- true", "a"},
     };
     (void)state;
@@ -122,6 +174,7 @@ static void each_mistake_is_one_line_that_names_it(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(uplinks_keep_their_order_and_backups_are_marked),
+        cmocka_unit_test(an_uplink_has_the_terms_that_stand_behind_it_in_any_order),
         cmocka_unit_test(handover_is_the_default),
         cmocka_unit_test(paths_are_managed_as_said),
         cmocka_unit_test(versions_are_those_that_were_named),

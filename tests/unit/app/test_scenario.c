@@ -118,12 +118,17 @@ static void a_transfer_is_a_command_for_the_lab(void **state) {
     struct scenario *s = must_read(HOSTS LINK_ENDS
                                    "runs:\n"
                                    "  r: {host: phone, transfer: {server: server, upload: 1kB, uplinks: [\"wlan0:backup\"]}}\n"
+                                   "  capped: {host: phone, transfer: {server: server, upload: 1kB,\n"
+                                   "    uplinks: [\"wlan0:cap=5M:weight=3:backup\", \"eth0:metered\"]}}\n"
                                    "  both: {host: phone, transfer: {server: server, upload: 1kB, download: 1kB}}\n");
     assert_string_equal(s->runs[0].command.command, "exec ${BRAID} run --uplink wlan0:backup -- "
                                                     "${BRAID} probe bulk 10.0.1.1:7000 --upload --bytes 1000");
+    assert_string_equal(s->runs[1].command.command,
+                        "exec ${BRAID} run --uplink wlan0:backup:cap=5242880:weight=3 --uplink eth0:metered -- "
+                        "${BRAID} probe bulk 10.0.1.1:7000 --upload --bytes 1000");
     assert_int_equal(s->runs[0].service_count, 1);
     assert_int_equal(s->runs[0].services[0].host, scenario_find_host(s, "server"));
-    assert_null(s->runs[1].command.command);
+    assert_null(s->runs[2].command.command);
     scenario_free(s);
 }
 

@@ -87,6 +87,37 @@ static void bytes_go_and_come_back_over_two_addresses_without_privilege(void **s
     close(ready[0]);
 }
 
+/* Whatever goes by it otherwise than in vain: with a cap it is metered, and then the scheduler cost-aware spares it. */
+static void a_link_with_a_cap_is_kept_for_when_it_is_needed(void **state) {
+    (void)state;
+    int ready[2], error, status;
+    uint16_t port;
+    char text[BRAID_TEXT_MAX] = "";
+    assert_int_equal(pipe(ready), 0);
+    pid_t server = fork();
+    if (server == 0) serve(ready[1]);
+    close(ready[1]);
+    assert_int_equal(read(ready[0], &port, sizeof(port)), sizeof(port));
+    struct braid_udp_link udp[2] = {{.address = "127.0.0.1", .terms.cap_bytes = 1 << 20}, {.address = "127.0.0.2"}};
+    struct braid_host_config config = {.udp = udp, .udp_count = 2, .handover = true};
+    struct braid_host *host = braid_host_create(&config, text);
+    assert_non_null(host);
+    struct braid_stack *stack = braid_host_stack(host);
+    assert_string_equal(braid_stack_config(stack)->scheduler, "cost-aware");
+    struct braid_stream *stream = braid_open(host, "127.0.0.3", port, WAIT, &error);
+    assert_non_null(stream);
+    assert_int_equal(braid_send(stream, sent, BYTES, WAIT), BYTES);
+    assert_int_equal(receive_all(stream), BYTES);
+    assert_true(braid_stack_link_used(stack, 1) > 2 * BYTES);
+    assert_true(braid_stack_link_used(stack, 0) < 100000);
+    assert_false(braid_stack_link_used_up(stack, 0));
+    braid_close(stream);
+    assert_int_equal(braid_host_destroy(host, WAIT), 0);
+    assert_int_equal(waitpid(server, &status, 0), server);
+    assert_int_equal(status, 0);
+    close(ready[0]);
+}
+
 static void what_cannot_be_opened_is_said_in_a_line(void **state) {
     (void)state;
     static const char *const wrong[] = {"192.0.2.1", "no address", "0.0.0.0.0"};
@@ -108,6 +139,7 @@ static void what_cannot_be_opened_is_said_in_a_line(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bytes_go_and_come_back_over_two_addresses_without_privilege),
+        cmocka_unit_test(a_link_with_a_cap_is_kept_for_when_it_is_needed),
         cmocka_unit_test(what_cannot_be_opened_is_said_in_a_line),
     };
     fill();

@@ -215,14 +215,16 @@ static void priorities_change_while_it_runs(void **state) {
         net_run(&n, 2 * S);
         uint64_t before = n.host[from].data_by_wire[CELLULAR];
         assert_true(before > 0);
-        connection_path_backup(n.host[CLIENT].c, n.host[CLIENT].paths[CELLULAR].address_id, true, n.now);
+        n.host[CLIENT].paths[CELLULAR].backup = true;
+        connection_path_backup(n.host[CLIENT].c, &n.host[CLIENT].paths[CELLULAR], n.now);
         net_run(&n, S);
         assert_int_equal(n.host[CLIENT].counters.mp_prio_sent, 1);
         assert_int_equal(n.host[SERVER].counters.mp_prio_received, 1);
         before = n.host[from].data_by_wire[CELLULAR];
         net_run(&n, S);
         assert_int_equal(n.host[from].data_by_wire[CELLULAR], before);
-        connection_path_backup(n.host[CLIENT].c, n.host[CLIENT].paths[CELLULAR].address_id, false, n.now);
+        n.host[CLIENT].paths[CELLULAR].backup = false;
+        connection_path_backup(n.host[CLIENT].c, &n.host[CLIENT].paths[CELLULAR], n.now);
         net_run(&n, S);
         assert_true(n.host[from].data_by_wire[CELLULAR] > before + 100000);
         net_deinit(&n);

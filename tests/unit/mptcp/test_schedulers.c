@@ -276,6 +276,61 @@ static void a_metered_path_is_kept_out_until_nothing_else_works(void **state) {
     net_deinit(&n);
 }
 
+/* The peer has no word for a price: for it one backup is as good as another. */
+static void a_peer_spares_what_is_metered_though_all_others_are_backups(void **state) {
+    (void)state;
+    struct net n;
+    struct path_meter meter = {.metered = true};
+    begin(&n, 1, "cost-aware");
+    net_set_wire(&n, SLOW, 20, 20 * MS, 100 * MS, 0);
+    n.host[CLIENT].paths[FAST].meter = &meter;
+    n.host[CLIENT].paths[SLOW].backup = true;
+    both_connected(&n);
+    uint64_t fast = n.host[SERVER].data_by_wire[FAST];
+    n.host[SERVER].app.to_send = UINT64_C(1) << 40;
+    net_run(&n, 5 * S);
+    assert_int_equal(n.host[SERVER].data_by_wire[FAST], fast);
+    assert_true(n.host[SERVER].data_by_wire[SLOW] > 5000000);
+    net_path_down(&n, SLOW);
+    net_run(&n, 3 * S);
+    assert_true(n.host[SERVER].data_by_wire[FAST] > fast + 1000000);
+    net_path_up(&n, SLOW);
+    net_run(&n, 2 * S);
+    fast = n.host[SERVER].data_by_wire[FAST];
+    net_run(&n, 3 * S);
+    assert_int_equal(n.host[SERVER].data_by_wire[FAST], fast);
+    net_deinit(&n);
+}
+
+/* And where a regular one works, a backup that costs nothing is a backup again. */
+static void a_backup_that_stood_in_for_what_is_metered_stands_by_again(void **state) {
+    (void)state;
+    struct net n;
+    struct path_meter meter = {.metered = true};
+    net_init(&n, 2, 3);
+    for (int side = 0; side < 2; side++) n.config[side].scheduler = scheduler_find("cost-aware");
+    for (unsigned wire = 0; wire < 3; wire++) net_set_wire(&n, wire, 8, 20 * MS, 100 * MS, 0);
+    n.host[CLIENT].paths[1].backup = true;
+    n.host[CLIENT].paths[2].meter = &meter;
+    n.host[CLIENT].app.to_send = n.host[SERVER].app.to_send = 1;
+    net_connect(&n);
+    net_run(&n, S);
+    n.host[SERVER].app.to_send = UINT64_C(1) << 40;
+    net_run(&n, 2 * S);
+    assert_int_equal(n.host[SERVER].data_by_wire[1] + n.host[SERVER].data_by_wire[2], 0);
+    net_path_down(&n, 0);
+    net_run(&n, 2 * S);
+    assert_true(n.host[SERVER].data_by_wire[1] > 1000000);
+    assert_int_equal(n.host[SERVER].data_by_wire[2], 0);
+    net_path_up(&n, 0);
+    net_run(&n, 2 * S);
+    uint64_t backup = n.host[SERVER].data_by_wire[1];
+    net_run(&n, 2 * S);
+    assert_int_equal(n.host[SERVER].data_by_wire[1], backup);
+    assert_int_equal(n.host[SERVER].data_by_wire[2], 0);
+    net_deinit(&n);
+}
+
 static void a_cap_holds_under_every_scheduler(void **state) {
     (void)state;
     for (unsigned i = 0; scheduler_name(i) != NULL; i++) {
@@ -309,6 +364,25 @@ static void a_used_up_cap_ends_a_connection_without_another_path(void **state) {
     assert_true(n.host[CLIENT].bytes_by_wire[FAST] <= meter.cap_bytes);
     assert_true(connection_close_reason(n.host[CLIENT].c) != CONNECTION_OPEN);
     net_deinit(&n);
+}
+
+/* A peer that paused may go on as fast as it was, and need not: what came in a round trip then is expected twice. */
+static void what_came_before_a_pause_is_expected_after_it(void **state) {
+    (void)state;
+    struct net n;
+    struct path_meter meter = {.cap_bytes = 1000000000};
+    begin(&n, 1, "lowest-rtt");
+    n.host[CLIENT].paths[FAST].meter = &meter;
+    both_connected(&n);
+    assert_true(meter.expected_bytes < 20000);
+    n.host[SERVER].app.to_send += 2000000;
+    assert_true(net_run_until(&n, both_received_all, 10 * S));
+    net_run(&n, 30 * S);
+    n.host[CLIENT].app.to_send++;
+    net_run(&n, S);
+    assert_true(meter.expected_bytes > 2 * 20000 && meter.expected_bytes < 1000000);
+    net_deinit(&n);
+    assert_int_equal(meter.expected_bytes, 0);
 }
 
 /* --- a window that is shut --- */
@@ -348,8 +422,11 @@ int main(void) {
         cmocka_unit_test(a_path_that_blocks_the_window_is_helped_and_held_back),
         cmocka_unit_test(backup_uses_one_path_at_a_time_and_goes_back),
         cmocka_unit_test(a_metered_path_is_kept_out_until_nothing_else_works),
+        cmocka_unit_test(a_peer_spares_what_is_metered_though_all_others_are_backups),
+        cmocka_unit_test(a_backup_that_stood_in_for_what_is_metered_stands_by_again),
         cmocka_unit_test(a_cap_holds_under_every_scheduler),
         cmocka_unit_test(a_used_up_cap_ends_a_connection_without_another_path),
+        cmocka_unit_test(what_came_before_a_pause_is_expected_after_it),
         cmocka_unit_test(news_of_the_window_are_asked_for_on_every_path),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

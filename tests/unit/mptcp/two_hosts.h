@@ -480,6 +480,8 @@ static inline void net_arrive(struct net *n, struct flying *f) {
                         .remote = ip.source,
                         .local_port = s.destination_port,
                         .remote_port = s.source_port};
+    struct path_meter *meter = h->paths[f->wire].meter;
+    if (!n->wires[f->wire].cut && meter) meter->used_bytes += f->length;
     if (!n->wires[f->wire].cut) host_segment(h, link, &flow, &s, buf);
     buf_release(buf);
     free(f->bytes);

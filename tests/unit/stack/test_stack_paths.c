@@ -94,6 +94,188 @@ static void endpoints_have_the_flags_of_ip_mptcp(void **state) {
     world_deinit(&w);
 }
 
+/* --- flags and terms that change while connections live --- */
+
+static void an_address_flagged_signal_later_is_announced_to_connections_that_live(void **state) {
+    struct world w;
+    struct braid_address second = address_of(4, 9, 2);
+    const struct braid_link_config link = {.mtu_bytes = 1500, .uplink = true};
+    (void)state;
+    world_init(&w, 21, 1, NULL);
+    assert_int_equal(braid_stack_link_add(w.stack[1], &link), 1);
+    assert_true(braid_stack_endpoint_add(w.stack[1], 1, &second, BRAID_ENDPOINT_SUBFLOW, w.now));
+    connect_by(&w, NULL, NULL, NULL);
+    assert_int_equal(world_counter(&w, 1, "mptcp_add_addr_sent"), 0);
+    unsigned flags = BRAID_ENDPOINT_SUBFLOW | BRAID_ENDPOINT_SIGNAL;
+    assert_true(braid_stack_endpoint_add(w.stack[1], 1, &second, flags, w.now));
+    world_run(&w, BRAID_NS_PER_S);
+    assert_int_equal(world_counter(&w, 0, "mptcp_add_addr_received"), 1);
+    assert_true(braid_stack_endpoint_add(w.stack[1], 1, &second, flags, w.now)); /* which is no news */
+    world_run(&w, BRAID_NS_PER_S);
+    assert_int_equal(world_counter(&w, 0, "mptcp_add_addr_received"), 1);
+    world_deinit(&w);
+}
+
+static void an_address_flagged_subflow_later_is_joined_by_connections_that_live(void **state) {
+    struct world w;
+    struct braid_address second = client_address(1);
+    (void)state;
+    world_init(&w, 22, 2, NULL);
+    assert_true(braid_stack_endpoint_add(w.stack[0], 1, &second, 0, w.now));
+    struct braid_connection *c = connect_by(&w, NULL, NULL, NULL);
+    assert_int_equal(active(c, 1), 0);
+    assert_true(braid_stack_endpoint_add(w.stack[0], 1, &second, BRAID_ENDPOINT_SUBFLOW, w.now));
+    world_run(&w, 500 * BRAID_NS_PER_MS);
+    assert_int_equal(active(c, 1), 1);
+    world_deinit(&w);
+}
+
+static void an_address_flagged_fullmesh_later_is_joined_to_what_the_peer_announced(void **state) {
+    struct world w;
+    struct braid_address second = client_address(1), further = address_of(4, 9, 2);
+    const struct braid_link_config link = {.mtu_bytes = 1500, .uplink = true};
+    (void)state;
+    world_init(&w, 23, 2, NULL);
+    assert_int_equal(braid_stack_link_add(w.stack[1], &link), 1);
+    assert_true(braid_stack_endpoint_add(w.stack[1], 1, &further, BRAID_ENDPOINT_SIGNAL, w.now));
+    assert_true(braid_stack_endpoint_add(w.stack[0], 1, &second, BRAID_ENDPOINT_SUBFLOW, w.now));
+    struct braid_connection *c = connect_by(&w, NULL, NULL, NULL);
+    assert_int_equal(active(c, 1), 1);
+    uint64_t joins = world_counter(&w, 0, "mptcp_join_sent");
+    assert_true(braid_stack_endpoint_add(w.stack[0], 1, &second, BRAID_ENDPOINT_SUBFLOW | BRAID_ENDPOINT_FULLMESH, w.now));
+    world_run(&w, 500 * BRAID_NS_PER_MS);
+    assert_int_equal(world_counter(&w, 0, "mptcp_join_sent"), joins + 1);
+    world_deinit(&w);
+}
+
+static bool backup_at(const struct braid_connection *c, int link) {
+    struct braid_path_info info;
+    for (unsigned i = 0; braid_connection_path(c, i, &info); i++)
+        if (info.link == link) return info.backup;
+    fail_msg("no subflow by link %d", link);
+    return false;
+}
+
+static void a_price_that_is_set_later_is_told_to_the_peer(void **state) {
+    const struct braid_stack_config config = {.scheduler = "cost-aware"};
+    struct braid_connection *accepted;
+    struct braid_path_info info;
+    struct world w;
+    (void)state;
+    world_init(&w, 24, 2, &config);
+    struct braid_connection *c = connect_by(&w, NULL, NULL, &accepted);
+    assert_false(backup_at(c, 1));
+    assert_true(braid_stack_link_terms(w.stack[0], 1, &(struct braid_link_terms){.metered = true}, w.now));
+    world_run(&w, BRAID_NS_PER_S);
+    assert_true(backup_at(c, 1));
+    assert_true(braid_connection_path(accepted, 1, &info));
+    assert_true(info.backup);
+    assert_int_equal(world_counter(&w, 1, "mptcp_mp_prio_received"), 1);
+    assert_true(braid_stack_link_terms(w.stack[0], 1, &(struct braid_link_terms){0}, w.now));
+    world_run(&w, BRAID_NS_PER_S);
+    assert_true(braid_connection_path(accepted, 1, &info));
+    assert_false(info.backup);
+    world_deinit(&w);
+}
+
+/* Under another scheduler it is the host's affair alone. */
+static void a_price_moves_no_path_of_a_scheduler_that_does_not_mind(void **state) {
+    struct world w;
+    (void)state;
+    world_init(&w, 25, 2, NULL);
+    struct braid_connection *c = connect_by(&w, NULL, NULL, NULL);
+    assert_true(braid_stack_link_terms(w.stack[0], 1, &(struct braid_link_terms){.metered = true}, w.now));
+    world_run(&w, BRAID_NS_PER_S);
+    assert_false(backup_at(c, 1));
+    assert_int_equal(world_counter(&w, 0, "mptcp_mp_prio_sent"), 0);
+    world_deinit(&w);
+}
+
+static uint64_t sent_by(const struct braid_connection *c, int link) {
+    struct braid_path_info info;
+    uint64_t bytes = 0;
+    for (unsigned i = 0; braid_connection_path(c, i, &info); i++)
+        if (info.link == link) bytes += info.bytes_sent;
+    return bytes;
+}
+
+static void a_links_weight_is_its_turns_from_then_on(void **state) {
+    const struct braid_stack_config config = {.scheduler = "round-robin"};
+    struct world w;
+    (void)state;
+    world_init(&w, 29, 2, &config);
+    struct braid_connection *c = connect_by(&w, NULL, NULL, NULL);
+    assert_true(braid_stack_link_terms(w.stack[0], 1, &(struct braid_link_terms){.weight = 3}, w.now));
+    uint64_t light = sent_by(c, 0), heavy = sent_by(c, 1);
+    for (int i = 0; i < 80; i++) {
+        char message[1000] = "";
+        assert_int_equal(braid_connection_write(c, message, sizeof(message), w.now), sizeof(message));
+        world_run(&w, 200 * BRAID_NS_PER_MS);
+    }
+    light = sent_by(c, 0) - light;
+    heavy = sent_by(c, 1) - heavy;
+    assert_int_equal(light + heavy, 80 * 1000);
+    assert_true(heavy > light * 26 / 10 && heavy < light * 34 / 10);
+    world_deinit(&w);
+}
+
+static void a_connection_begins_where_it_costs_nothing(void **state) {
+    struct braid_endpoint local, remote;
+    struct world w;
+    (void)state;
+    world_init(&w, 26, 2, NULL);
+    assert_true(braid_stack_link_terms(w.stack[0], 0, &(struct braid_link_terms){.metered = true}, w.now));
+    braid_connection_endpoints(connect_by(&w, NULL, NULL, NULL), &local, &remote);
+    struct braid_address second = client_address(1);
+    assert_memory_equal(&local.address, &second, sizeof(second));
+    world_deinit(&w);
+}
+
+static void a_link_counts_for_all_its_addresses_and_for_others(void **state) {
+    struct world w;
+    struct braid_address first = client_address(0), other = address_of(4, 1, 3);
+    (void)state;
+    world_init(&w, 27, 1, NULL);
+    connect_by(&w, NULL, NULL, NULL);
+    uint64_t used = braid_stack_link_used(w.stack[0], 0);
+    assert_true(used > 300); /* both ways: handshake, data and its ACK */
+    braid_stack_address_remove(w.stack[0], 0, &first, w.now);
+    assert_true(braid_stack_address_add(w.stack[0], 0, &other, false, false, w.now));
+    assert_true(braid_stack_link_used(w.stack[0], 0) >= used);
+    used = braid_stack_link_used(w.stack[0], 0);
+    braid_stack_link_count(w.stack[0], 0, 1000000);
+    assert_int_equal(braid_stack_link_used(w.stack[0], 0), used + 1000000);
+    assert_int_equal(braid_stack_link_used(w.stack[0], 9), 0);
+    assert_false(braid_stack_link_terms(w.stack[0], 9, &(struct braid_link_terms){0}, w.now));
+    assert_false(braid_stack_link_used_up(w.stack[0], 0));
+    assert_true(braid_stack_link_terms(w.stack[0], 0, &(struct braid_link_terms){.cap_bytes = 1000000}, w.now));
+    assert_true(braid_stack_link_used_up(w.stack[0], 0));
+    world_deinit(&w);
+}
+
+/* Nothing new begins by it, and beyond the cap itself nothing is said at all. */
+static void by_a_link_that_is_used_up_nothing_begins(void **state) {
+    struct braid_connect_config config = {.remote = {server_address(), 80}, .multipath = true};
+    enum braid_connect_error error;
+    struct world w;
+    (void)state;
+    world_init(&w, 28, 1, NULL);
+    assert_non_null(world_listen(&w, 80, true, false));
+    struct braid_connection *before = braid_stack_connect(w.stack[0], &config, w.now, &error);
+    assert_true(braid_stack_link_terms(w.stack[1], 0, &(struct braid_link_terms){.cap_bytes = 200000}, w.now));
+    braid_stack_link_count(w.stack[1], 0, 190000);
+    world_run(&w, BRAID_NS_PER_S);
+    assert_int_equal(world_counter(&w, 1, "cap_syn_refused"), 1);
+    assert_int_equal(braid_connection_close_reason(before), BRAID_CLOSED_REFUSED);
+    assert_non_null(braid_stack_connect(w.stack[0], &config, w.now, &error));
+    braid_stack_link_count(w.stack[1], 0, 10000);
+    uint64_t sent = w.packets[1];
+    world_run(&w, BRAID_NS_PER_S);
+    assert_int_equal(w.packets[1], sent);
+    assert_true(world_counter(&w, 1, "cap_not_sent") > 0);
+    world_deinit(&w);
+}
+
 static void a_program_drives_the_paths_itself(void **state) {
     struct world w;
     struct braid_address second = client_address(1), unknown = client_address(3);
@@ -499,6 +681,15 @@ int main(void) {
         cmocka_unit_test(of_two_addresses_that_both_ends_may_join_comes_one_subflow),
         cmocka_unit_test(what_the_client_s_program_closed_the_client_does_not_open_again),
         cmocka_unit_test(an_address_id_stands_for_one_address),
+        cmocka_unit_test(an_address_flagged_signal_later_is_announced_to_connections_that_live),
+        cmocka_unit_test(an_address_flagged_subflow_later_is_joined_by_connections_that_live),
+        cmocka_unit_test(an_address_flagged_fullmesh_later_is_joined_to_what_the_peer_announced),
+        cmocka_unit_test(a_price_that_is_set_later_is_told_to_the_peer),
+        cmocka_unit_test(a_price_moves_no_path_of_a_scheduler_that_does_not_mind),
+        cmocka_unit_test(a_links_weight_is_its_turns_from_then_on),
+        cmocka_unit_test(a_connection_begins_where_it_costs_nothing),
+        cmocka_unit_test(a_link_counts_for_all_its_addresses_and_for_others),
+        cmocka_unit_test(by_a_link_that_is_used_up_nothing_begins),
         cmocka_unit_test(a_program_drives_the_paths_itself),
         cmocka_unit_test(an_address_is_taken_out_of_one_connection_only),
         cmocka_unit_test(the_first_subflow_goes_from_where_it_is_bound),

@@ -31,6 +31,7 @@
     EVENT(address_removed, U(connection) U(address_id) S(by))                                                    \
     EVENT(option_refused, U(connection) U(subflow) S(option) S(reason))                                          \
     EVENT(packet_dropped, U(link) S(reason))                                                                     \
+    EVENT(meter_state, U(link) S(state) U(used_bytes) U(cap_bytes) U(expected_bytes))                            \
     EVENT(link_change, U(link) S(change))
 
 #define TRACE_FIELD_U(name) uint64_t name;

@@ -24,6 +24,7 @@ enum engine_policy {
 struct engine_uplink_choice {
     const char *interface;
     bool backup;
+    struct braid_link_terms terms; /* of the interface, whatever its addresses; a cap makes it metered */
 };
 
 /* TCP in UDP from an address of this host, instead of uplinks. */
@@ -31,7 +32,14 @@ struct engine_udp_choice {
     const char *address; /* in text */
     uint32_t mtu_bytes;  /* of the way; 0: 1500 */
     bool backup;
+    struct braid_link_terms terms;
 };
+/* With the policy handover the one of least cost carries, the first of them; it costs most to be metered. */
+static inline unsigned engine_cost(bool backup, const struct braid_link_terms *terms) {
+    return (terms->metered || terms->cap_bytes > 0 ? 2u : 0u) + backup;
+}
+/* The scheduler to have when none is named: NULL, the stack's own; or, if anything is metered, cost-aware. */
+const char *engine_scheduler(const char *named, bool metered);
 
 struct engine_application {
     void *context;
@@ -49,7 +57,7 @@ struct engine_options {
     enum engine_policy policy;
     bool announce;                   /* tell peers of the uplinks' addresses */
     uint16_t port_first, port_count; /* ports of our own; 0: any range that is free, of the usual size */
-    struct braid_stack_config stack;
+    struct braid_stack_config stack; /* no scheduler: cost-aware if anything is metered, else the stack's own choice */
     const char *trace_path, *pcap_path; /* NULL: none */
     struct braid_team *team; /* by UDP only; NULL: on its own */
     unsigned team_place;
@@ -107,8 +115,13 @@ struct engine_uplink_info {
     struct ip_address address_v4, address_v6; /* in use; family IP_NONE: none */
     uint32_t mtu_bytes;
     uint64_t bytes_in, bytes_out;
+    bool metered, used_up;
+    uint64_t used_bytes, cap_bytes; /* of the cap; 0: there is none */
 };
 /* In order of preference. False when there are fewer. */
 bool engine_uplink_info(const struct engine *engine, size_t index, struct engine_uplink_info *out);
+/* The application itself sent or got so many bytes by an uplink, headers included. False: its cap is used up, and it should not
+ * go on. */
+bool engine_uplink_spend(struct engine *engine, int link, uint64_t bytes);
 
 #endif

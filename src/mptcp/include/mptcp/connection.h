@@ -8,6 +8,7 @@
 #define MPTCP_CONNECTION_H
 
 #include <mptcp/budget.h>
+#include <mptcp/meter.h>
 #include <braid/env.h>
 #include <braid/packet.h>
 #include <mptcp/path_manager.h>
@@ -36,11 +37,17 @@ struct local_path {
     bool checksum_offload;
     uint16_t announce_port;   /* told with it; 0: none */
     uint8_t weight;           /* of its turns under round-robin; 0: 1 */
-    struct path_meter *meter; /* NULL: it costs nothing. Outlives the connections */
+    struct path_meter *meter; /* of its link; NULL: it costs nothing */
 };
 
 /* Its meter's cap is reached: nothing goes by it any more. */
 bool path_used_up(const struct local_path *path);
+/* What costs nothing before what does, regular before backup, then in the order of the links and the addresses. */
+static inline bool local_path_better(const struct local_path *a, const struct local_path *b) {
+    unsigned cost_a = path_meter_costs(a->meter) * 2u + a->backup, cost_b = path_meter_costs(b->meter) * 2u + b->backup;
+    if (cost_a != cost_b) return cost_a < cost_b;
+    return a->link != b->link ? a->link < b->link : a->address_id < b->address_id;
+}
 
 struct connection_host_ops {
     /* Makes the flow known for demultiplexing and keeps `subflow` to be handed back in connection_input(). If
@@ -60,6 +67,8 @@ struct connection_host_ops {
     size_t (*paths)(void *host, struct local_path *out, size_t max);
     /* Something to do: output waits, the deadline moved, or events are pending. Cheap; may be called often. */
     void (*wake)(void *host, struct braid_connection *c);
+    /* The meter's cap is near, or used up: all connections should be asked for output, for they are to say so. May be NULL. */
+    void (*meter_news)(void *host, struct path_meter *meter);
     /* What came of Fast Open, when the SYN is answered. May be NULL. */
     void (*fast_open_answered)(void *host, struct braid_connection *c, const struct tcp_fast_open_result *result);
 };
@@ -192,7 +201,12 @@ void connection_expire(struct braid_connection *c, braid_time now);
 void connection_path_up(struct braid_connection *c, const struct local_path *path, braid_time now);
 void connection_path_down(struct braid_connection *c, uint8_t address_id, braid_time now);
 /* Backup changed: MP_PRIO on each subflow by that path. */
-void connection_path_backup(struct braid_connection *c, uint8_t address_id, bool backup, braid_time now);
+void connection_path_backup(struct braid_connection *c, const struct local_path *path, braid_time now);
+/* So did what else a path is to be used for: weight, price or cap. Subflows by it are told apart from those the program
+ * gave a priority itself; where they stand by from now on, or no longer, MP_PRIO says so. */
+void connection_path_terms(struct braid_connection *c, const struct local_path *path, braid_time now);
+/* It may be used for more than before: joins by it are considered; `announce`: and the peer is told of it now. */
+void connection_path_wider(struct braid_connection *c, const struct local_path *path, bool announce, braid_time now);
 /* A program that drives the paths of a connection itself; path_calls.c. Each holds whatever the path manager. */
 enum connection_path_result {
     CONNECTION_PATH_OK,

@@ -83,12 +83,4 @@ extern const struct scheduler_ops scheduler_lowest_rtt, scheduler_round_robin, s
 const struct scheduler_ops *scheduler_find(const char *name);
 const char *scheduler_name(unsigned index);
 
-/* What was used of a path with a price, by all connections together: bytes of whole packets, both ways. Nothing goes by it
- * any more before more than `cap_bytes` would be used. Whoever owns the path owns it. */
-struct path_meter {
-    bool metered;
-    uint64_t cap_bytes; /* 0: none */
-    uint64_t used_bytes;
-};
-
 #endif
