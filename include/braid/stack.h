@@ -357,6 +357,8 @@ const char *braid_path_manager_name(unsigned index);
 
 /* The i-th counter's name and value; NULL after the last. Packets refused, by reason, and MPTCP's events. */
 const char *braid_stack_counter(const struct braid_stack *stack, unsigned index, uint64_t *value);
+/* What the i-th counter counts, in a line for people; NULL after the last. */
+const char *braid_stack_counter_meaning(const struct braid_stack *stack, unsigned index);
 unsigned braid_stack_connections(const struct braid_stack *stack);
 /* What counts for memory_max_bytes; 0 where that is 0. */
 uint64_t braid_stack_memory_bytes(const struct braid_stack *stack);

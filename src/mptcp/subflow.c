@@ -33,6 +33,7 @@ static const struct tcp_owner_ops owner_ops = {
     .closed = on_closed,
     .receive_window = window_receive,
     .may_keep = budget_may_keep,
+    .window_shrunk = window_shrunk,
 };
 
 static struct tcp_config tcp_config_of(const struct subflow *sf, const struct local_path *path) {

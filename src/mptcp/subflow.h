@@ -389,6 +389,7 @@ void tail_expire(struct braid_connection *c, braid_time now);
 /* window.c */
 void window_arrived(struct subflow *sf, uint32_t bytes, braid_time now);
 uint32_t window_receive(void *owner, struct tcp *t);
+void window_shrunk(void *owner);
 
 /* The longest round trip that a window for paths of this one permits. */
 braid_time window_span(braid_time rtt_ns);

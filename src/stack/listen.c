@@ -97,6 +97,7 @@ static bool join_arrived(struct braid_stack *stack, uint16_t link, const struct 
             stack_send_reset(stack, link, flow, syn, &why);
             return true;
         }
+        if (syn->payload_length > 0) stack->counters.syn_data_ignored++;
         struct local_path path = stack_path_for(stack, link, &flow->local);
         if (!connection_join(c, &path, flow, syn, &why.reason, now)) {
             stack->counters.join_refused++;
@@ -189,6 +190,7 @@ static bool entry_accept(struct entry *entry, struct braid_listener *listener, u
     if (!c) return false;
     listener_attach(listener, entry, c);
     if (!listener->config.deferred) fast_open_arrived(listener, entry, flow, syn, now);
+    if (syn->payload_length > 0 && !entry->fast_opened) stack->counters.syn_data_ignored++;
     return true;
 }
 
@@ -206,6 +208,7 @@ void stack_syn_arrived(struct braid_stack *stack, uint16_t link, const struct fl
         return;
     }
     if (cookie_instead(stack, listener)) {
+        if (syn->payload_length > 0) stack->counters.syn_data_ignored++;
         stack_cookie_send(stack, listener, link, flow, syn, now);
         return;
     }

@@ -120,34 +120,48 @@ void braid_stack_link_set_mtu(struct braid_stack *stack, int link, uint32_t mtu_
     }
 }
 
-static const char *const stack_counter_names[] = {
-#define COUNTER_NAME(name) #name,
+struct counter_words {
+    const char *name, *meaning;
+};
+static const struct counter_words stack_counter_words[] = {
+#define COUNTER_NAME(name, meaning) {#name, meaning},
     STACK_COUNTERS(COUNTER_NAME)};
-static const char *const tcp_drop_names[] = {
-#define TCP_DROP_NAME(name) "tcp_" #name,
+static const struct counter_words tcp_drop_words[] = {
+#define TCP_DROP_NAME(name, meaning) {"tcp_" #name, meaning},
     TCP_DROP_REASONS(TCP_DROP_NAME)};
-static const char *const mptcp_counter_names[] = {
-#define MPTCP_NAME(name) "mptcp_" #name,
+static const struct counter_words mptcp_counter_words[] = {
+#define MPTCP_NAME(name, meaning) {"mptcp_" #name, meaning},
     MPTCP_COUNTERS(MPTCP_NAME)};
 
-const char *braid_stack_counter(const struct braid_stack *stack, unsigned index, uint64_t *value) {
+static const struct counter_words *counter(const struct braid_stack *stack, unsigned index, uint64_t *value) {
     const struct {
-        const char *const *names;
+        const struct counter_words *words;
         const void *values;
         size_t count;
     } groups[] = {
-        {stack_counter_names, &stack->counters, ARRAY_COUNT(stack_counter_names)},
-        {tcp_drop_names, &stack->tcp_drops, ARRAY_COUNT(tcp_drop_names)},
-        {mptcp_counter_names, &stack->mptcp, ARRAY_COUNT(mptcp_counter_names)},
+        {stack_counter_words, &stack->counters, ARRAY_COUNT(stack_counter_words)},
+        {tcp_drop_words, &stack->tcp_drops, ARRAY_COUNT(tcp_drop_words)},
+        {mptcp_counter_words, &stack->mptcp, ARRAY_COUNT(mptcp_counter_words)},
     };
     for (size_t g = 0; g < ARRAY_COUNT(groups); g++) {
         if (index < groups[g].count) {
             memcpy(value, (const uint8_t *)groups[g].values + index * sizeof(uint64_t), sizeof(uint64_t));
-            return groups[g].names[index];
+            return &groups[g].words[index];
         }
         index -= (unsigned)groups[g].count;
     }
     return NULL;
+}
+
+const char *braid_stack_counter(const struct braid_stack *stack, unsigned index, uint64_t *value) {
+    const struct counter_words *words = counter(stack, index, value);
+    return words ? words->name : NULL;
+}
+
+const char *braid_stack_counter_meaning(const struct braid_stack *stack, unsigned index) {
+    uint64_t value;
+    const struct counter_words *words = counter(stack, index, &value);
+    return words ? words->meaning : NULL;
 }
 
 uint64_t braid_stack_memory_bytes(const struct braid_stack *stack) { return stack->budget.held_bytes; }

@@ -19,19 +19,55 @@ enum stack_limit {
     STACK_SYN_QUOTE_BYTES = 128,   /* kept of a deferred SYN, to refuse it in its own words */
 };
 
-/* Packets the stack itself refuses, by reason; TCP's and MPTCP's own counters stand beside these. */
-#define STACK_COUNTERS(X)                                                                                        \
-    X(packets_in) X(packets_out) X(ip_malformed) X(ip_fragment) X(ip_other_protocol) X(ip_bad_source)            \
-    X(tcp_malformed) X(tcp_option_ignored) X(tcp_bad_checksum) X(tcp_no_flow) X(syn_no_listener) X(syn_half_open_full)                 \
-    X(syn_half_open_evicted) X(syn_connections_full) X(syn_no_memory) X(join_unknown_token) X(join_malformed)    \
-    X(time_wait_entered) X(time_wait_evicted) X(time_wait_reopened) X(time_wait_reused) X(time_wait_rst)         \
-    X(time_wait_challenged) X(join_refused) X(icmp_ignored) X(cookies_sent) X(cookies_accepted) X(cookie_bad)     \
-    X(cookie_stale) X(cookie_wrong_key) X(cookie_without_keys) X(fast_open_accepted) X(fast_open_cookie_bad)      \
-    X(fast_open_cookies_given) X(fast_open_pending_full) X(fast_open_taken) X(fast_open_not_taken)                \
-    X(fast_open_syn_lost) X(fast_open_avoided) X(capable_not_asked) X(resets_sent) X(control_queue_full)          \
-    X(unknown_link)
+/* Packets the stack itself refuses, by reason, and what it means, for people; TCP's and MPTCP's own counters stand beside
+ * these. */
+#define STACK_COUNTERS(X)                                                                                      \
+    X(packets_in, "packets that came")                                                                         \
+    X(packets_out, "packets that were sent")                                                                   \
+    X(ip_malformed, "packets whose IP header is wrong")                                                        \
+    X(ip_fragment, "IP fragments, which are not put together")                                                 \
+    X(ip_other_protocol, "packets that are neither TCP nor ICMP")                                              \
+    X(ip_bad_source, "packets from an address that no one host has")                                           \
+    X(tcp_malformed, "segments whose header is wrong")                                                         \
+    X(tcp_option_ignored, "TCP options of a wrong length, said twice, or too many")                            \
+    X(tcp_bad_checksum, "segments with a wrong checksum")                                                      \
+    X(tcp_no_flow, "segments that belong to no connection")                                                    \
+    X(syn_no_listener, "SYNs to a port that is not listened to")                                               \
+    X(syn_half_open_full, "SYNs dropped: too many handshakes, and none may give way")                          \
+    X(syn_half_open_evicted, "handshakes forgotten, the oldest, to make room")                                 \
+    X(syn_connections_full, "SYNs dropped: as many connections as may be")                                     \
+    X(syn_no_memory, "SYNs dropped for want of memory")                                                        \
+    X(join_unknown_token, "joins whose token is no connection's")                                              \
+    X(join_malformed, "SYNs whose MP_JOIN is wrong")                                                           \
+    X(time_wait_entered, "flows that went into TIME-WAIT")                                                     \
+    X(time_wait_evicted, "flows whose TIME-WAIT was cut short, the oldest, to make room")                      \
+    X(time_wait_reopened, "connections that a peer began on a flow in TIME-WAIT")                              \
+    X(time_wait_reused, "connections of ours on a flow in TIME-WAIT")                                          \
+    X(time_wait_rst, "RSTs to a flow in TIME-WAIT, which are ignored")                                         \
+    X(time_wait_challenged, "segments to a flow in TIME-WAIT that were answered with an ACK")                  \
+    X(join_refused, "joins to a connection that takes no more, or none")                                       \
+    X(icmp_ignored, "ICMP messages about nothing of ours")                                                     \
+    X(cookies_sent, "SYN/ACKs after which nothing was kept")                                                   \
+    X(cookies_accepted, "connections made of a SYN cookie that came back")                                     \
+    X(cookie_bad, "ACKs whose SYN cookie is wrong")                                                            \
+    X(cookie_stale, "ACKs whose SYN cookie is too old")                                                        \
+    X(cookie_wrong_key, "third ACKs with a key that no SYN cookie gave")                                       \
+    X(cookie_without_keys, "data that overtook the third ACK of a SYN cookie")                                 \
+    X(fast_open_accepted, "SYNs whose data was taken")                                                         \
+    X(fast_open_cookie_bad, "Fast Open cookies that are not ours, or too old")                                 \
+    X(fast_open_cookies_given, "Fast Open cookies given to clients")                                           \
+    X(fast_open_pending_full, "SYNs whose data was not taken: too many wait for their third ACK")              \
+    X(fast_open_taken, "connections of ours whose data with the SYN was taken")                                \
+    X(fast_open_not_taken, "connections of ours whose data with the SYN was not taken")                        \
+    X(fast_open_syn_lost, "SYNs with Fast Open that had to be said again without")                             \
+    X(fast_open_avoided, "Fast Open not tried, as SYNs with it were lost before")                              \
+    X(capable_not_asked, "Multipath TCP not asked for, as the peer ignored it before")                         \
+    X(resets_sent, "RSTs sent for segments that belong to nothing")                                            \
+    X(control_queue_full, "RSTs and ICMP errors not sent: too many at once")                                   \
+    X(unknown_link, "packets by a link that is not known")                                                     \
+    X(syn_data_ignored, "SYNs whose data was not taken: no Fast Open cookie, or none that holds")
 struct stack_counters {
-#define STACK_COUNTER_FIELD(name) uint64_t name;
+#define STACK_COUNTER_FIELD(name, meaning) uint64_t name;
     STACK_COUNTERS(STACK_COUNTER_FIELD)
 #undef STACK_COUNTER_FIELD
 };

@@ -109,6 +109,7 @@ void rack_mark_losses_on_timeout(struct tcp *t, braid_time now) {
     struct send_record *first = scoreboard_first(&t->board);
     bool reneged = first != NULL && first->state == RECORD_SACKED;
     braid_time patience = k->rtt_ns + reordering_window(t);
+    if (reneged) COUNT_IGNORED(t, now, "SACK", sack_reneged);
     for (struct send_record *r = first; r != NULL; r = scoreboard_next(&t->board, r)) {
         /* The peer threw away what it had reported, which RFC 2018 §8 allows. */
         if (reneged && r->state == RECORD_SACKED) scoreboard_renege(&t->board, r);
