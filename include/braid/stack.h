@@ -84,8 +84,28 @@ struct braid_stack_config {
     unsigned steering_place;               /* of this stack among those of the steering */
 };
 
-/* NULL: no memory, no randomness, limits, versions, cookies or place out of range, checksums asked for and forbidden, or an unknown
- * congestion control, scheduler or path manager. `env` must outlive the stack. */
+/* What is wrong in a configuration: which field; of several, the first. */
+enum braid_config_fault {
+    BRAID_CONFIG_OK,
+    BRAID_CONFIG_CONGESTION,     /* no such name */
+    BRAID_CONFIG_SCHEDULER,      /* no such name */
+    BRAID_CONFIG_PATH_MANAGER,   /* no such name */
+    BRAID_CONFIG_PATH_LIMITS,    /* out of range */
+    BRAID_CONFIG_VERSIONS,       /* no such enumerator */
+    BRAID_CONFIG_COOKIES,        /* no such enumerator */
+    BRAID_CONFIG_CHECKSUM,       /* asked for and forbidden */
+    BRAID_CONFIG_STEERING_PLACE, /* not below the number of the steering's stacks */
+    BRAID_CONFIG_LISTENED_TO,    /* of a listener: the same link, address and port are listened to */
+    BRAID_CONFIG_LOCAL,          /* of the host API: an address that is none, in text */
+    BRAID_CONFIG_MULTIPATH,      /* of the host API: no such enumerator */
+};
+/* In words, such as "the congestion control is unknown"; "" for BRAID_CONFIG_OK. */
+const char *braid_config_fault_text(enum braid_config_fault fault);
+/* What that field takes: the i-th of its names, or a range in words; NULL after the last. */
+const char *braid_config_takes(enum braid_config_fault fault, unsigned index);
+
+enum braid_config_fault braid_stack_config_check(const struct braid_stack_config *config);
+/* NULL: no memory or no randomness, or braid_stack_config_check() says what. `env` must outlive the stack. */
 struct braid_stack *braid_stack_create(const struct braid_env *env, const struct braid_stack_config *config);
 /* Ends everything without sending anything. */
 void braid_stack_destroy(struct braid_stack *stack);
@@ -219,8 +239,11 @@ struct braid_listen_config {
     uint32_t half_open_max;        /* of its own, below the stack's; 0: the stack's alone */
     const char *congestion;        /* of each subflow of what is accepted; NULL: the stack's */
     const char *scheduler;         /* of what is accepted; NULL: the stack's */
+    const char *path_manager;      /* likewise; but only the end that connects joins, so that none has anything to do here */
+    const struct braid_path_limits *path_limits; /* likewise: how many subflows may join. NULL: the stack's; copied */
 };
-/* NULL: no memory, the same is listened to already, or unknown versions, congestion control or scheduler. More specific listeners win. */
+enum braid_config_fault braid_listen_config_check(const struct braid_stack *stack, const struct braid_listen_config *config);
+/* NULL: no memory, or braid_listen_config_check() says what. More specific listeners win. */
 struct braid_listener *braid_stack_listen(struct braid_stack *stack, const struct braid_listen_config *config);
 /* Connections whose handshake is not done are reset; accepted ones live on. */
 void braid_listener_close(struct braid_listener *listener, braid_time now);

@@ -153,6 +153,7 @@ static bool start_engine(struct run *run) {
                   .congestion = run->options.congestion,
                   .scheduler = run->options.scheduler,
                   .versions = run->options.versions,
+                  .ecn = run->options.ecn,
                   .path_manager = run->options.path_manager,
                   .path_limits = run->options.limited ? &run->options.limits : NULL,
                   .time_wait_ns = TIME_WAIT_NS},
@@ -180,7 +181,7 @@ static void plan_network(struct run *run) {
 }
 
 static bool start_services(struct run *run) {
-    struct relay_hooks hooks = {.context = run, .serve = serve, .route = route};
+    struct relay_hooks hooks = {.context = run, .serve = serve, .route = route, .plain = run->options.plain};
     struct braid_listen_config listen = {.link = -1, .deferred = true};
     run->udp = udp_forward_create(run->engine, &run->resolver);
     run->relays = relays_create(run->engine, &hooks);

@@ -16,7 +16,8 @@ struct run_options {
     bool limited;
     enum braid_versions versions;
     uint64_t memory_bytes; /* of all connections together; 0: no bound but each one's */
-    bool checksum, live;
+    bool plain; /* no Multipath TCP */
+    bool checksum, ecn, live;
     bool help;
     char **command; /* ends with NULL */
 };

@@ -22,7 +22,6 @@
 enum {
     BUFFER_DEFAULT_BYTES = 4 << 20,
     MTU_DEFAULT_BYTES = 1500,
-    MTU_MIN_BYTES = 576,
     SINGLES_BYTES_MIN = 2048,
     /* Taken at a time. What is read now should still be in the cache when the program reads it, and the sender should hear of
      * it while more is under way. */
@@ -451,7 +450,7 @@ static uint32_t super_segment_bytes(const struct link_udp *udp, uint32_t mtu) {
 int link_udp_open(const struct braid_env *env, const struct link_udp_options *options, struct link **out) {
     uint32_t mtu = options->mtu_bytes > 0 ? options->mtu_bytes : MTU_DEFAULT_BYTES;
     bool family_known = options->local.family == IP_V4 || options->local.family == IP_V6;
-    if (!family_known || mtu < MTU_MIN_BYTES || mtu > LINK_PACKET_MAX || options->port_first == 0 || options->port_last < options->port_first ||
+    if (!family_known || mtu < LINK_UDP_MTU_MIN || mtu > LINK_PACKET_MAX || options->port_first == 0 || options->port_last < options->port_first ||
         options->port_last - options->port_first >= LINK_UDP_PORTS_MAX)
         return -EINVAL;
     struct link_udp *udp = env->allocate(env->context, sizeof(*udp));

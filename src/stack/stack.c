@@ -10,6 +10,7 @@ static void config_defaults(struct braid_stack_config *config) {
     if (!config->versions) config->versions = BRAID_VERSIONS_BOTH;
     if (!config->congestion) config->congestion = "cubic";
     if (!config->scheduler) config->scheduler = scheduler_name(0);
+    if (!config->path_manager) config->path_manager = path_manager_name(0);
 }
 
 static bool tables_init(struct braid_stack *stack) {
@@ -27,14 +28,9 @@ struct braid_stack *braid_stack_create(const struct braid_env *env, const struct
     config_defaults(&filled);
     const struct congestion_ops *congestion = congestion_find(filled.congestion);
     const struct scheduler_ops *scheduler = scheduler_find(filled.scheduler);
-    const struct path_manager_ops *path_manager =
-        path_manager_find(filled.path_manager ? filled.path_manager : path_manager_name(0));
+    const struct path_manager_ops *path_manager = path_manager_find(filled.path_manager);
     struct path_limits limits;
-    if (!congestion || !scheduler || !path_manager || !stack_limits_in(filled.path_limits, &limits)) return NULL;
-    if (filled.checksum && filled.checksum_forbidden) return NULL;
-    if (!stack_versions_known(filled.versions)) return NULL;
-    if ((unsigned)filled.cookies > (unsigned)BRAID_COOKIES_NEVER) return NULL;
-    if (filled.steering && filled.steering_place >= steering_stacks(filled.steering)) return NULL;
+    if (braid_stack_config_check(config) != BRAID_CONFIG_OK || !stack_limits_in(filled.path_limits, &limits)) return NULL;
     filled.congestion = congestion->name; /* ours to keep */
     filled.scheduler = scheduler->name;
     filled.path_manager = path_manager->name;

@@ -154,6 +154,8 @@ struct braid_listener {
     struct ip_address address; /* family IP_NONE: any */
     const struct congestion_ops *congestion;
     const struct scheduler_ops *scheduler;
+    const struct path_manager_ops *path_manager;
+    struct path_limits limits;
     bool closed;               /* kept until the last entry that names it is gone */
     uint32_t users;
     uint32_t half_open;
@@ -252,6 +254,15 @@ const struct local_path *stack_path_of(const struct braid_stack *stack, int link
 /* The best path to start a connection from, NULL if there is none. */
 const struct local_path *stack_path_choose(const struct braid_stack *stack, const struct ip_address *remote,
                                            const struct ip_address *local);
+
+/* config.c */
+/* The first of them that is there and unknown, or out of range. */
+struct stack_choices {
+    const char *congestion, *scheduler, *path_manager;
+    const struct braid_path_limits *path_limits;
+    enum braid_versions versions;
+};
+enum braid_config_fault stack_choices_check(const struct stack_choices *choices);
 
 /* connection_paths.c */
 /* False: out of range. */

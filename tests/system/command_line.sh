@@ -109,7 +109,7 @@ promise 20 number_out_of_range "a number out of range is refused with the option
 # Every option that wants one of several names: they are told.
 unknown_name() {
     refused 'blue .*there are handover and aggregate' offline "$braid" run --policy blue -- true
-    refused 'blue .*there are both, discover, 1, 0' offline "$braid" run --mptcp blue -- true
+    refused 'blue .*there are both, discover, 1, 0, none' offline "$braid" run --mptcp blue -- true
     refused 'blue .*there are cubic, .*bbr' offline "$braid" run --congestion blue -- true
     refused 'blue .*there are lowest-rtt, .*blest' offline "$braid" run --scheduler blue -- true
     refused 'blue .*there are fullmesh, .*none' offline "$braid" run --path-manager blue -- true

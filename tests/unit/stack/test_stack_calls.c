@@ -160,6 +160,87 @@ static void a_stack_that_cannot_be_made_leaves_nothing(void **state) {
     world_deinit(&w);
 }
 
+static void what_is_wrong_in_a_configuration_is_named_and_what_it_takes(void **state) {
+    (void)state;
+    struct world w;
+    world_init(&w, 9, 1, NULL);
+    const struct braid_path_limits much = {.subflows = 32};
+    const struct {
+        struct braid_stack_config config;
+        enum braid_config_fault fault;
+        const char *takes; /* among others */
+    } cases[] = {
+        {{0}, BRAID_CONFIG_OK, NULL},
+        {{.congestion = "blue"}, BRAID_CONFIG_CONGESTION, "bbr"},
+        {{.scheduler = "blue"}, BRAID_CONFIG_SCHEDULER, "lowest-rtt"},
+        {{.path_manager = "blue"}, BRAID_CONFIG_PATH_MANAGER, "none"},
+        {{.path_limits = &much}, BRAID_CONFIG_PATH_LIMITS, "subflows 0 to 31"},
+        {{.versions = (enum braid_versions)9}, BRAID_CONFIG_VERSIONS, "discover"},
+        {{.cookies = (enum braid_cookies)9}, BRAID_CONFIG_COOKIES, "always"},
+        {{.checksum = true, .checksum_forbidden = true}, BRAID_CONFIG_CHECKSUM, "neither"},
+    };
+    for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        enum braid_config_fault fault = braid_stack_config_check(&cases[i].config);
+        struct braid_stack *stack = braid_stack_create(&w.env[0], &cases[i].config);
+        assert_int_equal(fault, cases[i].fault);
+        assert_int_equal(stack != NULL, fault == BRAID_CONFIG_OK);
+        assert_int_equal(braid_config_fault_text(fault)[0] != 0, fault != BRAID_CONFIG_OK);
+        braid_stack_destroy(stack);
+        bool found = cases[i].takes == NULL;
+        for (unsigned k = 0; braid_config_takes(fault, k) != NULL; k++)
+            found |= !found && strcmp(braid_config_takes(fault, k), cases[i].takes) == 0;
+        assert_true(found);
+    }
+    world_deinit(&w);
+}
+
+static void what_is_wrong_in_a_listener_is_named(void **state) {
+    (void)state;
+    struct world w;
+    world_init(&w, 10, 1, NULL);
+    const struct braid_path_limits much = {.add_addr_accepted = 16};
+    const struct {
+        struct braid_listen_config config;
+        enum braid_config_fault fault;
+    } cases[] = {
+        {{.link = -1, .local.port = 80}, BRAID_CONFIG_OK},
+        {{.link = -1, .local.port = 80}, BRAID_CONFIG_LISTENED_TO},
+        {{.link = -1, .local.port = 81, .congestion = "blue"}, BRAID_CONFIG_CONGESTION},
+        {{.link = -1, .local.port = 81, .scheduler = "blue"}, BRAID_CONFIG_SCHEDULER},
+        {{.link = -1, .local.port = 81, .path_manager = "blue"}, BRAID_CONFIG_PATH_MANAGER},
+        {{.link = -1, .local.port = 81, .path_limits = &much}, BRAID_CONFIG_PATH_LIMITS},
+        {{.link = -1, .local.port = 81, .versions = (enum braid_versions)9}, BRAID_CONFIG_VERSIONS},
+    };
+    for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_int_equal(braid_listen_config_check(w.stack[1], &cases[i].config), cases[i].fault);
+        assert_int_equal(braid_stack_listen(w.stack[1], &cases[i].config) != NULL, cases[i].fault == BRAID_CONFIG_OK);
+    }
+    world_deinit(&w);
+}
+
+static void a_listener_has_limits_of_its_own(void **state) {
+    (void)state;
+    struct world w;
+    struct braid_event event;
+    struct braid_connection_info info;
+    world_init(&w, 11, 3, NULL);
+    const struct braid_path_limits none = {.subflows = 0}, one = {.subflows = 1};
+    struct braid_listen_config alone = {.link = -1, .local.port = 80, .multipath = true, .path_limits = &none};
+    struct braid_listen_config pair = {.link = -1, .local.port = 81, .multipath = true, .path_limits = &one};
+    assert_non_null(braid_stack_listen(w.stack[1], &alone));
+    assert_non_null(braid_stack_listen(w.stack[1], &pair));
+    for (uint16_t port = 80; port <= 81; port++) {
+        struct braid_connection *c = world_connect(&w, port, true);
+        assert_true(world_wait(&w, 1, BRAID_EVENT_ACCEPTED, &event, S));
+        assert_int_equal(braid_connection_write(c, "x", 1, w.now), 1); /* its acknowledgement lets joins begin */
+        world_run(&w, S);
+        braid_connection_info(event.connection, &info);
+        assert_int_equal(info.paths, port - 79);
+    }
+    assert_true(world_counter(&w, 1, "mptcp_join_refused_limit") >= 3);
+    world_deinit(&w);
+}
+
 static void there_are_only_so_many_links_and_addresses(void **state) {
     (void)state;
     struct world w;
@@ -193,6 +274,9 @@ int main(void) {
         cmocka_unit_test(an_end_is_passed_on_as_it_came),
         cmocka_unit_test(a_stack_that_cannot_be_made_leaves_nothing),
         cmocka_unit_test(there_are_only_so_many_links_and_addresses),
+        cmocka_unit_test(what_is_wrong_in_a_configuration_is_named_and_what_it_takes),
+        cmocka_unit_test(what_is_wrong_in_a_listener_is_named),
+        cmocka_unit_test(a_listener_has_limits_of_its_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

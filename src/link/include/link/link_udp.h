@@ -12,11 +12,12 @@
 #include <wire/address.h>
 
 #define LINK_UDP_PORTS_MAX 256
+#define LINK_UDP_MTU_MIN 576 /* and at most LINK_PACKET_MAX */
 
 struct link_udp_options {
     struct ip_address local;        /* an address of this host */
     uint16_t port_first, port_last; /* ours, both included; as many connections to one port of one host */
-    uint32_t mtu_bytes;             /* of the way; 0: 1500 */
+    uint32_t mtu_bytes;             /* of the way, LINK_UDP_MTU_MIN to LINK_PACKET_MAX; 0: 1500 */
     uint32_t buffer_bytes;          /* of each socket, each way; 0: a default */
     /* Shared with other links of this process, one of each thread, and opened in the order of their places: a packet comes
      * to the one where its flow is at home. NULL: they are ours alone. */
