@@ -321,10 +321,27 @@ struct braid_path_info {
     enum braid_path_status status;
     bool backup; /* wanted so by either side */
     struct braid_endpoint local, remote;
-    uint64_t rtt_us, min_rtt_us;
-    uint64_t bytes_sent, bytes_received, bytes_retransmitted;
+    uint64_t rtt_us, min_rtt_us;       /* smoothed; the least of late. 0: not measured */
+    uint64_t bytes_sent, bytes_received, bytes_retransmitted; /* payload */
     uint32_t cwnd_bytes, in_flight_bytes;
-    uint64_t delivery_bytes_per_s;
+    uint64_t delivery_bytes_per_s;     /* the newest sample */
+    /* As TCP_INFO has them. */
+    uint64_t rttvar_us, rto_us;        /* its variation; the retransmission timeout, with its back-off */
+    uint32_t ssthresh_bytes;           /* UINT32_MAX: not known yet */
+    uint32_t mss_bytes, mtu_bytes;     /* payload of a full segment without options of MPTCP; of the path, as far as known */
+    uint32_t lost_bytes, sacked_bytes; /* of what is not acknowledged: taken for lost; reported by SACK */
+    uint32_t peer_window_bytes;
+    uint64_t pacing_bytes_per_s;       /* 0: not paced */
+    uint64_t segments_sent, segments_received, segments_retransmitted, segments_out_of_order;
+    uint64_t bytes_received_duplicate;
+    uint64_t timeouts, probes;         /* retransmission timers that fired; tail loss probes */
+    uint64_t fast_recoveries, spurious_recoveries; /* begun by SACK or duplicate ACKs; that turned out to be none */
+    uint64_t marks_received, marks_answered;       /* ECN: on what came; by the peer on what we sent, once a round trip */
+    uint64_t reordering_window_us;     /* how long a hole is waited for (RFC 8985) */
+    bool reordering_seen;
+    bool ecn, sack, timestamps;        /* agreed */
+    const char *congestion;            /* the congestion control's name, and what it is at, such as "slow start", "recovery" */
+    const char *congestion_state;
 };
 bool braid_connection_path(const struct braid_connection *connection, unsigned index, struct braid_path_info *out);
 
@@ -383,6 +400,16 @@ const char *braid_stack_counter(const struct braid_stack *stack, unsigned index,
 /* What the i-th counter counts, in a line for people; NULL after the last. */
 const char *braid_stack_counter_meaning(const struct braid_stack *stack, unsigned index);
 unsigned braid_stack_connections(const struct braid_stack *stack);
+/* Of all subflows that ever went by a link, those that are over included. */
+struct braid_link_totals {
+    uint64_t subflows;
+    uint64_t bytes_sent, bytes_received, bytes_retransmitted, bytes_received_duplicate; /* payload */
+    uint64_t segments_sent, segments_received, segments_retransmitted, segments_out_of_order;
+    uint64_t timeouts, probes, fast_recoveries, spurious_recoveries;
+    uint64_t marks_received, marks_answered;
+};
+/* False: no such link. Looks at every connection that lives. */
+bool braid_stack_link_totals(const struct braid_stack *stack, int link, struct braid_link_totals *out);
 /* What counts for memory_max_bytes; 0 where that is 0. */
 uint64_t braid_stack_memory_bytes(const struct braid_stack *stack);
 /* Traps if an invariant does not hold. For tests. */

@@ -20,6 +20,7 @@ static const char help[] =
     "  -p, --policy aggregate       all uplinks carry at the same time, but those marked :backup\n"
     "  -t, --trace FILE             write what happens as JSON, one event a line\n"
     "  -c, --pcap FILE              write packets of uplinks and programs as pcapng, for Wireshark\n"
+    "      --statistics FILE        write, at the end, totals of each uplink and all counters, as JSON\n"
     "  -l, --live                   show rate, round-trip time and state of each uplink on standard error\n"
     "      --checksum               ask servers for the checksum of RFC 8684 over data and mapping\n"
     "      --ecn                    ask servers for explicit congestion notification (RFC 3168)\n"
@@ -191,7 +192,7 @@ static bool take_memory(struct run_options *out, const char *text) {
     return true;
 }
 
-enum { LONG_CHECKSUM = 256, LONG_CONGESTION, LONG_SCHEDULER, LONG_PATH_MANAGER, LONG_LIMIT, LONG_MPTCP, LONG_MEMORY, LONG_ECN };
+enum { LONG_CHECKSUM = 256, LONG_CONGESTION, LONG_SCHEDULER, LONG_PATH_MANAGER, LONG_LIMIT, LONG_MPTCP, LONG_MEMORY, LONG_ECN, LONG_STATISTICS };
 
 static const struct option long_options[] = {
     {"uplink", required_argument, NULL, 'u'},
@@ -208,6 +209,7 @@ static const struct option long_options[] = {
     {"mptcp", required_argument, NULL, LONG_MPTCP},
     {"memory", required_argument, NULL, LONG_MEMORY},
     {"ecn", no_argument, NULL, LONG_ECN},
+    {"statistics", required_argument, NULL, LONG_STATISTICS},
     {0},
 };
 
@@ -231,6 +233,9 @@ static bool take_option(struct run_options *out, int option, char **argv) {
         return true;
     case LONG_CHECKSUM:
         out->checksum = true;
+        return true;
+    case LONG_STATISTICS:
+        out->statistics_path = optarg;
         return true;
     case LONG_ECN:
         out->ecn = true;

@@ -8,7 +8,7 @@ struct run_options {
     struct engine_uplink_choice uplinks[BRAID_LINKS_MAX];
     size_t uplink_count;
     enum engine_policy policy;
-    const char *trace_path, *pcap_path;
+    const char *trace_path, *pcap_path, *statistics_path;
     const char *congestion;
     const char *scheduler;
     const char *path_manager;

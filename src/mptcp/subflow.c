@@ -131,6 +131,7 @@ struct subflow *subflow_create(struct braid_connection *c, const struct local_pa
 
 void subflow_destroy(struct subflow *sf) {
     struct braid_connection *c = sf->c;
+    if (c->config.host_ops->subflow_over) c->config.host_ops->subflow_over(c->config.host, sf->link, sf->t);
     tcp_destroy(sf->t);
     c->config.host_ops->flow_close(c->config.host, sf->flow_handle);
     mapping_list_deinit(&sf->sent);

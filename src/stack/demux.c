@@ -196,4 +196,5 @@ const struct connection_host_ops stack_host_ops = {
     .paths = host_paths,
     .wake = host_wake,
     .fast_open_answered = fast_open_answered,
+    .subflow_over = totals_subflow_over,
 };

@@ -75,6 +75,7 @@ struct stack_counters {
 struct stack_link {
     struct braid_link_config config;
     struct flow_entry *last; /* to which the last packet belonged; may be NULL */
+    struct braid_link_totals totals; /* of subflows that are over */
 };
 
 /* An address by which connections go. Its address ID is its place in the table plus one, and it keeps its place while
@@ -291,6 +292,9 @@ void time_wait_expire(struct braid_stack *stack, braid_time now);
 
 /* initial.c: where the numbers of a flow begin. */
 void stack_initial(const struct braid_stack *stack, const struct flow *flow, struct tcp_secrets *out);
+
+/* totals.c */
+void totals_subflow_over(void *host, uint16_t link, const struct tcp *t);
 
 /* steering.c */
 bool steering_is_home(const struct braid_steering *s, unsigned place, const struct flow *flow);

@@ -78,6 +78,7 @@ static braid_time reordering_window(const struct tcp *t) {
     braid_time window = k->window_multiplier * rtt_min(t) / 4;
     return window < t->rtt.srtt_ns ? window : t->rtt.srtt_ns;
 }
+braid_time rack_reordering_window(const struct tcp *t) { return reordering_window(t); }
 
 /* [R-8985-4-1] [R-8985-6.2-2] [R-8985-9.2-1] */
 uint32_t rack_detect_losses(struct tcp *t, braid_time now) {

@@ -405,6 +405,7 @@ void ack_process(struct tcp *t, const struct tcp_segment *s, braid_time now);
 void rack_init(struct tcp *t);
 void rack_delivered(struct tcp *t, const struct send_record *record, seq32 end, const struct acknowledgement *a);
 void rack_update_window(struct tcp *t, const struct acknowledgement *a);
+braid_time rack_reordering_window(const struct tcp *t);
 void rack_recovery_ended(struct tcp *t);
 void rack_forget(struct tcp *t); /* what was taken for the answer to a retransmission may have been none */
 uint32_t rack_detect_losses(struct tcp *t, braid_time now); /* returns the bytes newly lost, sets rack.deadline */

@@ -106,6 +106,11 @@ EOF
 }
 promise 20 number_out_of_range "a number out of range is refused with the option's name and its range"
 
+unwritable_statistics() {
+    refused 'cannot write the statistics nowhere/s\.json: ' offline "$braid" run --statistics nowhere/s.json -- true
+}
+promise 10 unwritable_statistics "statistics that cannot be written are told before anything begins"
+
 # Every option that wants one of several names: they are told.
 unknown_name() {
     refused 'blue .*there are handover and aggregate' offline "$braid" run --policy blue -- true

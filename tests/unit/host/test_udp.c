@@ -107,6 +107,8 @@ static void a_connection_is_as_it_was_chosen(void **state) {
     assert_int_equal(t.path.local.address.bytes[3], 2);
     t = talk(NULL, &(struct braid_open_config){.choices = {.path_manager = "none", .congestion = "bbr", .scheduler = "ecf"}});
     assert_true(t.info.multipath && t.info.paths == 1);
+    assert_string_equal(t.path.congestion, "bbr");
+    assert_true(t.path.segments_sent > 0 && t.path.bytes_sent >= BYTES && t.path.mss_bytes > 1000);
     t = talk(NULL, &(struct braid_open_config){.choices = {.versions = BRAID_VERSION_0}, .bound = true});
     assert_true(t.info.multipath && t.info.paths == 1 && t.info.version == 0);
     t = talk(&(struct braid_server_config){.choices = {.path_limits = &alone}, .local = "127.0.0.3"}, NULL);

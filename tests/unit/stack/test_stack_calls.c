@@ -194,6 +194,70 @@ static void what_is_wrong_in_a_configuration_is_named_and_what_it_takes(void **s
     world_deinit(&w);
 }
 
+static void every_counter_has_a_name_and_a_meaning(void **state) {
+    (void)state;
+    struct world w;
+    uint64_t value;
+    unsigned count = 0;
+    world_init(&w, 12, 1, NULL);
+    for (const char *name; (name = braid_stack_counter(w.stack[0], count, &value)) != NULL; count++) {
+        const char *meaning = braid_stack_counter_meaning(w.stack[0], count);
+        assert_non_null(meaning);
+        assert_true(strlen(name) > 3 && strlen(meaning) > 8 && strlen(meaning) < 100);
+    }
+    assert_true(count > 100);
+    assert_null(braid_stack_counter_meaning(w.stack[0], count));
+    world_deinit(&w);
+}
+
+static uint32_t lossy_packets;
+static bool lose_some(struct world *w, int from, int wire, uint8_t *bytes, uint32_t *length) {
+    (void)w, (void)wire, (void)bytes;
+    return from == 1 || *length < 1000 || ++lossy_packets % 20 != 0;
+}
+
+static void a_path_tells_what_tcp_measures(void **state) {
+    (void)state;
+    struct world w;
+    struct braid_connection *s;
+    struct braid_path_info sender, receiver;
+    struct braid_link_totals totals;
+    static uint8_t bytes[200000];
+    world_init(&w, 13, 1, NULL);
+    struct braid_connection *c = connected(&w, true, &s);
+    w.spoil = lose_some;
+    assert_int_equal(braid_connection_write(c, bytes, sizeof(bytes), w.now), sizeof(bytes));
+    world_run(&w, 60 * MS);
+    assert_true(braid_connection_path(c, 0, &sender) && braid_connection_path(s, 0, &receiver));
+    assert_true(sender.rtt_us >= 30000 && sender.rttvar_us > 0 && sender.rto_us > sender.rtt_us);
+    assert_true(sender.mss_bytes > 1400 && sender.mtu_bytes == 1500 && sender.peer_window_bytes > 0);
+    assert_true(sender.sack && sender.timestamps && !sender.ecn);
+    assert_string_equal(sender.congestion, "cubic");
+    assert_string_equal(sender.congestion_state, "slow start");
+    assert_int_equal(sender.ssthresh_bytes, UINT32_MAX);
+    world_run(&w, 5 * S);
+    assert_true(braid_connection_path(c, 0, &sender) && braid_connection_path(s, 0, &receiver));
+    assert_true(sender.segments_retransmitted > 3 && sender.fast_recoveries > 0 && sender.ssthresh_bytes < UINT32_MAX);
+    assert_true(sender.bytes_retransmitted > 3000 && sender.pacing_bytes_per_s > 0);
+    assert_true(receiver.segments_out_of_order > 0 && receiver.bytes_received == sizeof(bytes));
+    assert_string_equal(sender.congestion_state, "congestion avoidance");
+    /* The link's totals are the path's, and outlive it. */
+    assert_true(braid_stack_link_totals(w.stack[0], 0, &totals));
+    assert_int_equal(totals.bytes_sent, sender.bytes_sent);
+    assert_int_equal(totals.segments_retransmitted, sender.segments_retransmitted);
+    braid_connection_abort(c, w.now);
+    braid_connection_release(c, w.now);
+    world_run(&w, S);
+    assert_int_equal(braid_stack_connections(w.stack[0]), 0);
+    assert_true(braid_stack_link_totals(w.stack[0], 0, &totals));
+    assert_int_equal(totals.subflows, 1);
+    assert_int_equal(totals.segments_retransmitted, sender.segments_retransmitted);
+    assert_int_equal(totals.fast_recoveries, sender.fast_recoveries);
+    assert_false(braid_stack_link_totals(w.stack[0], 1, &totals));
+    assert_false(braid_stack_link_totals(w.stack[0], -1, &totals));
+    world_deinit(&w);
+}
+
 static void what_is_wrong_in_a_listener_is_named(void **state) {
     (void)state;
     struct world w;
@@ -276,6 +340,8 @@ int main(void) {
         cmocka_unit_test(there_are_only_so_many_links_and_addresses),
         cmocka_unit_test(what_is_wrong_in_a_configuration_is_named_and_what_it_takes),
         cmocka_unit_test(what_is_wrong_in_a_listener_is_named),
+        cmocka_unit_test(every_counter_has_a_name_and_a_meaning),
+        cmocka_unit_test(a_path_tells_what_tcp_measures),
         cmocka_unit_test(a_listener_has_limits_of_its_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -62,6 +62,8 @@ struct connection_host_ops {
     void (*wake)(void *host, struct braid_connection *c);
     /* What came of Fast Open, when the SYN is answered. May be NULL. */
     void (*fast_open_answered)(void *host, struct braid_connection *c, const struct tcp_fast_open_result *result);
+    /* A subflow by that link is about to be freed: the last chance to look at it. May be NULL. */
+    void (*subflow_over)(void *host, uint16_t link, const struct tcp *t);
 };
 
 /* Which versions of MPTCP a connection speaks: 1 (RFC 8684), 0 (RFC 6824). */
@@ -137,7 +139,7 @@ struct connection_config {
     X(fallback_syn_version, "plain TCP: an unknown version, or no common algorithm")                           \
     X(fallback_third_ack, "plain TCP: no MP_CAPABLE in the third ACK")                                         \
     X(fallback_first_data, "plain TCP: the first data came without a DSS")                                     \
-    X(fallback_key_mirrored, "plain TCP: the SYN/ACK has no key, or ours"    )                                         \
+    X(fallback_key_mirrored, "plain TCP: the SYN/ACK has no key, or ours")                                     \
     X(fallback_checksum_refused, "plain TCP: the peer asks for checksums, which are forbidden")                \
     X(fallback_no_dss, "plain TCP: no DSS came back")                                                          \
     X(fallback_checksum, "plain TCP: a checksum was wrong")                                                    \
@@ -167,7 +169,7 @@ struct connection_config {
     X(data_duplicate, "data that had come already")                                                            \
     X(add_addr_received, "ADD_ADDRs that came")                                                                \
     X(add_addr_bad_hmac, "ADD_ADDRs whose HMAC is wrong")                                                      \
-    X(add_addr_not_vouched, "ADD_ADDRs of version 0 beside no DATA_ACK that fits"            )                \
+    X(add_addr_not_vouched, "ADD_ADDRs of version 0 beside no DATA_ACK that fits")                             \
     X(add_addr_over_limit, "ADD_ADDRs above the limit")                                                        \
     X(add_addr_echo_sent, "echoes of ADD_ADDR sent")                                                           \
     X(add_addr_sent, "ADD_ADDRs sent")                                                                         \
@@ -198,8 +200,8 @@ struct connection_config {
     X(window_blocked, "times the peer's window was full because of one slow subflow")                          \
     X(subflow_penalised, "subflows given less for that")                                                       \
     X(subflow_losing, "subflows reset because they kept losing")                                               \
-    X(subflow_harmful, "times a subflow cost more than it brought, and rested")                                    \
-    X(subflow_rested, "times a subflow was not worth its delay, and rested")                                                \
+    X(subflow_harmful, "times a subflow cost more than it brought, and rested")                                \
+    X(subflow_rested, "times a subflow was not worth its delay, and rested")                                   \
     X(urgent_behind, "urgent pointers to what had come already")                                               \
     X(urgent_misplaced, "urgent pointers on a subflow of Multipath TCP, in a SYN, or behind the end")          \
     X(window_shrunk, "windows that plain TCP's peer took back")

@@ -308,6 +308,10 @@ struct tcp_info {
     uint32_t mtu_bytes;            /* of the path, as far as it is known */
     uint32_t mtu_probes, mtu_probes_lost, mtu_black_holes; /* found out by data (RFC 4821) */
     uint32_t lost_bytes, sacked_bytes; /* of what is not acknowledged in order */
+    bool reordering_seen;              /* RACK's, RFC 8985: originals came after what was sent later */
+    braid_time reordering_window_ns;   /* how long a hole is waited for */
+    const char *congestion;            /* the name */
+    const char *congestion_state;      /* "recovery", "loss" (by a timeout), or what the algorithm is at */
     uint64_t pacing_bytes_per_s;   /* 0: not paced */
     uint32_t unsent_bytes;
     uint64_t marks_received, marks_answered; /* ECN: congestion seen by the network, theirs to us and ours to them */
