@@ -100,6 +100,12 @@ static void tell(struct braid_stream *stream, unsigned bits) {
         list_append(&stream->host->news, &stream->news);
 }
 
+/* What ICMP said. A port that nobody listens to is refused, whoever says so. */
+static int unreachable(enum braid_refusal why) {
+    if (why == BRAID_REFUSE_RESET) return -ECONNREFUSED;
+    return why == BRAID_REFUSE_NET_UNREACHABLE ? -ENETUNREACH : -EHOSTUNREACH;
+}
+
 static int error_of(const struct braid_stream *stream) {
     switch (braid_connection_close_reason(stream->connection)) {
     case BRAID_OPEN:
@@ -112,8 +118,7 @@ static int error_of(const struct braid_stream *stream) {
     case BRAID_CLOSED_TIMED_OUT:
         return -ETIMEDOUT;
     case BRAID_CLOSED_UNREACHABLE:
-        return braid_connection_refusal(stream->connection) == BRAID_REFUSE_NET_UNREACHABLE ? -ENETUNREACH
-                                                                                            : -EHOSTUNREACH;
+        return unreachable(braid_connection_refusal(stream->connection));
     case BRAID_CLOSED_NO_MEMORY:
         return -ENOMEM;
     case BRAID_CLOSED_ABORTED:

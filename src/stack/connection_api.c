@@ -161,6 +161,7 @@ enum braid_refusal braid_connection_refusal(const struct braid_connection *c) {
     switch (connection_icmp_kind(c)) {
     case ICMP_NET_UNREACHABLE: return BRAID_REFUSE_NET_UNREACHABLE;
     case ICMP_PROHIBITED: return BRAID_REFUSE_PROHIBITED;
+    case ICMP_PORT_UNREACHABLE: return BRAID_REFUSE_RESET; /* nobody listens, as Linux reads it, too */
     default: return BRAID_REFUSE_HOST_UNREACHABLE;
     }
 }

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define BYTES (3u << 20)
@@ -164,6 +165,22 @@ static void a_choice_out_of_range_is_said_with_its_range(void **state) {
     assert_int_equal(braid_host_destroy(host, 0), 0);
 }
 
+static void a_closed_port_is_refused_at_once(void **state) {
+    (void)state;
+    for (unsigned addresses = 1; addresses <= 2; addresses++) {
+        int error = 0;
+        struct braid_host *host = host_on((const char *const[]){"127.0.0.1", "127.0.0.2"}, addresses, 0);
+        assert_non_null(host);
+        struct timespec before, after;
+        clock_gettime(CLOCK_MONOTONIC, &before);
+        assert_null(braid_open(host, "127.0.0.3", 1, WAIT, &error)); /* without it: after minutes */
+        clock_gettime(CLOCK_MONOTONIC, &after);
+        assert_int_equal(error, -ECONNREFUSED);
+        assert_true(after.tv_sec - before.tv_sec < 3);
+        assert_int_equal(braid_host_destroy(host, 0), 0);
+    }
+}
+
 static void what_cannot_be_opened_is_said_in_a_line(void **state) {
     (void)state;
     static const char *const wrong[] = {"192.0.2.1", "no address", "0.0.0.0.0"};
@@ -195,6 +212,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bytes_go_and_come_back_over_two_addresses_without_privilege),
         cmocka_unit_test(what_cannot_be_opened_is_said_in_a_line),
+        cmocka_unit_test(a_closed_port_is_refused_at_once),
         cmocka_unit_test(a_connection_is_as_it_was_chosen),
         cmocka_unit_test(a_choice_out_of_range_is_said_with_its_range),
     };

@@ -3,7 +3,10 @@
  * local port. Super-segments pass both ways (UDP_SEGMENT, UDP_GRO). A packet is as long as in plain TCP, and so the MSS is
  * the same.
  *
- * What it does not have: ICMP errors (the kernel keeps them), so the MTU must hold for the way, or be found out by probes. */
+ * ICMP errors about our datagrams, which the kernel keeps for each socket (IP_RECVERR, IPV6_RECVERR), are handed in as the ICMP
+ * packets that TCP would have got, quoting a TCP header: TCP judges them by their sequence number as any others. So a closed
+ * UDP port is refused at once, and a packet too big is heard of. Of links that share ports (`shared`) the kernel gives an error
+ * to any one. While only errors wait, the descriptor of a link of one port shows an error, and is not readable. */
 #ifndef LINK_LINK_UDP_H
 #define LINK_LINK_UDP_H
 
