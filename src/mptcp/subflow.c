@@ -17,6 +17,13 @@ static void on_closed(void *owner, struct tcp *t, enum tcp_close_reason reason, 
     connection_wake(sf->c);
 }
 
+static void on_path_mtu_found(void *owner, uint32_t mtu_bytes, bool all, braid_time now) {
+    const struct subflow *sf = owner;
+    const struct connection_config *config = &sf->c->config;
+    if (config->host_ops->path_mtu_found)
+        config->host_ops->path_mtu_found(config->host, sf->path_id, &sf->flow.remote, mtu_bytes, all, now);
+}
+
 static const struct tcp_owner_ops owner_ops = {
     .write_options = options_write,
     .needs_whole_room = options_need_whole_room,
@@ -34,6 +41,7 @@ static const struct tcp_owner_ops owner_ops = {
     .receive_window = window_receive,
     .may_keep = budget_may_keep,
     .window_shrunk = window_shrunk,
+    .path_mtu_found = on_path_mtu_found,
 };
 
 static struct tcp_config tcp_config_of(const struct subflow *sf, const struct local_path *path) {
@@ -58,6 +66,8 @@ static struct tcp_config tcp_config_of(const struct subflow *sf, const struct lo
         .owner = (struct subflow *)(uintptr_t)sf,
     };
     if (config->cookie) out.secrets = config->cookie->secrets;
+    if (config->host_ops->path_mtu)
+        out.path_mtu_bytes = config->host_ops->path_mtu(config->host, sf->path_id, &sf->flow.remote, &out.path_mtu_until);
     if (!sf->first) {
         bool silent = path_manager_is_silent(sf->c, sf->path_id);
         braid_time limit = NS_OF_MS(silent ? JOIN_SILENT_TIMEOUT_MS : JOIN_CONNECT_TIMEOUT_MS);

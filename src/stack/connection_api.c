@@ -197,13 +197,9 @@ static void path_tcp(const struct tcp_info *tcp, struct braid_path_info *out) {
     out->spurious_recoveries = tcp->spurious_recoveries;
     out->marks_received = tcp->marks_received;
     out->marks_answered = tcp->marks_answered;
-    out->reordering_window_us = tcp->reordering_window_ns / BRAID_NS_PER_US;
-    out->reordering_seen = tcp->reordering_seen;
     out->ecn = tcp->ecn;
     out->sack = tcp->sack;
     out->timestamps = tcp->timestamps;
-    out->congestion = tcp->congestion;
-    out->congestion_state = tcp->congestion_state;
 }
 
 bool braid_connection_path(const struct braid_connection *c, unsigned index, struct braid_path_info *out) {
@@ -226,6 +222,10 @@ bool braid_connection_path(const struct braid_connection *c, unsigned index, str
         .delivery_bytes_per_s = info.tcp.delivery_bytes_per_s,
     };
     path_tcp(&info.tcp, out);
+    out->reordering_window_us = info.words.reordering_window_ns / BRAID_NS_PER_US;
+    out->reordering_seen = info.words.reordering_seen;
+    out->congestion = info.words.congestion;
+    out->congestion_state = info.words.congestion_state;
     return true;
 }
 

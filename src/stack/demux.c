@@ -196,5 +196,7 @@ const struct connection_host_ops stack_host_ops = {
     .paths = host_paths,
     .wake = host_wake,
     .fast_open_answered = fast_open_answered,
+    .path_mtu = mtu_memory_known,
+    .path_mtu_found = mtu_memory_found,
     .subflow_over = totals_subflow_over,
 };

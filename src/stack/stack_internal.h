@@ -16,6 +16,7 @@ enum stack_limit {
     STACK_CONTROL_QUEUE_MAX = 64,  /* resets and ICMP errors waiting for output; more are not sent */
     STACK_CAPABLE_FAILURES_MAX = 64,
     STACK_VERSION_NOTES_MAX = 64,
+    STACK_MTU_NOTES_MAX = 64,
     STACK_SYN_QUOTE_BYTES = 128,   /* kept of a deferred SYN, to refuse it in its own words */
 };
 
@@ -121,6 +122,23 @@ void version_memory_result(struct stack_version_memory *m, uint8_t path_id, cons
                            bool asked_0, enum capable_outcome outcome, braid_time now);
 void version_memory_network_new(struct stack_version_memory *m, uint8_t path_id);
 
+/* mtu_memory.c */
+struct mtu_note {
+    struct ip_address remote;
+    uint8_t path_id;
+    uint32_t mtu_bytes;
+    braid_time until;
+};
+struct stack_mtu_memory {
+    struct mtu_note notes[STACK_MTU_NOTES_MAX];
+    unsigned count;
+};
+/* As struct connection_host_ops has them. */
+uint32_t mtu_memory_known(void *host, uint8_t path_id, const struct ip_address *remote, braid_time *until);
+void mtu_memory_found(void *host, uint8_t path_id, const struct ip_address *remote, uint32_t mtu_bytes, bool all,
+                      braid_time now);
+void mtu_memory_network_new(struct stack_mtu_memory *m, uint8_t path_id);
+
 /* cookie.c */
 struct stack_cookies {
     bool drawn;
@@ -221,6 +239,7 @@ struct braid_stack {
     struct stack_path paths[BRAID_ADDRESSES_MAX];
     struct stack_capable_memory capable;
     struct stack_version_memory versions;
+    struct stack_mtu_memory mtus;
     struct stack_cookies cookies;
     struct stack_fast_open fast_open;
     struct memory_budget budget;

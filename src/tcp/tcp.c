@@ -53,6 +53,7 @@ struct tcp *tcp_create(const struct braid_env *env, const struct tcp_config *con
     t->acks.quick_left = TCP_QUICK_ACKS;
     t->rack.deadline = BRAID_NEVER;
     pmtu_init(t);
+    pmtu_begin_known(t);
     mss_update(t);
     return t;
 }
@@ -199,16 +200,19 @@ void tcp_info(const struct tcp *t, struct tcp_info *out) {
     out->lost_bytes = t->board.lost_bytes;
     out->sacked_bytes = t->board.sacked_bytes;
     out->pacing_bytes_per_s = t->pacing.bytes_per_s;
-    out->reordering_seen = t->rack.reordering_seen;
-    out->reordering_window_ns = rack_reordering_window(t);
-    out->congestion = t->config.congestion->name;
-    out->congestion_state = t->recovery.phase == RECOVERY_NONE   ? congestion_state_name(&t->congestion)
-                            : t->recovery.phase == RECOVERY_FAST ? "recovery"
-                                                                 : "loss";
     out->timestamps = t->timestamps.enabled;
     out->sack = t->sack_permitted;
     out->ecn = t->ecn.agreed;
     out->scaling = t->scaling;
     out->send_scale = t->send_scale;
     out->receive_scale = t->receive_scale;
+}
+
+void tcp_info_words(const struct tcp *t, struct tcp_words *out) {
+    out->reordering_seen = t->rack.reordering_seen;
+    out->reordering_window_ns = rack_reordering_window(t);
+    out->congestion = t->config.congestion->name;
+    out->congestion_state = t->recovery.phase == RECOVERY_NONE   ? congestion_state_name(&t->congestion)
+                            : t->recovery.phase == RECOVERY_FAST ? "recovery"
+                                                                 : "loss";
 }

@@ -333,6 +333,7 @@ void owner_closed(struct tcp *t, enum tcp_close_reason reason, braid_time now);
 uint32_t owner_receive_window(const struct tcp *t);
 bool owner_may_keep(const struct tcp *t, bool in_order);
 void owner_window_shrunk(const struct tcp *t);
+void owner_path_mtu_found(const struct tcp *t, braid_time now);
 
 /* --- handshake.c --- */
 void handshake_input(struct tcp *t, const struct tcp_segment *s, braid_time now); /* in SYN_SENT */
@@ -352,6 +353,7 @@ uint32_t mss_header_bytes(const struct tcp *t); /* of IP and TCP, without option
 
 /* --- pmtu.c --- */
 void pmtu_init(struct tcp *t);
+void pmtu_begin_known(struct tcp *t); /* with what the configuration knows */
 uint32_t pmtu_least(const struct tcp *t); /* no smaller claim is believed */
 /* mss_bytes of the probe to be sent now, of at most `allow` bytes; 0: none */
 uint32_t pmtu_probe_mss(const struct tcp *t, uint32_t allow, braid_time now);

@@ -258,6 +258,70 @@ static void a_path_tells_what_tcp_measures(void **state) {
     world_deinit(&w);
 }
 
+/* A hop of 1300 bytes that says nothing. */
+static bool narrow(struct world *w, int from, int wire, uint8_t *bytes, uint32_t *length) {
+    (void)w, (void)from, (void)wire, (void)bytes;
+    return *length <= 1300;
+}
+
+static uint32_t mtu_of_a_new_connection(struct world *w, uint32_t bytes) {
+    struct braid_event event;
+    struct braid_path_info path;
+    static uint8_t in[1000000];
+    struct braid_connection *c = world_connect(w, 80, false);
+    assert_true(world_wait(w, 1, BRAID_EVENT_ACCEPTED, &event, S));
+    assert_true(braid_connection_path(c, 0, &path));
+    uint32_t mtu = path.mtu_bytes;
+    uint32_t written = 0, read = 0;
+    for (unsigned i = 0; read < bytes && i < 1000; i++) {
+        uint32_t part = bytes - written < sizeof(in) ? bytes - written : sizeof(in);
+        written += braid_connection_write(c, in, part, w->now);
+        world_run(w, 10 * MS);
+        read += braid_connection_read(event.connection, in, sizeof(in), w->now);
+    }
+    assert_int_equal(read, bytes);
+    braid_connection_abort(c, w->now);
+    braid_connection_release(c, w->now);
+    braid_connection_release(event.connection, w->now);
+    world_run(w, S);
+    return mtu;
+}
+
+static void the_next_connection_begins_with_the_mtu_that_was_found(void **state) {
+    (void)state;
+    struct world w;
+    world_init(&w, 14, 2, NULL);
+    w.spoil = narrow;
+    world_listen(&w, 80, true, false);
+    assert_int_equal(mtu_of_a_new_connection(&w, 4000000), 1500);
+    assert_int_equal(mtu_of_a_new_connection(&w, 10000), 1300);
+    /* Of another path nothing is known. */
+    struct braid_address first = client_address(0);
+    braid_stack_address_remove(w.stack[0], 0, &first, w.now);
+    assert_int_equal(mtu_of_a_new_connection(&w, 10000), 1500);
+    world_deinit(&w);
+}
+
+static void a_known_mtu_is_forgotten(void **state) {
+    (void)state;
+    struct world w;
+    world_init(&w, 15, 1, NULL);
+    w.spoil = narrow;
+    world_listen(&w, 80, true, false);
+    assert_int_equal(mtu_of_a_new_connection(&w, 4000000), 1500);
+    world_run(&w, 500 * S);
+    assert_int_equal(mtu_of_a_new_connection(&w, 10000), 1300);
+    world_run(&w, 200 * S); /* ten minutes after it was found out */
+    assert_int_equal(mtu_of_a_new_connection(&w, 4000000), 1500);
+    assert_int_equal(mtu_of_a_new_connection(&w, 10000), 1300);
+    /* With the network, too. */
+    struct braid_address only = client_address(0);
+    braid_stack_address_remove(w.stack[0], 0, &only, w.now);
+    assert_true(braid_stack_address_add(w.stack[0], 0, &only, false, false, w.now));
+    assert_int_equal(mtu_of_a_new_connection(&w, 10000), 1500);
+    world_deinit(&w);
+}
+
 static void what_is_wrong_in_a_listener_is_named(void **state) {
     (void)state;
     struct world w;
@@ -340,6 +404,8 @@ int main(void) {
         cmocka_unit_test(there_are_only_so_many_links_and_addresses),
         cmocka_unit_test(what_is_wrong_in_a_configuration_is_named_and_what_it_takes),
         cmocka_unit_test(what_is_wrong_in_a_listener_is_named),
+        cmocka_unit_test(the_next_connection_begins_with_the_mtu_that_was_found),
+        cmocka_unit_test(a_known_mtu_is_forgotten),
         cmocka_unit_test(every_counter_has_a_name_and_a_meaning),
         cmocka_unit_test(a_path_tells_what_tcp_measures),
         cmocka_unit_test(a_listener_has_limits_of_its_own),

@@ -62,6 +62,11 @@ struct connection_host_ops {
     void (*wake)(void *host, struct braid_connection *c);
     /* What came of Fast Open, when the SYN is answered. May be NULL. */
     void (*fast_open_answered)(void *host, struct braid_connection *c, const struct tcp_fast_open_result *result);
+    /* What is known of the path's MTU from our address to that host: 0 nothing, else *until when. May be NULL. */
+    uint32_t (*path_mtu)(void *host, uint8_t address_id, const struct ip_address *remote, braid_time *until);
+    /* And what was found out now. May be NULL. */
+    void (*path_mtu_found)(void *host, uint8_t address_id, const struct ip_address *remote, uint32_t mtu_bytes, bool all,
+                           braid_time now); /* all: both ends take no more */
     /* A subflow by that link is about to be freed: the last chance to look at it. May be NULL. */
     void (*subflow_over)(void *host, uint16_t link, const struct tcp *t);
 };
@@ -371,6 +376,7 @@ struct subflow_info {
     struct flow flow;
     uint8_t local_address_id, remote_address_id;
     struct tcp_info tcp;
+    struct tcp_words words;
 };
 /* The i-th subflow, in order of number. False when there are fewer. */
 bool connection_subflow_info(const struct braid_connection *c, unsigned i, struct subflow_info *out);

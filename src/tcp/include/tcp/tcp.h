@@ -111,6 +111,8 @@ struct tcp_owner_ops {
     /* Whether payload may be kept that came within the window, in the subflow's order or not; else it is as good as lost.
      * NULL: always. */
     bool (*may_keep)(void *owner, bool in_order);
+    /* The path's MTU is found out, by data or by ICMP. `all`: it is as much as both ends take. NULL: nobody wants to know. */
+    void (*path_mtu_found)(void *owner, uint32_t mtu_bytes, bool all, braid_time now);
     /* By this subflow's own numbers, the peer takes back a part of the window it gave, more than rounding. May be NULL. */
     void (*window_shrunk)(void *owner);
 };
@@ -131,6 +133,8 @@ struct tcp_config {
     struct flow flow;
     uint16_t link;                 /* number to put into packets */
     uint32_t mtu_bytes;            /* of the link: our MSS and the bound of what we send */
+    uint32_t path_mtu_bytes;       /* of the path, as others found out; 0: not known. Not above mtu_bytes */
+    braid_time path_mtu_until;     /* and from when on it is tried whether it has become more */
     uint32_t super_segment_bytes;  /* most payload of one packet_out; 0: only single segments */
     bool checksum_offload;         /* leave packets' checksums partial */
     bool reset_silently;           /* never send a RST (link is gone or unfit) */
@@ -308,10 +312,6 @@ struct tcp_info {
     uint32_t mtu_bytes;            /* of the path, as far as it is known */
     uint32_t mtu_probes, mtu_probes_lost, mtu_black_holes; /* found out by data (RFC 4821) */
     uint32_t lost_bytes, sacked_bytes; /* of what is not acknowledged in order */
-    bool reordering_seen;              /* RACK's, RFC 8985: originals came after what was sent later */
-    braid_time reordering_window_ns;   /* how long a hole is waited for */
-    const char *congestion;            /* the name */
-    const char *congestion_state;      /* "recovery", "loss" (by a timeout), or what the algorithm is at */
     uint64_t pacing_bytes_per_s;   /* 0: not paced */
     uint32_t unsent_bytes;
     uint64_t marks_received, marks_answered; /* ECN: congestion seen by the network, theirs to us and ours to them */
@@ -319,6 +319,14 @@ struct tcp_info {
     uint8_t send_scale, receive_scale;
 };
 void tcp_info(const struct tcp *t, struct tcp_info *out);
+/* What only people want to know. */
+struct tcp_words {
+    bool reordering_seen;              /* RACK's, RFC 8985: originals came after what was sent later */
+    braid_time reordering_window_ns;   /* how long a hole is waited for */
+    const char *congestion;            /* the name */
+    const char *congestion_state;      /* "recovery", "loss" (by a timeout), or what the algorithm is at */
+};
+void tcp_info_words(const struct tcp *t, struct tcp_words *out);
 /* Of it only what a scheduler looks at: segment, windows, in flight, unsent, RTTs, largest rate, and
  * whether it recovers or is coupled. The rest is left alone. */
 void tcp_info_sending(const struct tcp *t, struct tcp_info *out);
