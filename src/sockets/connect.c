@@ -68,7 +68,9 @@ int connect_begin(struct socket *socket, const struct braid_endpoint *remote, bo
                                           .multipath = socket->multipath,
                                           .no_delay = socket->options.tuning.no_delay,
                                           .fast_open = fast_open,
-                                          .congestion = socket->options.congestion};
+                                          .congestion = socket->options.congestion,
+                                          .scheduler = socket->options.scheduler,
+                                          .path_manager = socket->options.path_manager};
     enum braid_connect_error error;
     socket->connection = braid_stack_connect(socket->net->stack, &config, sockets_now(socket->net), &error);
     if (!socket->connection)

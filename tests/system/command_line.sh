@@ -123,6 +123,11 @@ unknown_name() {
     refused 'no run "blue"; there are [a-z]' "$braid" lab --run blue "$root/lab/scenarios/handover.yaml"
     refused 'no host "blue".*there are .*phone' "$braid" lab --shell blue "$root/lab/scenarios/handover.yaml"
     refused 'serve, bulk, messages, receive or send' "$braid" probe
+    for key in congestion server_congestion scheduler server_scheduler; do
+        sed "s/transfer: {server: server, /&$key: blue, /; s/, server_congestion: [a-z]*}/}/" "$root/lab/scenarios/aggregate.yaml" >blue.yaml
+        grep -q blue blue.yaml || fail "the scenario has no transfer any more"
+        refused 'blue\.yaml:[0-9]+: .*"blue"; there are (cubic, .*bbr|lowest-rtt, .*blest)' "$braid" sim blue.yaml
+    done
 }
 promise 20 unknown_name "an unknown name is refused with the names there are"
 
