@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <base/list.h>
-#include <host/config_text.h>
 #include <host/engine.h>
 #include <netinet/in.h>
+#include "host_choices.h"
 
 /* A program that reads or writes without ever having to wait gets its packets moved each time so much has
  * passed. */
@@ -20,10 +20,7 @@ struct braid_host {
     struct list_node streams, servers, news;
     size_t unsettled_bytes;
     uint16_t port_first, port_last;
-    uint32_t fast_open_pending_max;
-    bool plain;                    /* unless a connection says otherwise */
-    enum braid_config_fault fault; /* of the last call */
-    char fault_text[BRAID_TEXT_MAX];
+    struct host_choices choices;
 };
 
 struct braid_stream {
@@ -201,19 +198,6 @@ bool braid_wait(struct braid_host *host, struct braid_ready *ready, braid_time t
 
 /* ---- the host ---- */
 
-static bool multipath_known(enum braid_multipath choice) { return (unsigned)choice <= (unsigned)BRAID_MULTIPATH_OFF; }
-
-static bool in_range(const struct braid_host_config *config, char *text) {
-    if (!multipath_known(config->choices.multipath)) {
-        config_fault_say(BRAID_CONFIG_MULTIPATH, text, BRAID_TEXT_MAX);
-        return false;
-    }
-    if (config->uplink_count < BRAID_LINKS_MAX && config->udp_count < BRAID_LINKS_MAX) return true;
-    snprintf(text, BRAID_TEXT_MAX, "%u uplinks and %u UDP links; there may be up to %d of either", config->uplink_count,
-             config->udp_count, BRAID_LINKS_MAX - 1);
-    return false;
-}
-
 static bool engine_start(struct braid_host *host, const struct braid_host_config *config, char *text) {
     const struct braid_choices *chosen = &config->choices;
     struct engine_uplink_choice choices[BRAID_LINKS_MAX];
@@ -261,9 +245,9 @@ struct braid_host *braid_host_create(const struct braid_host_config *config, cha
     list_init(&host->streams);
     list_init(&host->servers);
     list_init(&host->news);
-    host->fast_open_pending_max = config->fast_open_pending_max;
-    host->plain = config->choices.multipath == BRAID_MULTIPATH_OFF;
-    if (in_range(config, text) && engine_start(host, config, text)) {
+    host->choices.fast_open_pending_max = config->fast_open_pending_max;
+    host->choices.plain = config->choices.multipath == BRAID_MULTIPATH_OFF;
+    if (choices_in_range(config, text) && engine_start(host, config, text)) {
         engine_ports(host->engine, &host->port_first, &host->port_last);
         return host;
     }
@@ -324,82 +308,21 @@ static bool endpoint_of(const struct addrinfo *info, uint16_t port, struct braid
     return out->address.family != 0;
 }
 
-static int refuse(struct braid_host *host, enum braid_config_fault fault) {
-    host->fault = fault;
-    config_fault_say(fault, host->fault_text, sizeof(host->fault_text));
-    return -EINVAL;
-}
-
 enum braid_config_fault braid_host_fault(const struct braid_host *host) {
-    return host->fault;
+    return host->choices.fault;
 }
 const char *braid_host_fault_text(const struct braid_host *host) {
-    return host->fault_text;
-}
-
-static int error_of_connect(struct braid_host *host, enum braid_connect_error problem) {
-    switch (problem) {
-    case BRAID_CONNECT_OK:
-        return 0;
-    case BRAID_CONNECT_NO_PATH:
-        return -EADDRNOTAVAIL;
-    case BRAID_CONNECT_NO_PORT:
-        return -EADDRINUSE;
-    case BRAID_CONNECT_UNKNOWN_CONGESTION:
-        return refuse(host, BRAID_CONFIG_CONGESTION);
-    case BRAID_CONNECT_UNKNOWN_SCHEDULER:
-        return refuse(host, BRAID_CONFIG_SCHEDULER);
-    case BRAID_CONNECT_UNKNOWN_PATH_MANAGER:
-        return refuse(host, BRAID_CONFIG_PATH_MANAGER);
-    case BRAID_CONNECT_BAD_LIMITS:
-        return refuse(host, BRAID_CONFIG_PATH_LIMITS);
-    case BRAID_CONNECT_BAD_VERSIONS:
-        return refuse(host, BRAID_CONFIG_VERSIONS);
-    case BRAID_CONNECT_NO_MEMORY:
-        break;
-    }
-    return -ENOMEM;
-}
-
-/* What was chosen, by those who open or listen. 0, or -EINVAL. */
-static int choice_of_multipath(struct braid_host *host, const struct braid_choices *choices, bool *multipath) {
-    if (!multipath_known(choices->multipath)) return refuse(host, BRAID_CONFIG_MULTIPATH);
-    *multipath = choices->multipath == BRAID_MULTIPATH_DEFAULT ? !host->plain : choices->multipath == BRAID_MULTIPATH_ON;
-    return 0;
-}
-
-static int address_of(struct braid_host *host, const char *text, struct braid_address *out) {
-    struct ip_address address;
-    if (text == NULL) return 0;
-    if (!ip_address_parse(text, &address)) return refuse(host, BRAID_CONFIG_LOCAL);
-    out->family = (uint8_t)address.family;
-    memcpy(out->bytes, address.bytes, sizeof(out->bytes));
-    return 0;
-}
-
-static int connect_config_of(struct braid_host *host, const struct braid_open_config *from,
-                             struct braid_connect_config *out) {
-    const struct braid_choices *choices = &from->choices;
-    *out = (struct braid_connect_config){.bound = from->bound,
-                                         .versions = choices->versions,
-                                         .no_delay = true,
-                                         .fast_open = from->early != NULL,
-                                         .congestion = choices->congestion,
-                                         .scheduler = choices->scheduler,
-                                         .path_manager = choices->path_manager,
-                                         .path_limits = choices->path_limits};
-    int error = choice_of_multipath(host, choices, &out->multipath);
-    return error == 0 ? address_of(host, from->local, &out->local) : error;
+    return host->choices.fault_text;
 }
 
 static struct braid_stream *begin(struct braid_host *host, const struct braid_endpoint *remote,
                                   const struct braid_open_config *open, int *error) {
     struct braid_connect_config config;
     enum braid_connect_error problem;
-    if ((*error = connect_config_of(host, open, &config)) != 0) return NULL;
+    if ((*error = choices_of_open(&host->choices, open, &config)) != 0) return NULL;
     config.remote = *remote;
     struct braid_connection *connection = braid_stack_connect(stack_of(host), &config, host_now(), &problem);
-    *error = error_of_connect(host, problem);
+    *error = choices_connect_error(&host->choices, problem);
     if (connection == NULL) return NULL;
     struct braid_stream *stream = stream_create(host, connection);
     if (stream == NULL) {
@@ -535,25 +458,9 @@ void *braid_stream_user(const struct braid_stream *stream) {
 
 /* ---- servers ---- */
 
-static int listen_config_of(struct braid_host *host, const struct braid_server_config *from,
-                            struct braid_listen_config *out) {
-    const struct braid_choices *choices = &from->choices;
-    *out = (struct braid_listen_config){.link = -1,
-                                        .bound = from->bound,
-                                        .versions = choices->versions,
-                                        .fast_open_pending_max = from->fast_open_pending_max,
-                                        .congestion = choices->congestion,
-                                        .scheduler = choices->scheduler,
-                                        .path_manager = choices->path_manager,
-                                        .path_limits = choices->path_limits};
-    if (from->fast_open_pending_max == 0) out->fast_open_pending_max = host->fast_open_pending_max;
-    int error = choice_of_multipath(host, choices, &out->multipath);
-    return error == 0 ? address_of(host, from->local, &out->local.address) : error;
-}
-
 static struct braid_listener *listen_on(struct braid_host *host, const struct braid_listen_config *config, int *error) {
     enum braid_config_fault fault = braid_listen_config_check(stack_of(host), config);
-    *error = fault == BRAID_CONFIG_OK ? -ENOMEM : fault == BRAID_CONFIG_LISTENED_TO ? -EADDRINUSE : refuse(host, fault);
+    *error = fault == BRAID_CONFIG_OK ? -ENOMEM : fault == BRAID_CONFIG_LISTENED_TO ? -EADDRINUSE : choices_refuse(&host->choices, fault);
     return fault == BRAID_CONFIG_OK ? braid_stack_listen(stack_of(host), config) : NULL;
 }
 
@@ -568,7 +475,7 @@ struct braid_server *braid_listen_with(struct braid_host *host, uint16_t port, c
     if (port == 0) port = host->port_first;
     *error = -EADDRNOTAVAIL;
     if (port < host->port_first || port > host->port_last) return NULL;
-    if ((*error = listen_config_of(host, config != NULL ? config : &plainly, &listen)) != 0) return NULL;
+    if ((*error = choices_of_listen(&host->choices, config != NULL ? config : &plainly, &listen)) != 0) return NULL;
     listen.local.port = port;
     *error = -ENOMEM;
     struct braid_server *server = calloc(1, sizeof(*server));
