@@ -66,8 +66,6 @@ static struct tcp_config tcp_config_of(const struct subflow *sf, const struct lo
         .owner = (struct subflow *)(uintptr_t)sf,
     };
     if (config->cookie) out.secrets = config->cookie->secrets;
-    if (config->host_ops->path_mtu)
-        out.path_mtu_bytes = config->host_ops->path_mtu(config->host, sf->path_id, &sf->flow.remote, &out.path_mtu_until);
     if (!sf->first) {
         bool silent = path_manager_is_silent(sf->c, sf->path_id);
         braid_time limit = NS_OF_MS(silent ? JOIN_SILENT_TIMEOUT_MS : JOIN_CONNECT_TIMEOUT_MS);
@@ -85,6 +83,15 @@ static void trace_opened(const struct subflow *sf) {
           .local = flow_end_format(&sf->flow.local, sf->flow.local_port, local),
           .remote = flow_end_format(&sf->flow.remote, sf->flow.remote_port, remote),
           .how = sf->first ? (sf->ours ? "connect" : "accept") : (sf->ours ? "join" : "joined"));
+}
+
+/* What others found out of the path. */
+static void begin_with_mtu(struct subflow *sf) {
+    const struct connection_config *config = &sf->c->config;
+    braid_time until;
+    if (!config->host_ops->path_mtu) return;
+    uint32_t known = config->host_ops->path_mtu(config->host, sf->path_id, &sf->flow.remote, &until);
+    if (known > 0) tcp_begin_with_mtu(sf->t, known, until);
 }
 
 void subflow_tune(struct subflow *sf) {
@@ -130,6 +137,7 @@ struct subflow *subflow_create(struct braid_connection *c, const struct local_pa
         return NULL;
     }
     tcp_set_drop_counters(sf->t, c->config.tcp_drops);
+    begin_with_mtu(sf);
     subflow_tune(sf);
     list_append(&c->subflows, &sf->node);
     c->subflow_count++;

@@ -16,11 +16,10 @@
 
 void pmtu_init(struct tcp *t) { t->pmtu = (struct pmtu){.next_at = BRAID_NEVER}; }
 
-void pmtu_begin_known(struct tcp *t) {
-    uint32_t known = t->config.path_mtu_bytes;
-    if (known < pmtu_least(t) || known >= t->config.mtu_bytes) return;
-    t->mtu_bytes = known;
-    t->pmtu.next_at = t->config.path_mtu_until;
+void tcp_begin_with_mtu(struct tcp *t, uint32_t mtu_bytes, braid_time until) {
+    if (mtu_bytes < pmtu_least(t) || mtu_bytes >= t->config.mtu_bytes) return;
+    t->pmtu.next_at = until;
+    mss_set_mtu(t, mtu_bytes);
 }
 
 uint32_t pmtu_least(const struct tcp *t) { return t->config.flow.local.family == IP_V6 ? MTU_MIN_V6 : MTU_MIN_V4; }

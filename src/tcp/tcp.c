@@ -53,7 +53,6 @@ struct tcp *tcp_create(const struct braid_env *env, const struct tcp_config *con
     t->acks.quick_left = TCP_QUICK_ACKS;
     t->rack.deadline = BRAID_NEVER;
     pmtu_init(t);
-    pmtu_begin_known(t);
     mss_update(t);
     return t;
 }

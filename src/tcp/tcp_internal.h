@@ -353,7 +353,6 @@ uint32_t mss_header_bytes(const struct tcp *t); /* of IP and TCP, without option
 
 /* --- pmtu.c --- */
 void pmtu_init(struct tcp *t);
-void pmtu_begin_known(struct tcp *t); /* with what the configuration knows */
 uint32_t pmtu_least(const struct tcp *t); /* no smaller claim is believed */
 /* mss_bytes of the probe to be sent now, of at most `allow` bytes; 0: none */
 uint32_t pmtu_probe_mss(const struct tcp *t, uint32_t allow, braid_time now);

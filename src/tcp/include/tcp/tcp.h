@@ -133,8 +133,6 @@ struct tcp_config {
     struct flow flow;
     uint16_t link;                 /* number to put into packets */
     uint32_t mtu_bytes;            /* of the link: our MSS and the bound of what we send */
-    uint32_t path_mtu_bytes;       /* of the path, as others found out; 0: not known. Not above mtu_bytes */
-    braid_time path_mtu_until;     /* and from when on it is tried whether it has become more */
     uint32_t super_segment_bytes;  /* most payload of one packet_out; 0: only single segments */
     bool checksum_offload;         /* leave packets' checksums partial */
     bool reset_silently;           /* never send a RST (link is gone or unfit) */
@@ -269,6 +267,8 @@ void tcp_share_window(struct tcp *t, uint32_t bytes);
 void tcp_probe(struct tcp *t);
 /* A cork pulled out lets what waited go with the next tcp_output(). */
 void tcp_tune(struct tcp *t, const struct tcp_tuning *tuning, braid_time now);
+/* Before it connects or accepts: the path's MTU, as others found out, and from when on it is tried whether it has become more. */
+void tcp_begin_with_mtu(struct tcp *t, uint32_t mtu_bytes, braid_time until);
 /* The link changed its mind about the MTU. */
 void tcp_set_mtu(struct tcp *t, uint32_t mtu_bytes);
 
