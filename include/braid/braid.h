@@ -54,7 +54,21 @@ struct braid_udp_link {
  * is, and what joins a connection of another thread is handed on. They share nothing else. Only by UDP. */
 struct braid_team;
 
+enum braid_multipath { BRAID_MULTIPATH_DEFAULT, BRAID_MULTIPATH_ON, BRAID_MULTIPATH_OFF /* plain TCP */ };
+
+/* What a connection is to be. Where nothing is said (0, NULL), as the host is configured; there, as is said here. */
+struct braid_choices {
+    enum braid_multipath multipath; /* on: Multipath TCP with those that speak it */
+    enum braid_versions versions;   /* of Multipath TCP; both */
+    const char *congestion;         /* of each path: a name of braid_congestion_name(); "cubic" */
+    const char *scheduler;          /* a name of braid_scheduler_name(); the first */
+    const char *path_manager;       /* a name of braid_path_manager_name(); the first. Only the end that connects joins */
+    const struct braid_path_limits *path_limits; /* subflows beside the first, and so on; as said there. Copied */
+};
+
 struct braid_host_config {
+    struct braid_choices choices;    /* of all connections, unless they say otherwise */
+    bool ecn;                        /* ask for explicit congestion notification (RFC 3168); who asks gets it anyway */
     const struct braid_uplink *uplinks; /* in order of preference */
     unsigned uplink_count;           /* 0: every interface that has a default route, now and as they come */
     const struct braid_udp_link *udp; /* instead of uplinks, which there are none of then */
@@ -86,7 +100,8 @@ struct braid_team_info {
 /* From any thread. */
 void braid_team_info(struct braid_team *team, struct braid_team_info *out);
 
-/* NULL: `text` (of BRAID_TEXT_MAX bytes) says in one line what is wrong and what to do. */
+/* NULL: `text` (of BRAID_TEXT_MAX bytes) says in one line what is wrong and what to do; of a field that is out of range, which
+ * one, and its range or names. */
 struct braid_host *braid_host_create(const struct braid_host_config *config, char *text);
 /* Waits until what was written on closed streams has arrived, at most `timeout_ns`; then resets what is still
  * open. Streams and servers are gone afterwards. 0, or the first error met in writing trace or capture. NULL
@@ -98,8 +113,12 @@ int braid_host_fd(const struct braid_host *host);
 /* From now, in nanoseconds; BRAID_NEVER. */
 braid_time braid_host_timeout(const struct braid_host *host);
 
-/* The stack below, for its counters. */
+/* The stack below, for its counters (braid_stack_counter()). */
 struct braid_stack *braid_host_stack(struct braid_host *host);
+
+/* After -EINVAL: which field the call found wrong; and in one line, with what it takes. Until the next call. */
+enum braid_config_fault braid_host_fault(const struct braid_host *host);
+const char *braid_host_fault_text(const struct braid_host *host);
 
 /* ---- streams ---- */
 
@@ -109,11 +128,21 @@ struct braid_stack *braid_host_stack(struct braid_host *host);
  * BRAID_READY_CONNECTED. */
 struct braid_stream *braid_open(struct braid_host *host, const char *name, uint16_t port,
                                 braid_time timeout_ns, int *error);
-/* The same, and sends. If the server has given a cookie before (RFC 7413), the first of `bytes` go with the SYN, which spares a
- * round trip, and may be delivered twice if the network repeats it: only for what does no harm twice. Else a cookie is asked
- * for, and they go after the handshake. -EMSGSIZE: more than the send buffer takes; 64 kB always fit. */
-struct braid_stream *braid_open_with(struct braid_host *host, const char *name, uint16_t port, const void *bytes,
-                                     size_t length, braid_time timeout_ns, int *error);
+struct braid_open_config {
+    struct braid_choices choices;
+    const char *local; /* the address, in text, to start from: one of an uplink's. NULL: the best one */
+    bool bound;        /* no other address of ours is used (RFC 6897 §5.3.2), until braid_connection_address_use() says so */
+    /* What is to be sent first; NULL: nothing. If the server has given a cookie before (RFC 7413), the first of it goes with
+     * the SYN, which spares a round trip, and may be delivered twice if the network repeats it: only for what does no harm
+     * twice. Else a cookie is asked for, and it goes after the handshake. */
+    const void *early;
+    size_t early_length;
+};
+/* The same, as configured; NULL is as braid_open(). Beside its errors: -EINVAL a field is out of range, see braid_host_fault();
+ * -EADDRNOTAVAIL also: `local` is no address of ours, or of another family than the name's; -EMSGSIZE: `early` is more than
+ * the send buffer takes; 64 kB always fit. */
+struct braid_stream *braid_open_with(struct braid_host *host, const char *name, uint16_t port,
+                                     const struct braid_open_config *config, braid_time timeout_ns, int *error);
 /* Gives bytes to the stream; returns how many it took: all, unless the time-out came first. */
 int64_t braid_send(struct braid_stream *stream, const void *bytes, size_t length, braid_time timeout_ns);
 /* Takes what is there, at most `length` bytes. 0: the peer has ended its direction, and everything was read.
@@ -141,6 +170,16 @@ void *braid_stream_user(const struct braid_stream *stream);
  * (port_first; 0 takes the first of them). NULL with the reason in *error: -EADDRNOTAVAIL, -EADDRINUSE,
  * -ENOMEM. */
 struct braid_server *braid_listen(struct braid_host *host, uint16_t port, int *error);
+struct braid_server_config {
+    struct braid_choices choices; /* of what is accepted */
+    const char *local;            /* only what comes to this address, in text; NULL: any */
+    bool bound;                   /* what is accepted uses no other address than it came to, nor tells of one */
+    uint32_t fast_open_pending_max; /* as in struct braid_host_config; 0: as there */
+};
+/* The same, as configured; NULL is as braid_listen(). Beside its errors: -EINVAL a field is out of range, see
+ * braid_host_fault(). */
+struct braid_server *braid_listen_with(struct braid_host *host, uint16_t port, const struct braid_server_config *config,
+                                       int *error);
 uint16_t braid_server_port(const struct braid_server *server);
 /* NULL with *error -EAGAIN when the time-out came first. */
 struct braid_stream *braid_accept(struct braid_server *server, braid_time timeout_ns, int *error);

@@ -199,10 +199,13 @@ int braid_sockets_poll(struct braid_sockets *net, struct pollfd *fds, nfds_t cou
  *   listen from the SYN/ACK on.
  * - SOL_MPTCP (284): MPTCP_INFO (struct mptcp_info of <linux/mptcp.h>; -EOPNOTSUPP: the connection is, or
  *   became, plain TCP), MPTCP_TCPINFO and MPTCP_SUBFLOW_ADDRS (struct mptcp_subflow_data and as many as there
- *   is room for) (get).
+ *   is room for) (get); BRAID_MPTCP_SCHEDULER and BRAID_MPTCP_PATH_MANAGER (a name; -ENOENT: unknown) before connect or
+ *   listen (-EISCONN afterwards), numbers of braid's own.
  *
  * A getter writes at most *length bytes, and then says in it how many. Structs are cut off to it:
  * docs/sockets.md says which of their fields are filled in; the others are 0. */
+#define BRAID_MPTCP_SCHEDULER 1001
+#define BRAID_MPTCP_PATH_MANAGER 1002
 int braid_sockets_setsockopt(struct braid_sockets *net, int fd, int level, int option, const void *value,
                              socklen_t length);
 int braid_sockets_getsockopt(struct braid_sockets *net, int fd, int level, int option, void *value,

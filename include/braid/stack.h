@@ -86,8 +86,28 @@ struct braid_stack_config {
     unsigned steering_place;               /* of this stack among those of the steering */
 };
 
-/* NULL: no memory, no randomness, limits, versions, cookies or place out of range, checksums asked for and forbidden, or an unknown
- * congestion control, scheduler or path manager. `env` must outlive the stack. */
+/* What is wrong in a configuration: which field; of several, the first. */
+enum braid_config_fault {
+    BRAID_CONFIG_OK,
+    BRAID_CONFIG_CONGESTION,     /* no such name */
+    BRAID_CONFIG_SCHEDULER,      /* no such name */
+    BRAID_CONFIG_PATH_MANAGER,   /* no such name */
+    BRAID_CONFIG_PATH_LIMITS,    /* out of range */
+    BRAID_CONFIG_VERSIONS,       /* no such enumerator */
+    BRAID_CONFIG_COOKIES,        /* no such enumerator */
+    BRAID_CONFIG_CHECKSUM,       /* asked for and forbidden */
+    BRAID_CONFIG_STEERING_PLACE, /* not below the number of the steering's stacks */
+    BRAID_CONFIG_LISTENED_TO,    /* of a listener: the same link, address and port are listened to */
+    BRAID_CONFIG_LOCAL,          /* of the host API: an address that is none, in text */
+    BRAID_CONFIG_MULTIPATH,      /* of the host API: no such enumerator */
+};
+/* In words, such as "the congestion control is unknown"; "" for BRAID_CONFIG_OK. */
+const char *braid_config_fault_text(enum braid_config_fault fault);
+/* What that field takes: the i-th of its names, or a range in words; NULL after the last. */
+const char *braid_config_takes(enum braid_config_fault fault, unsigned index);
+
+enum braid_config_fault braid_stack_config_check(const struct braid_stack_config *config);
+/* NULL: no memory or no randomness, or braid_stack_config_check() says what. `env` must outlive the stack. */
 struct braid_stack *braid_stack_create(const struct braid_env *env, const struct braid_stack_config *config);
 /* Ends everything without sending anything. */
 void braid_stack_destroy(struct braid_stack *stack);
@@ -234,8 +254,11 @@ struct braid_listen_config {
     uint32_t half_open_max;        /* of its own, below the stack's; 0: the stack's alone */
     const char *congestion;        /* of each subflow of what is accepted; NULL: the stack's */
     const char *scheduler;         /* of what is accepted; NULL: the stack's */
+    const char *path_manager;      /* likewise; but only the end that connects joins, so that none has anything to do here */
+    const struct braid_path_limits *path_limits; /* likewise: how many subflows may join. NULL: the stack's; copied */
 };
-/* NULL: no memory, the same is listened to already, or unknown versions, congestion control or scheduler. More specific listeners win. */
+enum braid_config_fault braid_listen_config_check(const struct braid_stack *stack, const struct braid_listen_config *config);
+/* NULL: no memory, or braid_listen_config_check() says what. More specific listeners win. */
 struct braid_listener *braid_stack_listen(struct braid_stack *stack, const struct braid_listen_config *config);
 /* Connections whose handshake is not done are reset; accepted ones live on. */
 void braid_listener_close(struct braid_listener *listener, braid_time now);
@@ -313,10 +336,27 @@ struct braid_path_info {
     enum braid_path_status status;
     bool backup; /* wanted so by either side */
     struct braid_endpoint local, remote;
-    uint64_t rtt_us, min_rtt_us;
-    uint64_t bytes_sent, bytes_received, bytes_retransmitted;
+    uint64_t rtt_us, min_rtt_us;       /* smoothed; the least of late. 0: not measured */
+    uint64_t bytes_sent, bytes_received, bytes_retransmitted; /* payload */
     uint32_t cwnd_bytes, in_flight_bytes;
-    uint64_t delivery_bytes_per_s;
+    uint64_t delivery_bytes_per_s;     /* the newest sample */
+    /* As TCP_INFO has them. */
+    uint64_t rttvar_us, rto_us;        /* its variation; the retransmission timeout, with its back-off */
+    uint32_t ssthresh_bytes;           /* UINT32_MAX: not known yet */
+    uint32_t mss_bytes, mtu_bytes;     /* payload of a full segment without options of MPTCP; of the path, as far as known */
+    uint32_t lost_bytes, sacked_bytes; /* of what is not acknowledged: taken for lost; reported by SACK */
+    uint32_t peer_window_bytes;
+    uint64_t pacing_bytes_per_s;       /* 0: not paced */
+    uint64_t segments_sent, segments_received, segments_retransmitted, segments_out_of_order;
+    uint64_t bytes_received_duplicate;
+    uint64_t timeouts, probes;         /* retransmission timers that fired; tail loss probes */
+    uint64_t fast_recoveries, spurious_recoveries; /* begun by SACK or duplicate ACKs; that turned out to be none */
+    uint64_t marks_received, marks_answered;       /* ECN: on what came; by the peer on what we sent, once a round trip */
+    uint64_t reordering_window_us;     /* how long a hole is waited for (RFC 8985) */
+    bool reordering_seen;
+    bool ecn, sack, timestamps;        /* agreed */
+    const char *congestion;            /* the congestion control's name, and what it is at, such as "slow start", "recovery" */
+    const char *congestion_state;
 };
 bool braid_connection_path(const struct braid_connection *connection, unsigned index, struct braid_path_info *out);
 
@@ -373,7 +413,19 @@ const char *braid_path_manager_name(unsigned index);
 
 /* The i-th counter's name and value; NULL after the last. Packets refused, by reason, and MPTCP's events. */
 const char *braid_stack_counter(const struct braid_stack *stack, unsigned index, uint64_t *value);
+/* What the i-th counter counts, in a line for people; NULL after the last. */
+const char *braid_stack_counter_meaning(const struct braid_stack *stack, unsigned index);
 unsigned braid_stack_connections(const struct braid_stack *stack);
+/* Of all subflows that ever went by a link, those that are over included. */
+struct braid_link_totals {
+    uint64_t subflows;
+    uint64_t bytes_sent, bytes_received, bytes_retransmitted, bytes_received_duplicate; /* payload */
+    uint64_t segments_sent, segments_received, segments_retransmitted, segments_out_of_order;
+    uint64_t timeouts, probes, fast_recoveries, spurious_recoveries;
+    uint64_t marks_received, marks_answered;
+};
+/* False: no such link. Looks at every connection that lives. */
+bool braid_stack_link_totals(const struct braid_stack *stack, int link, struct braid_link_totals *out);
 /* What counts for memory_max_bytes; 0 where that is 0. */
 uint64_t braid_stack_memory_bytes(const struct braid_stack *stack);
 /* Traps if an invariant does not hold. For tests. */

@@ -98,7 +98,7 @@ static void accept_program(struct relay *relay, braid_time now) {
 static struct braid_connection *connect_from(struct relay *relay, const struct braid_address *local,
                                              braid_time now, enum braid_connect_error *error) {
     struct braid_connect_config config = {
-        .remote = relay->destination, .local = *local, .multipath = true, .no_delay = true};
+        .remote = relay->destination, .local = *local, .multipath = !relay->relays->hooks.plain, .no_delay = true};
     struct braid_connection *connection = braid_stack_connect(relay->relays->stack, &config, now, error);
     if (connection != NULL) braid_connection_set_user(connection, &relay->owner);
     return connection;

@@ -25,6 +25,7 @@ struct relay_hooks {
     bool (*serve)(void *context, struct braid_connection *connection,
                   const struct braid_endpoint *destination, braid_time now);
     struct relay_route (*route)(void *context, const struct braid_address *destination);
+    bool plain; /* destinations are not asked for Multipath TCP */
 };
 
 /* NULL: no memory. */

@@ -15,6 +15,7 @@
 #include "run_command.h"
 #include "run_keeper.h"
 #include "run_options.h"
+#include "run_statistics.h"
 #include "run_status.h"
 #include "udp_forward.h"
 
@@ -45,6 +46,7 @@ struct run {
     struct relays *relays;
     struct udp_forward *udp;
     struct run_status *status;
+    struct run_statistics statistics;
     struct netlink *routes;
     struct fd_watch *signals;
     uv_timer_t linger;
@@ -153,6 +155,7 @@ static bool start_engine(struct run *run) {
                   .congestion = run->options.congestion,
                   .scheduler = run->options.scheduler,
                   .versions = run->options.versions,
+                  .ecn = run->options.ecn,
                   .path_manager = run->options.path_manager,
                   .path_limits = run->options.limited ? &run->options.limits : NULL,
                   .time_wait_ns = TIME_WAIT_NS},
@@ -180,7 +183,7 @@ static void plan_network(struct run *run) {
 }
 
 static bool start_services(struct run *run) {
-    struct relay_hooks hooks = {.context = run, .serve = serve, .route = route};
+    struct relay_hooks hooks = {.context = run, .serve = serve, .route = route, .plain = run->options.plain};
     struct braid_listen_config listen = {.link = -1, .deferred = true};
     run->udp = udp_forward_create(run->engine, &run->resolver);
     run->relays = relays_create(run->engine, &hooks);
@@ -215,8 +218,16 @@ static void raise_descriptor_limit(void) {
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+static bool open_statistics(struct run *run) {
+    const char *path = run->options.statistics_path;
+    int error = path != NULL ? run_statistics_open(&run->statistics, path) : 0;
+    if (error != 0) fprintf(stderr, "braid run: cannot write the statistics %s: %s\n", path, strerror(-error));
+    return error == 0;
+}
+
 static bool start(struct run *run) {
     raise_descriptor_limit();
+    if (!open_statistics(run)) return false;
     if (!start_engine(run)) return false;
     plan_network(run);
     return start_services(run) && start_watching(run);
@@ -231,6 +242,8 @@ static int finish(struct run *run) {
         relays_destroy(run->relays);
         run->relays = NULL;
         engine_settle(run->engine); /* the resets of what was still open */
+        int unwritten = run_statistics_write(&run->statistics, run->engine);
+        if (unwritten != 0) fprintf(stderr, "braid run: cannot write the statistics: %s\n", strerror(-unwritten));
         udp_forward_destroy(run->udp);
         fd_watch_destroy(run->signals);
         if (run->linger.data != NULL) uv_close((uv_handle_t *)&run->linger, NULL);

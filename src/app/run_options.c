@@ -26,9 +26,12 @@ static const char help[] =
     "  -p, --policy aggregate       all uplinks carry at the same time, but those marked :backup or :metered\n"
     "  -t, --trace FILE             write what happens as JSON, one event a line\n"
     "  -c, --pcap FILE              write packets of uplinks and programs as pcapng, for Wireshark\n"
+    "      --statistics FILE        write, at the end, totals of each uplink and all counters, as JSON\n"
     "  -l, --live                   show rate, round-trip time and state of each uplink on standard error\n"
     "      --checksum               ask servers for the checksum of RFC 8684 over data and mapping\n"
-    "      --mptcp VERSIONS         versions of Multipath TCP (1: RFC 8684, 0: RFC 6824) that are spoken:\n%s"
+    "      --ecn                    ask servers for explicit congestion notification (RFC 3168)\n"
+    "      --mptcp VERSIONS         versions of Multipath TCP (1: RFC 8684, 0: RFC 6824) that are spoken; none:\n"
+    "                               plain TCP:\n%s"
     "      --congestion NAME        how much goes by each path:\n%s"
     "      --scheduler NAME         by which path the next bytes go (with a :metered uplink and without this\n"
     "                               option: cost-aware):\n%s"
@@ -65,9 +68,14 @@ static const char *list_lines(char text[NAMES_MAX], const char *(*name_of)(unsig
     return text;
 }
 
+static const char *mptcp_name(unsigned index) {
+    if (braid_versions_name(index) != NULL) return braid_versions_name(index);
+    return index == 0 || braid_versions_name(index - 1) != NULL ? "none" : NULL;
+}
+
 void run_options_help(void) {
     char versions[NAMES_MAX], congestion[NAMES_MAX], scheduler[NAMES_MAX], path_manager[NAMES_MAX];
-    printf(help, list_lines(versions, braid_versions_name), list_lines(congestion, braid_congestion_name), list_lines(scheduler, braid_scheduler_name),
+    printf(help, list_lines(versions, mptcp_name), list_lines(congestion, braid_congestion_name), list_lines(scheduler, braid_scheduler_name),
            list_lines(path_manager, braid_path_manager_name), BRAID_SUBFLOWS_MAX, SUBFLOWS_DEFAULT,
            BRAID_ADD_ADDR_ACCEPTED_MAX, BRAID_ADD_ADDR_ACCEPTED_MAX, BRAID_NDIFFPORTS_MAX, NDIFFPORTS_DEFAULT);
 }
@@ -112,11 +120,15 @@ static bool take_name(const char **out, const char *text, const char *what, cons
     return complain("%s %s is unknown; there are %s", what, text, list_names(names, name_of));
 }
 
-static bool take_versions(enum braid_versions *out, const char *text) {
+static bool take_versions(struct run_options *out, const char *text) {
     const char *name;
-    if (!take_name(&name, text, "choice of versions", braid_versions_name)) return false;
-    for (unsigned i = 0; braid_versions_name(i) != NULL; i++)
-        if (strcmp(name, braid_versions_name(i)) == 0) *out = (enum braid_versions)(i + 1);
+    if (!take_name(&name, text, "choice of versions", mptcp_name)) return false;
+    out->plain = true;
+    for (unsigned i = 0; braid_versions_name(i) != NULL; i++) {
+        if (strcmp(name, braid_versions_name(i)) != 0) continue;
+        out->versions = (enum braid_versions)(i + 1);
+        out->plain = false;
+    }
     return true;
 }
 
@@ -170,7 +182,7 @@ static bool take_memory(struct run_options *out, const char *text) {
     return complain("--memory wants a size from " BYTE_SIZE_RANGE ", such as 64M, not %.64s", text);
 }
 
-enum { LONG_CHECKSUM = 256, LONG_CONGESTION, LONG_SCHEDULER, LONG_PATH_MANAGER, LONG_LIMIT, LONG_MPTCP, LONG_MEMORY };
+enum { LONG_CHECKSUM = 256, LONG_CONGESTION, LONG_SCHEDULER, LONG_PATH_MANAGER, LONG_LIMIT, LONG_MPTCP, LONG_MEMORY, LONG_ECN, LONG_STATISTICS };
 
 static const struct option long_options[] = {
     {"uplink", required_argument, NULL, 'u'},
@@ -186,6 +198,8 @@ static const struct option long_options[] = {
     {"limit", required_argument, NULL, LONG_LIMIT},
     {"mptcp", required_argument, NULL, LONG_MPTCP},
     {"memory", required_argument, NULL, LONG_MEMORY},
+    {"ecn", no_argument, NULL, LONG_ECN},
+    {"statistics", required_argument, NULL, LONG_STATISTICS},
     {0},
 };
 
@@ -210,6 +224,12 @@ static bool take_option(struct run_options *out, int option, char **argv) {
     case LONG_CHECKSUM:
         out->checksum = true;
         return true;
+    case LONG_STATISTICS:
+        out->statistics_path = optarg;
+        return true;
+    case LONG_ECN:
+        out->ecn = true;
+        return true;
     case LONG_CONGESTION:
         return take_name(&out->congestion, optarg, "congestion control", braid_congestion_name);
     case LONG_SCHEDULER:
@@ -217,7 +237,7 @@ static bool take_option(struct run_options *out, int option, char **argv) {
     case LONG_PATH_MANAGER:
         return take_name(&out->path_manager, optarg, "path manager", braid_path_manager_name);
     case LONG_MPTCP:
-        return take_versions(&out->versions, optarg);
+        return take_versions(out, optarg);
     case LONG_MEMORY:
         return take_memory(out, optarg);
     case LONG_LIMIT:

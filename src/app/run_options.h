@@ -8,7 +8,7 @@ struct run_options {
     struct engine_uplink_choice uplinks[BRAID_LINKS_MAX];
     size_t uplink_count;
     enum engine_policy policy;
-    const char *trace_path, *pcap_path;
+    const char *trace_path, *pcap_path, *statistics_path;
     const char *congestion;
     const char *scheduler;
     const char *path_manager;
@@ -16,7 +16,8 @@ struct run_options {
     bool limited;
     enum braid_versions versions;
     uint64_t memory_bytes; /* of all connections together; 0: no bound but each one's */
-    bool checksum, live;
+    bool plain; /* no Multipath TCP */
+    bool checksum, ecn, live;
     bool help;
     char **command; /* ends with NULL */
 };

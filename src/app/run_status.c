@@ -17,6 +17,7 @@ struct path {
     uint64_t used_bytes, cap_bytes;
     uint64_t in_bytes_per_s, out_bytes_per_s, rtt_us;
     unsigned subflows, suspected;
+    uint64_t rttvar_us, rto_us, cwnd_bytes, in_flight_bytes, lost_bytes;
     uint64_t in_before, out_before;
     uint64_t in_history[LINES_EVERY], out_history[LINES_EVERY];
 };
@@ -42,7 +43,13 @@ static void add_subflows(void *context, struct braid_connection *connection) {
         if (info.status != BRAID_PATH_ACTIVE && info.status != BRAID_PATH_SUSPECTED) continue;
         path->subflows++;
         if (info.status == BRAID_PATH_SUSPECTED) path->suspected++;
-        if (info.rtt_us != 0 && (path->rtt_us == 0 || info.rtt_us < path->rtt_us)) path->rtt_us = info.rtt_us;
+        path->cwnd_bytes += info.cwnd_bytes;
+        path->in_flight_bytes += info.in_flight_bytes;
+        path->lost_bytes += info.lost_bytes;
+        if (info.rtt_us == 0 || (path->rtt_us != 0 && info.rtt_us >= path->rtt_us)) continue;
+        path->rtt_us = info.rtt_us;
+        path->rttvar_us = info.rttvar_us;
+        path->rto_us = info.rto_us;
     }
 }
 
@@ -78,6 +85,8 @@ static void measure(struct run_status *status, const struct engine_uplink_info *
 
 static void trace_path(struct run_status *status, int link) {
     const struct path *path = &status->paths[link];
+    struct braid_link_totals totals;
+    if (!braid_stack_link_totals(engine_stack(status->engine), link, &totals)) return;
     const struct braid_trace_field fields[] = {
         {"link", BRAID_TRACE_U64, {.u64 = (uint64_t)link}},
         {"name", BRAID_TRACE_STRING, {.text = path->interface}},
@@ -90,6 +99,17 @@ static void trace_path(struct run_status *status, int link) {
         {"metered", BRAID_TRACE_U64, {.u64 = path->metered}},
         {"used_bytes", BRAID_TRACE_U64, {.u64 = path->used_bytes}},
         {"cap_bytes", BRAID_TRACE_U64, {.u64 = path->cap_bytes}},
+        {"rttvar_us", BRAID_TRACE_U64, {.u64 = path->rttvar_us}},
+        {"rto_us", BRAID_TRACE_U64, {.u64 = path->rto_us}},
+        {"cwnd_bytes", BRAID_TRACE_U64, {.u64 = path->cwnd_bytes}},
+        {"in_flight_bytes", BRAID_TRACE_U64, {.u64 = path->in_flight_bytes}},
+        {"lost_bytes", BRAID_TRACE_U64, {.u64 = path->lost_bytes}},
+        {"bytes_retransmitted", BRAID_TRACE_U64, {.u64 = totals.bytes_retransmitted}},
+        {"timeouts", BRAID_TRACE_U64, {.u64 = totals.timeouts}},
+        {"fast_recoveries", BRAID_TRACE_U64, {.u64 = totals.fast_recoveries}},
+        {"spurious_recoveries", BRAID_TRACE_U64, {.u64 = totals.spurious_recoveries}},
+        {"marks_received", BRAID_TRACE_U64, {.u64 = totals.marks_received}},
+        {"marks_answered", BRAID_TRACE_U64, {.u64 = totals.marks_answered}},
     };
     engine_trace(status->engine, "path_status", fields, sizeof(fields) / sizeof(fields[0]));
 }
@@ -131,12 +151,13 @@ static void on_period(uv_timer_t *timer) {
     status->last = now;
     for (size_t i = 0; engine_uplink_info(status->engine, i, &uplink); i++) {
         struct path *path = &status->paths[uplink.link];
-        path->rtt_us = path->subflows = path->suspected = 0;
+        path->rtt_us = path->rttvar_us = path->rto_us = path->subflows = path->suspected = 0;
+        path->cwnd_bytes = path->in_flight_bytes = path->lost_bytes = 0;
     }
     relays_each(status->relays, add_subflows, status);
     for (size_t i = 0; engine_uplink_info(status->engine, i, &uplink); i++) {
         measure(status, &uplink, elapsed);
-        trace_path(status, uplink.link);
+        if (engine_traces(status->engine)) trace_path(status, uplink.link);
     }
     if (status->live) show(status);
     status->periods++;

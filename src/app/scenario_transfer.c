@@ -128,11 +128,20 @@ static void read_checksum(struct yaml_source *source, yaml_node_t *value, void *
     ((struct scenario_transfer *)out)->checksum = yaml_flag(source, value);
 }
 
-static const char *known_congestion(struct yaml_source *source, yaml_node_t *value) {
-    const char *name = yaml_text(source, value);
-    if (congestion_find(name) == NULL)
-        yaml_fail(source, value, "there is no congestion control \"%s\"", name);
+/* One of the names there are; else they are told. */
+static const char *known_name(struct yaml_source *source, yaml_node_t *value, const char *what,
+                              const char *(*name_of)(unsigned index)) {
+    const char *name = yaml_text(source, value), *names = name_of(0);
+    for (unsigned i = 0; name_of(i) != NULL; i++) {
+        if (strcmp(name, name_of(i)) == 0) return name;
+        if (i > 0) names = arena_format(source->arena, "%s, %s", names, name_of(i));
+    }
+    yaml_fail(source, value, "there is no %s \"%s\"; there are %s", what, name, names);
     return name;
+}
+
+static const char *known_congestion(struct yaml_source *source, yaml_node_t *value) {
+    return known_name(source, value, "congestion control", congestion_name);
 }
 
 static void read_congestion(struct yaml_source *source, yaml_node_t *value, void *out) {
@@ -144,9 +153,7 @@ static void read_server_congestion(struct yaml_source *source, yaml_node_t *valu
 }
 
 static const char *known_scheduler(struct yaml_source *source, yaml_node_t *value) {
-    const char *name = yaml_text(source, value);
-    if (scheduler_find(name) == NULL) yaml_fail(source, value, "there is no scheduler \"%s\"", name);
-    return name;
+    return known_name(source, value, "scheduler", scheduler_name);
 }
 
 static void read_scheduler(struct yaml_source *source, yaml_node_t *value, void *out) {

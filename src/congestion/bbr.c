@@ -614,6 +614,11 @@ static void bbr_on_flight(struct congestion *c, braid_time now) {
         leave_probe_rtt(c, b, b->delivered, now);
 }
 
+static const char *bbr_state(const struct congestion *c) {
+    static const char *const names[] = {"startup", "drain", "probing down", "cruising", "refilling", "probing up", "probing rtt"};
+    return names[((const struct bbr *)(const void *)c->state)->state];
+}
+
 const struct congestion_ops congestion_bbr = {
     .name = "bbr",
     .rules_recovery = true,
@@ -627,4 +632,5 @@ const struct congestion_ops congestion_bbr = {
     .on_undo = bbr_on_undo,
     .on_restart = bbr_on_restart,
     .on_flight = bbr_on_flight,
+    .state = bbr_state,
 };

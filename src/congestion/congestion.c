@@ -32,3 +32,9 @@ void congestion_start(struct congestion *c, const struct congestion_ops *ops, ui
     c->ssthresh_bytes = UINT32_MAX;
     ops->init(c, now);
 }
+
+const char *congestion_state_name(const struct congestion *c) {
+    if (!c->ops) return "not begun";
+    if (c->ops->state) return c->ops->state(c);
+    return c->cwnd_bytes < c->ssthresh_bytes ? "slow start" : "congestion avoidance";
+}

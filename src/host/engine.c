@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
+#include <host/config_text.h>
 #include <link/link_tun.h>
 
 /* ---- a turn: everything there is to do now ---- */
@@ -222,8 +223,11 @@ static bool parts_create(struct engine *engine, const struct engine_options *opt
         stack.steering = team_steering(options->team);
         stack.steering_place = options->team_place;
     }
+    enum braid_config_fault fault = braid_stack_config_check(&stack);
+    config_fault_say(fault, text, ENGINE_TEXT_MAX);
+    if (fault != BRAID_CONFIG_OK) return false;
     engine->stack = braid_stack_create(&engine->environment.env, &stack);
-    if (engine->stack == NULL) return say(text, "out of memory, or an unknown congestion control or scheduler", NULL, 0);
+    if (engine->stack == NULL) return say(text, "out of memory", NULL, 0);
     engine->now = host_now(); /* not before the trace began */
     engine->starting = true;
     if (!(options->udp_count > 0 ? udp_start(engine, options, text) : uplinks_start(engine, options, text))) return false;

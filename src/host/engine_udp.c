@@ -16,7 +16,7 @@ enum {
 };
 
 static bool refuse(char text[ENGINE_TEXT_MAX], const char *address, int error) {
-    const char *why = error == -EINVAL ? "no address of a host, or more ports than a link has" : strerror(-error);
+    const char *why = error == -EINVAL ? "no address of a host" : strerror(-error);
     snprintf(text, ENGINE_TEXT_MAX, "cannot open UDP sockets on %.60s: %s", address, why);
     return false;
 }
@@ -24,6 +24,27 @@ static bool refuse(char text[ENGINE_TEXT_MAX], const char *address, int error) {
 static bool say_ports(char text[ENGINE_TEXT_MAX], uint16_t first, uint16_t last) {
     snprintf(text, ENGINE_TEXT_MAX, "the hosts of a team have the same ports: %u to %u, or 0 for those of the first", first, last);
     return false;
+}
+
+/* What is out of range, and the range. */
+static bool in_range(const struct engine_options *options, char text[ENGINE_TEXT_MAX]) {
+    if (options->udp_count >= BRAID_LINKS_MAX) {
+        snprintf(text, ENGINE_TEXT_MAX, "%zu UDP links; there may be 1 to %d", options->udp_count, BRAID_LINKS_MAX - 1);
+        return false;
+    }
+    if (options->port_count > LINK_UDP_PORTS_MAX || options->port_first + options->port_count > UINT16_MAX) {
+        snprintf(text, ENGINE_TEXT_MAX, "%u ports from %u on; by UDP there may be 1 to %d, up to %d", options->port_count,
+                 options->port_first, LINK_UDP_PORTS_MAX, UINT16_MAX - 1);
+        return false;
+    }
+    for (size_t i = 0; i < options->udp_count; i++) {
+        uint32_t mtu = options->udp[i].mtu_bytes;
+        if (mtu == 0 || (mtu >= LINK_UDP_MTU_MIN && mtu <= LINK_PACKET_MAX)) continue;
+        snprintf(text, ENGINE_TEXT_MAX, "the MTU of %.60s is %u; it may be %d to %d", options->udp[i].address, mtu,
+                 LINK_UDP_MTU_MIN, LINK_PACKET_MAX);
+        return false;
+    }
+    return true;
 }
 
 static void links_close(struct link **links, size_t count) {
@@ -101,9 +122,7 @@ static bool port_make(struct engine *engine, const struct engine_options *option
 bool udp_start(struct engine *engine, const struct engine_options *options, char text[ENGINE_TEXT_MAX]) {
     struct link *links[BRAID_LINKS_MAX];
     size_t failed = 0;
-    if (options->udp_count >= BRAID_LINKS_MAX || options->port_first + options->port_count > UINT16_MAX ||
-        options->port_count > LINK_UDP_PORTS_MAX)
-        return refuse(text, options->udp[0].address, -EINVAL);
+    if (!in_range(options, text)) return false;
     engine->udp_port_first = options->port_first;
     engine->udp_port_last = (uint16_t)(options->port_first + (options->port_count > 0 ? options->port_count - 1 : 0));
     uint16_t first, last;

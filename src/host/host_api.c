@@ -9,6 +9,7 @@
 #include <base/list.h>
 #include <host/engine.h>
 #include <netinet/in.h>
+#include "host_choices.h"
 
 /* A program that reads or writes without ever having to wait gets its packets moved each time so much has
  * passed. */
@@ -19,7 +20,7 @@ struct braid_host {
     struct list_node streams, servers, news;
     size_t unsettled_bytes;
     uint16_t port_first, port_last;
-    uint32_t fast_open_pending_max;
+    struct host_choices choices;
 };
 
 struct braid_stream {
@@ -96,6 +97,12 @@ static void tell(struct braid_stream *stream, unsigned bits) {
         list_append(&stream->host->news, &stream->news);
 }
 
+/* What ICMP said. A port that nobody listens to is refused, whoever says so. */
+static int unreachable(enum braid_refusal why) {
+    if (why == BRAID_REFUSE_RESET) return -ECONNREFUSED;
+    return why == BRAID_REFUSE_NET_UNREACHABLE ? -ENETUNREACH : -EHOSTUNREACH;
+}
+
 static int error_of(const struct braid_stream *stream) {
     switch (braid_connection_close_reason(stream->connection)) {
     case BRAID_OPEN:
@@ -108,8 +115,7 @@ static int error_of(const struct braid_stream *stream) {
     case BRAID_CLOSED_TIMED_OUT:
         return -ETIMEDOUT;
     case BRAID_CLOSED_UNREACHABLE:
-        return braid_connection_refusal(stream->connection) == BRAID_REFUSE_NET_UNREACHABLE ? -ENETUNREACH
-                                                                                            : -EHOSTUNREACH;
+        return unreachable(braid_connection_refusal(stream->connection));
     case BRAID_CLOSED_NO_MEMORY:
         return -ENOMEM;
     case BRAID_CLOSED_ABORTED:
@@ -193,6 +199,7 @@ bool braid_wait(struct braid_host *host, struct braid_ready *ready, braid_time t
 /* ---- the host ---- */
 
 static bool engine_start(struct braid_host *host, const struct braid_host_config *config, char *text) {
+    const struct braid_choices *chosen = &config->choices;
     struct engine_uplink_choice choices[BRAID_LINKS_MAX];
     unsigned count = config->uplink_count < BRAID_LINKS_MAX ? config->uplink_count : BRAID_LINKS_MAX;
     for (unsigned i = 0; i < count; i++)
@@ -210,7 +217,15 @@ static bool engine_start(struct braid_host *host, const struct braid_host_config
         .announce = config->announce,
         .port_first = config->port_first,
         .port_count = config->port_count,
-        .stack = {.checksum = config->checksum, .cookies = config->cookies, .memory_max_bytes = config->memory_max_bytes},
+        .stack = {.checksum = config->checksum,
+                  .cookies = config->cookies,
+                  .memory_max_bytes = config->memory_max_bytes,
+                  .ecn = config->ecn,
+                  .congestion = chosen->congestion,
+                  .scheduler = chosen->scheduler,
+                  .path_manager = chosen->path_manager,
+                  .path_limits = chosen->path_limits,
+                  .versions = chosen->versions},
         .trace_path = config->trace_path,
         .pcap_path = config->pcap_path,
         .application = {.context = host, .on_event = on_event},
@@ -230,8 +245,9 @@ struct braid_host *braid_host_create(const struct braid_host_config *config, cha
     list_init(&host->streams);
     list_init(&host->servers);
     list_init(&host->news);
-    host->fast_open_pending_max = config->fast_open_pending_max;
-    if (engine_start(host, config, text)) {
+    host->choices.fast_open_pending_max = config->fast_open_pending_max;
+    host->choices.plain = config->choices.multipath == BRAID_MULTIPATH_OFF;
+    if (choices_in_range(config, text) && engine_start(host, config, text)) {
         engine_ports(host->engine, &host->port_first, &host->port_last);
         return host;
     }
@@ -292,21 +308,21 @@ static bool endpoint_of(const struct addrinfo *info, uint16_t port, struct braid
     return out->address.family != 0;
 }
 
-/* What goes along with the SYN if it may; NULL: nothing. */
-struct early {
-    const void *bytes;
-    size_t length;
-};
+enum braid_config_fault braid_host_fault(const struct braid_host *host) {
+    return host->choices.fault;
+}
+const char *braid_host_fault_text(const struct braid_host *host) {
+    return host->choices.fault_text;
+}
 
 static struct braid_stream *begin(struct braid_host *host, const struct braid_endpoint *remote,
-                                  const struct early *early, int *error) {
-    struct braid_connect_config config = {
-        .remote = *remote, .multipath = true, .no_delay = true, .fast_open = early != NULL};
+                                  const struct braid_open_config *open, int *error) {
+    struct braid_connect_config config;
     enum braid_connect_error problem;
+    if ((*error = choices_of_open(&host->choices, open, &config)) != 0) return NULL;
+    config.remote = *remote;
     struct braid_connection *connection = braid_stack_connect(stack_of(host), &config, host_now(), &problem);
-    *error = problem == BRAID_CONNECT_NO_PATH   ? -EADDRNOTAVAIL
-             : problem == BRAID_CONNECT_NO_PORT ? -EADDRINUSE
-                                                : -ENOMEM;
+    *error = choices_connect_error(&host->choices, problem);
     if (connection == NULL) return NULL;
     struct braid_stream *stream = stream_create(host, connection);
     if (stream == NULL) {
@@ -314,9 +330,9 @@ static struct braid_stream *begin(struct braid_host *host, const struct braid_en
         braid_connection_release(connection, host_now());
         return NULL;
     }
-    if (early == NULL) return stream;
-    uint32_t length = early->length < UINT32_MAX ? (uint32_t)early->length : UINT32_MAX;
-    if (braid_connection_write(connection, early->bytes, length, host_now()) == early->length) return stream;
+    if (open->early == NULL) return stream;
+    uint32_t length = open->early_length < UINT32_MAX ? (uint32_t)open->early_length : UINT32_MAX;
+    if (braid_connection_write(connection, open->early, length, host_now()) == open->early_length) return stream;
     *error = -EMSGSIZE;
     stream_free(stream);
     return NULL;
@@ -333,8 +349,9 @@ static struct braid_stream *await(struct braid_stream *stream, braid_time end, i
     return NULL;
 }
 
-static struct braid_stream *open_any(struct braid_host *host, const char *name, uint16_t port,
-                                     const struct early *early, braid_time timeout_ns, int *error) {
+struct braid_stream *braid_open_with(struct braid_host *host, const char *name, uint16_t port,
+                                     const struct braid_open_config *config, braid_time timeout_ns, int *error) {
+    static const struct braid_open_config plainly;
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found = NULL;
     struct braid_stream *stream = NULL;
     braid_time end = end_of(timeout_ns);
@@ -343,7 +360,8 @@ static struct braid_stream *open_any(struct braid_host *host, const char *name, 
     for (const struct addrinfo *info = found; info != NULL && stream == NULL; info = info->ai_next) {
         struct braid_endpoint remote;
         if (!endpoint_of(info, port, &remote)) continue;
-        stream = begin(host, &remote, early, error);
+        stream = begin(host, &remote, config != NULL ? config : &plainly, error);
+        if (stream == NULL && *error == -EINVAL) break;
         if (stream == NULL) continue;
         if (timeout_ns == 0) break;
         stream = await(stream, end, error);
@@ -355,12 +373,7 @@ static struct braid_stream *open_any(struct braid_host *host, const char *name, 
 
 struct braid_stream *braid_open(struct braid_host *host, const char *name, uint16_t port,
                                 braid_time timeout_ns, int *error) {
-    return open_any(host, name, port, NULL, timeout_ns, error);
-}
-
-struct braid_stream *braid_open_with(struct braid_host *host, const char *name, uint16_t port, const void *bytes,
-                                     size_t length, braid_time timeout_ns, int *error) {
-    return open_any(host, name, port, &(struct early){bytes, length}, timeout_ns, error);
+    return braid_open_with(host, name, port, NULL, timeout_ns, error);
 }
 
 int64_t braid_send(struct braid_stream *stream, const void *bytes, size_t length, braid_time timeout_ns) {
@@ -445,18 +458,30 @@ void *braid_stream_user(const struct braid_stream *stream) {
 
 /* ---- servers ---- */
 
+static struct braid_listener *listen_on(struct braid_host *host, const struct braid_listen_config *config, int *error) {
+    enum braid_config_fault fault = braid_listen_config_check(stack_of(host), config);
+    *error = fault == BRAID_CONFIG_OK ? -ENOMEM : fault == BRAID_CONFIG_LISTENED_TO ? -EADDRINUSE : choices_refuse(&host->choices, fault);
+    return fault == BRAID_CONFIG_OK ? braid_stack_listen(stack_of(host), config) : NULL;
+}
+
 struct braid_server *braid_listen(struct braid_host *host, uint16_t port, int *error) {
+    return braid_listen_with(host, port, NULL, error);
+}
+
+struct braid_server *braid_listen_with(struct braid_host *host, uint16_t port, const struct braid_server_config *config,
+                                       int *error) {
+    static const struct braid_server_config plainly;
+    struct braid_listen_config listen;
     if (port == 0) port = host->port_first;
     *error = -EADDRNOTAVAIL;
     if (port < host->port_first || port > host->port_last) return NULL;
+    if ((*error = choices_of_listen(&host->choices, config != NULL ? config : &plainly, &listen)) != 0) return NULL;
+    listen.local.port = port;
     *error = -ENOMEM;
     struct braid_server *server = calloc(1, sizeof(*server));
     if (server == NULL) return NULL;
-    struct braid_listen_config config = {.link = -1, .local = {.port = port}, .multipath = true,
-                                         .fast_open_pending_max = host->fast_open_pending_max};
-    server->listener = braid_stack_listen(stack_of(host), &config);
+    server->listener = listen_on(host, &listen, error);
     if (server->listener == NULL) {
-        *error = -EADDRINUSE;
         free(server);
         return NULL;
     }

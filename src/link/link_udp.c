@@ -12,6 +12,7 @@
 #include "coalesce.h"
 #include "receive_buffers.h"
 #include "steering_filter.h"
+#include "udp_error.h"
 #include "udp_message.h"
 #include "udp_scatter.h"
 
@@ -22,7 +23,6 @@
 enum {
     BUFFER_DEFAULT_BYTES = 4 << 20,
     MTU_DEFAULT_BYTES = 1500,
-    MTU_MIN_BYTES = 576,
     SINGLES_BYTES_MIN = 2048,
     /* Taken at a time. What is read now should still be in the cache when the program reads it, and the sender should hear of
      * it while more is under way. */
@@ -57,6 +57,8 @@ struct link_udp {
     uint32_t headroom_bytes; /* for the IP header, and the UDP header that becomes TCP's */
     uint16_t port_first, port_count, next_socket;
     int *sockets;
+    bool *complained; /* by socket: its error queue may hold something */
+    bool any_complained;
     bool arrived; /* not all of `arrival` was taken */
     struct arrival arrival;
     uint8_t *singles; /* datagrams that could not stay where they came, one for each packet of a batch */
@@ -98,8 +100,13 @@ static void control_add(struct msghdr *header, int level, int type, const void *
     header->msg_controllen += CMSG_SPACE(length);
 }
 
+static void complaint_note(struct link_udp *udp, unsigned index) { udp->complained[index] = udp->any_complained = true; }
+
+/* What ICMP said of an earlier datagram, to whomever, is the result of the next call on the socket, which then does nothing. */
+static bool is_of_another(int error) { return error != EAGAIN && error != ENOBUFS && error != EINTR; }
+
 /* 1: taken, or refused for good; 0: no room now. */
-static int message_send(struct link_udp *udp, int fd, union socket_address *to, socklen_t to_length, int ecn_and_class) {
+static int message_send(struct link_udp *udp, unsigned index, union socket_address *to, socklen_t to_length, int ecn_and_class) {
     union {
         struct cmsghdr aligned;
         uint8_t bytes[CMSG_SPACE(sizeof(uint16_t)) + CMSG_SPACE(sizeof(int))];
@@ -117,8 +124,12 @@ static int message_send(struct link_udp *udp, int fd, union socket_address *to, 
     if (header.msg_controllen == 0) header.msg_control = NULL;
     ssize_t sent;
     do
-        sent = sendmsg(fd, &header, MSG_DONTWAIT);
+        sent = sendmsg(udp->sockets[index], &header, MSG_DONTWAIT);
     while (sent < 0 && errno == EINTR);
+    if (sent < 0 && is_of_another(errno)) {
+        complaint_note(udp, index);
+        sent = sendmsg(udp->sockets[index], &header, MSG_DONTWAIT);
+    }
     if (sent >= 0) return 1;
     if ((errno == EAGAIN || errno == ENOBUFS) && udp->port_count == 1) return 0;
     udp->statistics.dropped_out++; /* with many sockets nobody would tell which of them has room again */
@@ -140,7 +151,7 @@ static bool packet_send(struct link_udp *udp, const struct braid_packet_out *pac
     }
     do {
         uint32_t carried = udp_message_fill(&udp->message, packet, offset, limit);
-        if (message_send(udp, udp->sockets[index], &to, to_length, ecn_and_class) == 0) {
+        if (message_send(udp, index, &to, to_length, ecn_and_class) == 0) {
             if (offset == 0) return false;
             udp->statistics.dropped_out++; /* the rest of it: TCP sends it again */
             return true;
@@ -214,6 +225,10 @@ static bool arrival_read(struct link_udp *udp, uint16_t socket, size_t buffer) {
     do
         length = recvmsg(udp->sockets[socket], &header, MSG_DONTWAIT);
     while (length < 0 && errno == EINTR);
+    if (length < 0 && is_of_another(errno)) {
+        complaint_note(udp, socket);
+        length = recvmsg(udp->sockets[socket], &header, MSG_DONTWAIT);
+    }
     if (length < 0) return false;
     a->at = udp->headroom_bytes;
     a->end = a->at + (uint32_t)length;
@@ -331,6 +346,27 @@ static void arrival_keep(struct link_udp *udp) {
     udp->arrival.buffer = 0;
 }
 
+/* Errors come as the ICMP packets that TCP would have had. They lie in the memory for single datagrams, of which each packet
+ * of a batch has its own. */
+static size_t complaints_take(struct link_udp *udp, struct braid_packet_in *packets, size_t count, size_t max) {
+    udp->any_complained = false;
+    for (unsigned i = 0; i < udp->port_count; i++) {
+        while (udp->complained[i] && count < max) {
+            uint8_t *bytes = udp->singles + count * udp->single_bytes;
+            uint32_t length;
+            enum udp_error_result result =
+                udp_error_take(udp->sockets[i], &udp->local, (uint16_t)(udp->port_first + i), bytes, &length);
+            udp->complained[i] = result != UDP_ERROR_NONE;
+            if (result != UDP_ERROR_PACKET) continue;
+            packets[count++] = (struct braid_packet_in){.bytes = bytes, .length = length, .checksum_verified = true};
+            udp->statistics.packets_in++;
+            udp->statistics.bytes_in += length;
+        }
+        udp->any_complained |= udp->complained[i];
+    }
+    return count;
+}
+
 static int udp_receive(struct link *link, struct braid_packet_in *packets, size_t max) {
     struct link_udp *udp = udp_of(link);
     size_t count = 0, buffer = 0, room, taken_bytes = 0;
@@ -353,6 +389,7 @@ static int udp_receive(struct link *link, struct braid_packet_in *packets, size_
         taken_bytes += packets[count].length;
         count++;
     }
+    if (udp->any_complained) count = complaints_take(udp, packets, count, max);
     return (int)count;
 }
 
@@ -367,6 +404,7 @@ static void sockets_close(struct link_udp *udp) {
 static void udp_free(struct link_udp *udp) {
     const struct braid_env *env = udp->env;
     if (udp->sockets != NULL) env->release(env->context, udp->sockets, udp->port_count * sizeof(int));
+    if (udp->complained != NULL) env->release(env->context, udp->complained, udp->port_count * sizeof(bool));
     if (udp->singles != NULL) env->release(env->context, udp->singles, (size_t)udp->single_bytes * LINK_BATCH_MAX);
     receive_buffers_deinit(&udp->buffers);
     env->release(env->context, udp, sizeof(*udp));
@@ -398,7 +436,7 @@ static int socket_open(const struct link_udp *udp, uint16_t port, int buffer_byt
     socklen_t length = socket_address_fill(&address, udp->local.bytes, v6, port);
     int fd = socket(v6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0) return -errno;
-    bool good = option_set(fd, IPPROTO_UDP, UDP_GRO, 1) &&
+    bool good = option_set(fd, IPPROTO_UDP, UDP_GRO, 1) && udp_error_wanted(fd, v6) &&
                 (v6 ? option_set(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1) &&
                           option_set(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE)
                     : option_set(fd, IPPROTO_IP, IP_RECVTOS, 1) &&
@@ -436,8 +474,10 @@ static bool memory_get(struct link_udp *udp) {
     const struct braid_env *env = udp->env;
     udp->sockets = env->allocate(env->context, udp->port_count * sizeof(int));
     udp->singles = env->allocate(env->context, (size_t)udp->single_bytes * LINK_BATCH_MAX);
+    udp->complained = env->allocate(env->context, udp->port_count * sizeof(bool));
+    if (udp->complained != NULL) memset(udp->complained, 0, udp->port_count * sizeof(bool));
     for (unsigned i = 0; udp->sockets != NULL && i < udp->port_count; i++) udp->sockets[i] = -1;
-    return udp->sockets != NULL && udp->singles != NULL;
+    return udp->sockets != NULL && udp->singles != NULL && udp->complained != NULL;
 }
 
 /* What leaves as one message, whatever its options. */
@@ -451,7 +491,7 @@ static uint32_t super_segment_bytes(const struct link_udp *udp, uint32_t mtu) {
 int link_udp_open(const struct braid_env *env, const struct link_udp_options *options, struct link **out) {
     uint32_t mtu = options->mtu_bytes > 0 ? options->mtu_bytes : MTU_DEFAULT_BYTES;
     bool family_known = options->local.family == IP_V4 || options->local.family == IP_V6;
-    if (!family_known || mtu < MTU_MIN_BYTES || mtu > LINK_PACKET_MAX || options->port_first == 0 || options->port_last < options->port_first ||
+    if (!family_known || mtu < LINK_UDP_MTU_MIN || mtu > LINK_PACKET_MAX || options->port_first == 0 || options->port_last < options->port_first ||
         options->port_last - options->port_first >= LINK_UDP_PORTS_MAX)
         return -EINVAL;
     struct link_udp *udp = env->allocate(env->context, sizeof(*udp));

@@ -282,6 +282,7 @@ bool connection_subflow_info(const struct braid_connection *c, unsigned i, struc
             .remote_address_id = sf->remote_id,
         };
         tcp_info(sf->t, &out->tcp);
+        tcp_info_words(sf->t, &out->words);
         return true;
     }
     return false;

@@ -17,6 +17,13 @@ static void on_closed(void *owner, struct tcp *t, enum tcp_close_reason reason, 
     connection_wake(sf->c);
 }
 
+static void on_path_mtu_found(void *owner, uint32_t mtu_bytes, bool all, braid_time now) {
+    const struct subflow *sf = owner;
+    const struct connection_config *config = &sf->c->config;
+    if (config->host_ops->path_mtu_found)
+        config->host_ops->path_mtu_found(config->host, sf->path_id, &sf->flow.remote, mtu_bytes, all, now);
+}
+
 static const struct tcp_owner_ops owner_ops = {
     .write_options = options_write,
     .needs_whole_room = options_need_whole_room,
@@ -33,6 +40,8 @@ static const struct tcp_owner_ops owner_ops = {
     .closed = on_closed,
     .receive_window = window_receive,
     .may_keep = budget_may_keep,
+    .window_shrunk = window_shrunk,
+    .path_mtu_found = on_path_mtu_found,
 };
 
 static struct tcp_config tcp_config_of(const struct subflow *sf, const struct local_path *path) {
@@ -76,6 +85,15 @@ static void trace_opened(const struct subflow *sf) {
           .how = sf->first ? (sf->ours ? "connect" : "accept") : (sf->ours ? "join" : "joined"));
 }
 
+/* What others found out of the path. */
+static void begin_with_mtu(struct subflow *sf) {
+    const struct connection_config *config = &sf->c->config;
+    braid_time until;
+    if (!config->host_ops->path_mtu) return;
+    uint32_t known = config->host_ops->path_mtu(config->host, sf->path_id, &sf->flow.remote, &until);
+    if (known > 0) tcp_begin_with_mtu(sf->t, known, until);
+}
+
 void subflow_tune(struct subflow *sf) {
     struct tcp_tuning tuning = sf->c->tuning;
     tuning.no_delay |= sf->c->config.multipath;
@@ -117,6 +135,7 @@ struct subflow *subflow_create(struct braid_connection *c, const struct local_pa
         return NULL;
     }
     tcp_set_drop_counters(sf->t, c->config.tcp_drops);
+    begin_with_mtu(sf);
     subflow_tune(sf);
     list_append(&c->subflows, &sf->node);
     c->subflow_count++;
@@ -129,6 +148,7 @@ struct subflow *subflow_create(struct braid_connection *c, const struct local_pa
 void subflow_destroy(struct subflow *sf) {
     struct braid_connection *c = sf->c;
     meter_expect(sf, 0);
+    if (c->config.host_ops->subflow_over) c->config.host_ops->subflow_over(c->config.host, sf->link, sf->t);
     tcp_destroy(sf->t);
     c->config.host_ops->flow_close(c->config.host, sf->flow_handle);
     mapping_list_deinit(&sf->sent);

@@ -396,6 +396,7 @@ void window_arrived(struct subflow *sf, uint32_t bytes, braid_time now);
 uint32_t window_receive(void *owner, struct tcp *t);
 /* What comes by it in a round trip as long as they are now: lately at most, or in this one. */
 uint64_t window_round_bytes(const struct subflow *sf, braid_time now);
+void window_shrunk(void *owner);
 
 /* The longest round trip that a window for paths of this one permits. */
 braid_time window_span(braid_time rtt_ns);

@@ -5,10 +5,17 @@
 /* [MUST-32] */
 void urgent_arrived(struct subflow *sf, const struct tcp_segment *segment) {
     struct braid_connection *c = sf->c;
-    if (!(segment->flags & TCP_URG) || (segment->flags & (TCP_SYN | TCP_RST)) || !connection_linear(c)) return;
+    if (!(segment->flags & TCP_URG) || (segment->flags & TCP_RST)) return;
+    if ((segment->flags & TCP_SYN) || !connection_linear(c) || c->receive.fin_reached) {
+        COUNT(c, urgent_misplaced);
+        return;
+    }
     seq32 end = seq32_add(segment->seq, segment->urgent_pointer);
     int32_t ahead = seq32_diff(end, tcp_rcv_nxt(sf->t));
-    if (ahead <= 0 || c->receive.fin_reached) return;
+    if (ahead <= 0) {
+        COUNT(c, urgent_behind);
+        return;
+    }
     dsn64 urgent_end = dsn64_add(c->receive.nxt, (uint64_t)ahead);
     if (c->receive.urgent_known && dsn64_le(urgent_end, c->receive.urgent_end)) return;
     c->receive.urgent_known = true;

@@ -87,6 +87,12 @@ uint32_t window_receive(void *owner, struct tcp *t) {
     return window_offer(sf->c);
 }
 
+/* Under MPTCP windows count from the DATA_ACK, and of two that came by different paths either may be the older. */
+void window_shrunk(void *owner) {
+    const struct subflow *sf = owner;
+    if (connection_linear(sf->c)) COUNT(sf->c, window_shrunk);
+}
+
 void window_said(struct braid_connection *c) { c->window.told = dsn64_add(c->receive.nxt, window_offer(c)); }
 
 /* When a hole in the data order is filled, all that waited behind it is readable at once: the ACK of what filled it says

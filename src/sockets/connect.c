@@ -1,6 +1,12 @@
 /* connect, shutdown, close: a connection's beginning and its ends. */
 #include "sockets_internal.h"
 
+/* What ICMP said. A port that nobody listens to is refused, whoever says so. */
+static int unreachable(enum braid_refusal why) {
+    if (why == BRAID_REFUSE_RESET) return ECONNREFUSED;
+    return why == BRAID_REFUSE_NET_UNREACHABLE ? ENETUNREACH : EHOSTUNREACH;
+}
+
 int socket_reason(const struct socket *socket) {
     switch (braid_connection_close_reason(socket->connection)) {
     case BRAID_OPEN:
@@ -13,8 +19,7 @@ int socket_reason(const struct socket *socket) {
     case BRAID_CLOSED_TIMED_OUT:
         return ETIMEDOUT;
     case BRAID_CLOSED_UNREACHABLE:
-        return braid_connection_refusal(socket->connection) == BRAID_REFUSE_NET_UNREACHABLE ? ENETUNREACH
-                                                                                            : EHOSTUNREACH;
+        return unreachable(braid_connection_refusal(socket->connection));
     case BRAID_CLOSED_NO_MEMORY:
         return ENOMEM;
     case BRAID_CLOSED_ABORTED:
@@ -63,7 +68,9 @@ int connect_begin(struct socket *socket, const struct braid_endpoint *remote, bo
                                           .multipath = socket->multipath,
                                           .no_delay = socket->options.tuning.no_delay,
                                           .fast_open = fast_open,
-                                          .congestion = socket->options.congestion};
+                                          .congestion = socket->options.congestion,
+                                          .scheduler = socket->options.scheduler,
+                                          .path_manager = socket->options.path_manager};
     enum braid_connect_error error;
     socket->connection = braid_stack_connect(socket->net->stack, &config, sockets_now(socket->net), &error);
     if (!socket->connection)

@@ -80,7 +80,9 @@ int braid_sockets_listen(struct braid_sockets *net, int fd, int backlog) {
                                          .dscp = socket->options.tuning.dscp,
                                          .hop_limit = socket->options.tuning.hop_limit,
                                          .fast_open_pending_max = socket->options.fast_open_pending_max,
-                                         .congestion = socket->options.congestion};
+                                         .congestion = socket->options.congestion,
+                                         .scheduler = socket->options.scheduler,
+                                         .path_manager = socket->options.path_manager};
     socket->listener = braid_stack_listen(net->stack, &config);
     return socket->listener ? 0 : port_free(socket, &socket->local) ? -ENOMEM : -EADDRINUSE;
 }

@@ -99,12 +99,15 @@ static int take_interval(const void *value, socklen_t length, int least, int mos
     return error;
 }
 
-static int take_congestion(struct socket_options *options, const char *value, socklen_t length) {
+/* One of the names there are, for a socket that has not begun. */
+static int take_name(const struct socket *socket, const char *value, socklen_t length, const char *(*name_of)(unsigned index),
+                     const char **out) {
     const char *name;
-    for (unsigned i = 0; (name = braid_congestion_name(i)) != NULL; i++) {
+    if (socket->connection || socket->listener) return -EISCONN;
+    for (unsigned i = 0; (name = name_of(i)) != NULL; i++) {
         size_t own = strlen(name);
         if (own > length || memcmp(name, value, own) != 0 || (own < length && value[own] != 0)) continue;
-        options->congestion = name;
+        *out = name;
         return 0;
     }
     return -ENOENT;
@@ -129,7 +132,16 @@ static int set_tcp_level(struct socket *socket, int option, const void *value, s
         if (error == 0) socket->options.fast_open_pending_max = (uint32_t)number;
         return error;
     case TCP_CONGESTION:
-        return socket->connection || socket->listener ? -EISCONN : take_congestion(&socket->options, value, length);
+        return take_name(socket, value, length, braid_congestion_name, &socket->options.congestion);
+    default: return -ENOPROTOOPT;
+    }
+}
+
+static int set_mptcp_level(struct socket *socket, int option, const void *value, socklen_t length) {
+    struct socket_options *options = &socket->options;
+    switch (option) {
+    case BRAID_MPTCP_SCHEDULER: return take_name(socket, value, length, braid_scheduler_name, &options->scheduler);
+    case BRAID_MPTCP_PATH_MANAGER: return take_name(socket, value, length, braid_path_manager_name, &options->path_manager);
     default: return -ENOPROTOOPT;
     }
 }
@@ -154,6 +166,7 @@ int braid_sockets_setsockopt(struct braid_sockets *net, int fd, int level, int o
     if (!socket) return -EBADF;
     if (level == SOL_SOCKET) error = set_socket_level(socket, option, value, length);
     if (level == IPPROTO_TCP) error = set_tcp_level(socket, option, value, length);
+    if (level == SOL_MPTCP) error = set_mptcp_level(socket, option, value, length);
     if (level == IPPROTO_IP || level == IPPROTO_IPV6) error = set_ip_level(socket, level, option, value, length);
     if (error < 0) return error;
     socket_tune(socket);
@@ -200,6 +213,19 @@ static int seconds_or(braid_time set_ns, braid_time otherwise_ns) {
     return (int)((set_ns ? set_ns : otherwise_ns) / BRAID_NS_PER_S);
 }
 
+static int give_name(const char *chosen, const char *otherwise, void *value, socklen_t *length) {
+    const char *name = chosen ? chosen : otherwise;
+    return option_give(name, strlen(name) + 1, value, length);
+}
+
+static int get_mptcp_level(const struct socket *socket, int option, void *value, socklen_t *length) {
+    const struct braid_stack_config *config = braid_stack_config(socket->net->stack);
+    const struct socket_options *options = &socket->options;
+    if (option == BRAID_MPTCP_SCHEDULER) return give_name(options->scheduler, config->scheduler, value, length);
+    if (option == BRAID_MPTCP_PATH_MANAGER) return give_name(options->path_manager, config->path_manager, value, length);
+    return info_mptcp(socket, option, value, length);
+}
+
 static int get_tcp_level(const struct socket *socket, int option, void *value, socklen_t *length) {
     const struct braid_stack_config *config = braid_stack_config(socket->net->stack);
     const struct braid_tuning *tuning = &socket->options.tuning;
@@ -218,10 +244,8 @@ static int get_tcp_level(const struct socket *socket, int option, void *value, s
         return give_int(seconds_or(tuning->keepalive_interval_ns, 75 * BRAID_NS_PER_S), value, length);
     case TCP_KEEPCNT:
         return give_int(tuning->keepalive_probes ? (int)tuning->keepalive_probes : 9, value, length);
-    case TCP_CONGESTION: {
-        const char *name = socket->options.congestion ? socket->options.congestion : config->congestion;
-        return option_give(name, strlen(name) + 1, value, length);
-    }
+    case TCP_CONGESTION:
+        return give_name(socket->options.congestion, config->congestion, value, length);
     case TCP_FASTOPEN:
         return give_int((int)socket->options.fast_open_pending_max, value, length);
     case TCP_INFO:
@@ -249,7 +273,7 @@ int braid_sockets_getsockopt(struct braid_sockets *net, int fd, int level, int o
     if (level == SOL_SOCKET) return get_socket_level(socket, option, value, length);
     if (level == IPPROTO_TCP) return get_tcp_level(socket, option, value, length);
     if (level == IPPROTO_IP || level == IPPROTO_IPV6) return get_ip_level(socket, level, option, value, length);
-    if (level == SOL_MPTCP) return info_mptcp(socket, option, value, length);
+    if (level == SOL_MPTCP) return get_mptcp_level(socket, option, value, length);
     return -ENOPROTOOPT;
 }
 

@@ -391,7 +391,10 @@ static struct drill *drill_create(const struct drill_flags *flags) {
         .context = d, .now = hook_now, .transmit = hook_transmit, .wait = hook_wait, .seed = flags->seed};
     d->net = braid_sockets_create(&hooks, &flags->stack);
     if (!d->net) {
-        fprintf(stderr, "braid: no memory, or no congestion control '%s'\n", flags->congestion);
+        enum braid_config_fault fault = braid_stack_config_check(&flags->stack);
+        fprintf(stderr, "braid: %s\n", fault == BRAID_CONFIG_OK ? "no memory" : braid_config_fault_text(fault));
+        for (unsigned i = 0; braid_config_takes(fault, i) != NULL; i++)
+            fprintf(stderr, "braid: possible is %s\n", braid_config_takes(fault, i));
         free(d);
         return NULL;
     }

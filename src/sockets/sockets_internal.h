@@ -22,7 +22,7 @@ struct socket_options {
     bool keep_alive; /* SO_KEEPALIVE: else the intervals only wait for it */
     bool reuse_address, linger;
     unsigned linger_s;
-    const char *congestion; /* NULL: the stack's */
+    const char *congestion, *scheduler, *path_manager; /* NULL: the stack's */
     uint32_t fast_open_pending_max; /* of a listener */
     braid_time receive_timeout_ns, send_timeout_ns; /* 0: none */
 };

@@ -76,6 +76,7 @@ static void path_appear(struct braid_stack *stack, struct stack_path *path, brai
     capable_memory_network_new(&stack->capable, path->path.address_id);
     fast_open_network_new(stack, path->path.address_id);
     version_memory_network_new(&stack->versions, path->path.address_id);
+    mtu_memory_network_new(&stack->mtus, path->path.address_id);
     TRACE(stack->env, now, link_change, .link = path->path.link, .change = "address up");
     LIST_EACH(&stack->connections, node, following) {
         struct entry *entry = LIST_ENTRY(node, struct entry, all);

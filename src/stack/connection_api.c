@@ -161,6 +161,7 @@ enum braid_refusal braid_connection_refusal(const struct braid_connection *c) {
     switch (connection_icmp_kind(c)) {
     case ICMP_NET_UNREACHABLE: return BRAID_REFUSE_NET_UNREACHABLE;
     case ICMP_PROHIBITED: return BRAID_REFUSE_PROHIBITED;
+    case ICMP_PORT_UNREACHABLE: return BRAID_REFUSE_RESET; /* nobody listens, as Linux reads it, too */
     default: return BRAID_REFUSE_HOST_UNREACHABLE;
     }
 }
@@ -173,6 +174,32 @@ void braid_connection_endpoints(const struct braid_connection *c, struct braid_e
     const struct flow *flow = connection_flow(c);
     *local = endpoint_of(&flow->local, flow->local_port);
     *remote = endpoint_of(&flow->remote, flow->remote_port);
+}
+
+static void path_tcp(const struct tcp_info *tcp, struct braid_path_info *out) {
+    out->rttvar_us = tcp->rttvar_ns / BRAID_NS_PER_US;
+    out->rto_us = tcp->rto_ns / BRAID_NS_PER_US;
+    out->ssthresh_bytes = tcp->ssthresh_bytes;
+    out->mss_bytes = tcp->mss_bytes;
+    out->mtu_bytes = tcp->mtu_bytes;
+    out->lost_bytes = tcp->lost_bytes;
+    out->sacked_bytes = tcp->sacked_bytes;
+    out->peer_window_bytes = tcp->peer_window_bytes;
+    out->pacing_bytes_per_s = tcp->pacing_bytes_per_s;
+    out->segments_sent = tcp->segments_sent;
+    out->segments_received = tcp->segments_received;
+    out->segments_retransmitted = tcp->segments_retransmitted;
+    out->segments_out_of_order = tcp->segments_out_of_order;
+    out->bytes_received_duplicate = tcp->bytes_received_duplicate;
+    out->timeouts = tcp->timeouts;
+    out->probes = tcp->probes;
+    out->fast_recoveries = tcp->fast_recoveries;
+    out->spurious_recoveries = tcp->spurious_recoveries;
+    out->marks_received = tcp->marks_received;
+    out->marks_answered = tcp->marks_answered;
+    out->ecn = tcp->ecn;
+    out->sack = tcp->sack;
+    out->timestamps = tcp->timestamps;
 }
 
 bool braid_connection_path(const struct braid_connection *c, unsigned index, struct braid_path_info *out) {
@@ -194,6 +221,11 @@ bool braid_connection_path(const struct braid_connection *c, unsigned index, str
         .in_flight_bytes = info.tcp.in_flight_bytes,
         .delivery_bytes_per_s = info.tcp.delivery_bytes_per_s,
     };
+    path_tcp(&info.tcp, out);
+    out->reordering_window_us = info.words.reordering_window_ns / BRAID_NS_PER_US;
+    out->reordering_seen = info.words.reordering_seen;
+    out->congestion = info.words.congestion;
+    out->congestion_state = info.words.congestion_state;
     return true;
 }
 

@@ -197,4 +197,7 @@ const struct connection_host_ops stack_host_ops = {
     .wake = host_wake,
     .meter_news = stack_meter_news,
     .fast_open_answered = fast_open_answered,
+    .path_mtu = mtu_memory_known,
+    .path_mtu_found = mtu_memory_found,
+    .subflow_over = totals_subflow_over,
 };

@@ -1,24 +1,39 @@
 /* Listeners, SYNs that arrive for them, and what the application answers to a deferred one. */
 #include "stack_internal.h"
 
-struct braid_listener *braid_stack_listen(struct braid_stack *stack, const struct braid_listen_config *config) {
+static bool listened_to(const struct braid_stack *stack, const struct braid_listen_config *config) {
     struct ip_address address = stack_address_in(&config->local.address);
-    const struct congestion_ops *congestion = config->congestion ? congestion_find(config->congestion) : stack->congestion;
-    const struct scheduler_ops *scheduler = config->scheduler ? scheduler_find(config->scheduler) : stack->scheduler;
-    if (!congestion || !scheduler || !stack_versions_known(config->versions)) return NULL;
     LIST_EACH(&stack->listeners, node, following) {
         const struct braid_listener *other = LIST_ENTRY(node, struct braid_listener, node);
         if (!other->closed && other->config.link == config->link && other->config.local.port == config->local.port &&
             ip_address_equal(&other->address, &address)) /* [MUST-41] */
-            return NULL;
+            return true;
     }
+    return false;
+}
+
+enum braid_config_fault braid_listen_config_check(const struct braid_stack *stack, const struct braid_listen_config *config) {
+    const struct stack_choices choices = {config->congestion, config->scheduler, config->path_manager, config->path_limits,
+                                          config->versions};
+    enum braid_config_fault fault = stack_choices_check(&choices);
+    if (fault == BRAID_CONFIG_OK && listened_to(stack, config)) fault = BRAID_CONFIG_LISTENED_TO;
+    return fault;
+}
+
+struct braid_listener *braid_stack_listen(struct braid_stack *stack, const struct braid_listen_config *config) {
+    if (braid_listen_config_check(stack, config) != BRAID_CONFIG_OK) return NULL;
     struct braid_listener *listener = stack->env->allocate(stack->env->context, sizeof(*listener));
     if (!listener) return NULL;
-    *listener = (struct braid_listener){.stack = stack, .config = *config, .address = address, .users = 1};
-    listener->congestion = congestion;
-    listener->scheduler = scheduler;
-    listener->config.congestion = congestion->name; /* ours to keep */
-    listener->config.scheduler = scheduler->name;
+    *listener = (struct braid_listener){.stack = stack, .config = *config, .address = stack_address_in(&config->local.address),
+                                        .users = 1, .limits = stack->limits};
+    listener->congestion = config->congestion ? congestion_find(config->congestion) : stack->congestion;
+    listener->scheduler = config->scheduler ? scheduler_find(config->scheduler) : stack->scheduler;
+    listener->path_manager = config->path_manager ? path_manager_find(config->path_manager) : stack->path_manager;
+    if (config->path_limits) ENSURE(stack_limits_in(config->path_limits, &listener->limits));
+    listener->config.congestion = listener->congestion->name; /* ours to keep */
+    listener->config.scheduler = listener->scheduler->name;
+    listener->config.path_manager = listener->path_manager->name;
+    listener->config.path_limits = NULL;
     list_append(&stack->listeners, &listener->node);
     return listener;
 }
@@ -97,6 +112,7 @@ static bool join_arrived(struct braid_stack *stack, uint16_t link, const struct 
             stack_send_reset(stack, link, flow, syn, &why);
             return true;
         }
+        if (syn->payload_length > 0) stack->counters.syn_data_ignored++;
         struct local_path path = stack_path_for(stack, link, &flow->local);
         if (!connection_join(c, &path, flow, syn, &why.reason, now)) {
             stack->counters.join_refused++;
@@ -179,6 +195,8 @@ struct connection_config listener_connection_config(struct braid_stack *stack, c
     if (listener->config.versions) config.versions = stack_versions(listener->config.versions);
     config.congestion = listener->congestion;
     config.scheduler = listener->scheduler;
+    config.path_manager = listener->path_manager;
+    config.limits = listener->limits;
     config.bound = listener->config.bound;
     config.no_delay = !config.multipath;
     config.dscp = listener->config.dscp;
@@ -202,6 +220,7 @@ static bool entry_accept(struct entry *entry, struct braid_listener *listener, u
     if (!c) return false;
     listener_attach(listener, entry, c);
     if (!listener->config.deferred) fast_open_arrived(listener, entry, flow, syn, now);
+    if (syn->payload_length > 0 && !entry->fast_opened) stack->counters.syn_data_ignored++;
     return true;
 }
 
@@ -223,6 +242,7 @@ void stack_syn_arrived(struct braid_stack *stack, uint16_t link, const struct fl
         return;
     }
     if (cookie_instead(stack, listener)) {
+        if (syn->payload_length > 0) stack->counters.syn_data_ignored++;
         stack_cookie_send(stack, listener, link, flow, syn, now);
         return;
     }

@@ -10,6 +10,7 @@ static void config_defaults(struct braid_stack_config *config) {
     if (!config->versions) config->versions = BRAID_VERSIONS_BOTH;
     if (!config->congestion) config->congestion = "cubic";
     if (!config->scheduler) config->scheduler = scheduler_name(0);
+    if (!config->path_manager) config->path_manager = path_manager_name(0);
 }
 
 static bool tables_init(struct braid_stack *stack) {
@@ -27,14 +28,9 @@ struct braid_stack *braid_stack_create(const struct braid_env *env, const struct
     config_defaults(&filled);
     const struct congestion_ops *congestion = congestion_find(filled.congestion);
     const struct scheduler_ops *scheduler = scheduler_find(filled.scheduler);
-    const struct path_manager_ops *path_manager =
-        path_manager_find(filled.path_manager ? filled.path_manager : path_manager_name(0));
+    const struct path_manager_ops *path_manager = path_manager_find(filled.path_manager);
     struct path_limits limits;
-    if (!congestion || !scheduler || !path_manager || !stack_limits_in(filled.path_limits, &limits)) return NULL;
-    if (filled.checksum && filled.checksum_forbidden) return NULL;
-    if (!stack_versions_known(filled.versions)) return NULL;
-    if ((unsigned)filled.cookies > (unsigned)BRAID_COOKIES_NEVER) return NULL;
-    if (filled.steering && filled.steering_place >= steering_stacks(filled.steering)) return NULL;
+    if (braid_stack_config_check(config) != BRAID_CONFIG_OK || !stack_limits_in(filled.path_limits, &limits)) return NULL;
     filled.congestion = congestion->name; /* ours to keep */
     filled.scheduler = scheduler->name;
     filled.path_manager = path_manager->name;
@@ -93,34 +89,48 @@ const char *braid_path_manager_name(unsigned index) { return path_manager_name(i
 
 const struct braid_stack_config *braid_stack_config(const struct braid_stack *stack) { return &stack->config; }
 
-static const char *const stack_counter_names[] = {
-#define COUNTER_NAME(name) #name,
+struct counter_words {
+    const char *name, *meaning;
+};
+static const struct counter_words stack_counter_words[] = {
+#define COUNTER_NAME(name, meaning) {#name, meaning},
     STACK_COUNTERS(COUNTER_NAME)};
-static const char *const tcp_drop_names[] = {
-#define TCP_DROP_NAME(name) "tcp_" #name,
+static const struct counter_words tcp_drop_words[] = {
+#define TCP_DROP_NAME(name, meaning) {"tcp_" #name, meaning},
     TCP_DROP_REASONS(TCP_DROP_NAME)};
-static const char *const mptcp_counter_names[] = {
-#define MPTCP_NAME(name) "mptcp_" #name,
+static const struct counter_words mptcp_counter_words[] = {
+#define MPTCP_NAME(name, meaning) {"mptcp_" #name, meaning},
     MPTCP_COUNTERS(MPTCP_NAME)};
 
-const char *braid_stack_counter(const struct braid_stack *stack, unsigned index, uint64_t *value) {
+static const struct counter_words *counter(const struct braid_stack *stack, unsigned index, uint64_t *value) {
     const struct {
-        const char *const *names;
+        const struct counter_words *words;
         const void *values;
         size_t count;
     } groups[] = {
-        {stack_counter_names, &stack->counters, ARRAY_COUNT(stack_counter_names)},
-        {tcp_drop_names, &stack->tcp_drops, ARRAY_COUNT(tcp_drop_names)},
-        {mptcp_counter_names, &stack->mptcp, ARRAY_COUNT(mptcp_counter_names)},
+        {stack_counter_words, &stack->counters, ARRAY_COUNT(stack_counter_words)},
+        {tcp_drop_words, &stack->tcp_drops, ARRAY_COUNT(tcp_drop_words)},
+        {mptcp_counter_words, &stack->mptcp, ARRAY_COUNT(mptcp_counter_words)},
     };
     for (size_t g = 0; g < ARRAY_COUNT(groups); g++) {
         if (index < groups[g].count) {
             memcpy(value, (const uint8_t *)groups[g].values + index * sizeof(uint64_t), sizeof(uint64_t));
-            return groups[g].names[index];
+            return &groups[g].words[index];
         }
         index -= (unsigned)groups[g].count;
     }
     return NULL;
+}
+
+const char *braid_stack_counter(const struct braid_stack *stack, unsigned index, uint64_t *value) {
+    const struct counter_words *words = counter(stack, index, value);
+    return words ? words->name : NULL;
+}
+
+const char *braid_stack_counter_meaning(const struct braid_stack *stack, unsigned index) {
+    uint64_t value;
+    const struct counter_words *words = counter(stack, index, &value);
+    return words ? words->meaning : NULL;
 }
 
 uint64_t braid_stack_memory_bytes(const struct braid_stack *stack) { return stack->budget.held_bytes; }

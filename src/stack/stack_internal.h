@@ -16,22 +16,62 @@ enum stack_limit {
     STACK_CONTROL_QUEUE_MAX = 64,  /* resets and ICMP errors waiting for output; more are not sent */
     STACK_CAPABLE_FAILURES_MAX = 64,
     STACK_VERSION_NOTES_MAX = 64,
+    STACK_MTU_NOTES_MAX = 64,
     STACK_SYN_QUOTE_BYTES = 128,   /* kept of a deferred SYN, to refuse it in its own words */
 };
 
-/* Packets the stack itself refuses, by reason; TCP's and MPTCP's own counters stand beside these. */
-#define STACK_COUNTERS(X)                                                                                        \
-    X(packets_in) X(packets_out) X(ip_malformed) X(ip_fragment) X(ip_other_protocol) X(ip_bad_source)            \
-    X(tcp_malformed) X(tcp_option_ignored) X(tcp_bad_checksum) X(tcp_no_flow) X(syn_no_listener) X(syn_half_open_full)                 \
-    X(syn_half_open_evicted) X(syn_connections_full) X(syn_no_memory) X(syn_extensible) X(join_unknown_token) X(join_malformed) \
-    X(time_wait_entered) X(time_wait_evicted) X(time_wait_reopened) X(time_wait_reused) X(time_wait_rst)         \
-    X(time_wait_challenged) X(join_refused) X(icmp_ignored) X(cookies_sent) X(cookies_accepted) X(cookie_bad)     \
-    X(cookie_stale) X(cookie_wrong_key) X(cookie_without_keys) X(fast_open_accepted) X(fast_open_cookie_bad)      \
-    X(fast_open_cookies_given) X(fast_open_pending_full) X(fast_open_taken) X(fast_open_not_taken)                \
-    X(fast_open_syn_lost) X(fast_open_avoided) X(capable_not_asked) X(resets_sent) X(control_queue_full)          \
-    X(unknown_link) X(cap_not_sent) X(cap_syn_refused)
+/* Packets the stack itself refuses, by reason, and what it means, for people; TCP's and MPTCP's own counters stand beside
+ * these. */
+#define STACK_COUNTERS(X)                                                                                      \
+    X(packets_in, "packets that came")                                                                         \
+    X(packets_out, "packets that were sent")                                                                   \
+    X(ip_malformed, "packets whose IP header is wrong")                                                        \
+    X(ip_fragment, "IP fragments, which are not put together")                                                 \
+    X(ip_other_protocol, "packets that are neither TCP nor ICMP")                                              \
+    X(ip_bad_source, "packets from an address that no one host has")                                           \
+    X(tcp_malformed, "segments whose header is wrong")                                                         \
+    X(tcp_option_ignored, "TCP options of a wrong length, said twice, or too many")                            \
+    X(tcp_bad_checksum, "segments with a wrong checksum")                                                      \
+    X(tcp_no_flow, "segments that belong to no connection")                                                    \
+    X(syn_no_listener, "SYNs to a port that is not listened to")                                               \
+    X(syn_half_open_full, "SYNs dropped: too many handshakes, and none may give way")                          \
+    X(syn_half_open_evicted, "handshakes forgotten, the oldest, to make room")                                 \
+    X(syn_connections_full, "SYNs dropped: as many connections as may be")                                     \
+    X(syn_no_memory, "SYNs dropped for want of memory")                                                        \
+    X(join_unknown_token, "joins whose token is no connection's")                                              \
+    X(join_malformed, "SYNs whose MP_JOIN is wrong")                                                           \
+    X(time_wait_entered, "flows that went into TIME-WAIT")                                                     \
+    X(time_wait_evicted, "flows whose TIME-WAIT was cut short, the oldest, to make room")                      \
+    X(time_wait_reopened, "connections that a peer began on a flow in TIME-WAIT")                              \
+    X(time_wait_reused, "connections of ours on a flow in TIME-WAIT")                                          \
+    X(time_wait_rst, "RSTs to a flow in TIME-WAIT, which are ignored")                                         \
+    X(time_wait_challenged, "segments to a flow in TIME-WAIT that were answered with an ACK")                  \
+    X(join_refused, "joins to a connection that takes no more, or none")                                       \
+    X(icmp_ignored, "ICMP messages about nothing of ours")                                                     \
+    X(cookies_sent, "SYN/ACKs after which nothing was kept")                                                   \
+    X(cookies_accepted, "connections made of a SYN cookie that came back")                                     \
+    X(cookie_bad, "ACKs whose SYN cookie is wrong")                                                            \
+    X(cookie_stale, "ACKs whose SYN cookie is too old")                                                        \
+    X(cookie_wrong_key, "third ACKs with a key that no SYN cookie gave")                                       \
+    X(cookie_without_keys, "data that overtook the third ACK of a SYN cookie")                                 \
+    X(fast_open_accepted, "SYNs whose data was taken")                                                         \
+    X(fast_open_cookie_bad, "Fast Open cookies that are not ours, or too old")                                 \
+    X(fast_open_cookies_given, "Fast Open cookies given to clients")                                           \
+    X(fast_open_pending_full, "SYNs whose data was not taken: too many wait for their third ACK")              \
+    X(fast_open_taken, "connections of ours whose data with the SYN was taken")                                \
+    X(fast_open_not_taken, "connections of ours whose data with the SYN was not taken")                        \
+    X(fast_open_syn_lost, "SYNs with Fast Open that had to be said again without")                             \
+    X(fast_open_avoided, "Fast Open not tried, as SYNs with it were lost before")                              \
+    X(capable_not_asked, "Multipath TCP not asked for, as the peer ignored it before")                         \
+    X(resets_sent, "RSTs sent for segments that belong to nothing")                                            \
+    X(control_queue_full, "RSTs and ICMP errors not sent: too many at once")                                   \
+    X(unknown_link, "packets by a link that is not known")                                                     \
+    X(syn_data_ignored, "SYNs whose data was not taken: no Fast Open cookie, or none that holds")              \
+    X(syn_extensible, "SYNs of version 0 with the B bit, which are dropped")                                   \
+    X(cap_not_sent, "packets of the stack's own not sent, as the link's cap is used up")                       \
+    X(cap_syn_refused, "SYNs refused by a link whose cap is used up")
 struct stack_counters {
-#define STACK_COUNTER_FIELD(name) uint64_t name;
+#define STACK_COUNTER_FIELD(name, meaning) uint64_t name;
     STACK_COUNTERS(STACK_COUNTER_FIELD)
 #undef STACK_COUNTER_FIELD
 };
@@ -41,6 +81,7 @@ struct stack_link {
     struct flow_entry *last; /* to which the last packet belonged; may be NULL */
     uint8_t weight;
     struct path_meter meter;
+    struct braid_link_totals totals; /* of subflows that are over */
 };
 
 /* An address by which connections go. It keeps its place, and its address ID, while it is away, so that it comes back by the
@@ -86,6 +127,23 @@ void version_memory_result(struct stack_version_memory *m, uint8_t path_id, cons
                            bool asked_0, enum capable_outcome outcome, braid_time now);
 void version_memory_network_new(struct stack_version_memory *m, uint8_t path_id);
 
+/* mtu_memory.c */
+struct mtu_note {
+    struct ip_address remote;
+    uint8_t path_id;
+    uint32_t mtu_bytes;
+    braid_time until;
+};
+struct stack_mtu_memory {
+    struct mtu_note notes[STACK_MTU_NOTES_MAX];
+    unsigned count;
+};
+/* As struct connection_host_ops has them. */
+uint32_t mtu_memory_known(void *host, uint8_t path_id, const struct ip_address *remote, braid_time *until);
+void mtu_memory_found(void *host, uint8_t path_id, const struct ip_address *remote, uint32_t mtu_bytes, bool all,
+                      braid_time now);
+void mtu_memory_network_new(struct stack_mtu_memory *m, uint8_t path_id);
+
 /* cookie.c */
 struct stack_cookies {
     bool drawn;
@@ -120,6 +178,8 @@ struct braid_listener {
     struct ip_address address; /* family IP_NONE: any */
     const struct congestion_ops *congestion;
     const struct scheduler_ops *scheduler;
+    const struct path_manager_ops *path_manager;
+    struct path_limits limits;
     bool closed;               /* kept until the last entry that names it is gone */
     uint32_t users;
     uint32_t half_open;
@@ -185,6 +245,7 @@ struct braid_stack {
     uint8_t address_id_last; /* given away */
     struct stack_capable_memory capable;
     struct stack_version_memory versions;
+    struct stack_mtu_memory mtus;
     struct stack_cookies cookies;
     struct stack_fast_open fast_open;
     struct memory_budget budget;
@@ -226,6 +287,14 @@ bool stack_link_may_send(struct braid_stack *stack, const struct braid_packet_ou
 /* By this link nothing new may begin. */
 bool stack_link_closed(const struct braid_stack *stack, int link);
 void stack_meter_news(void *host, struct path_meter *meter);
+/* config.c */
+/* The first of them that is there and unknown, or out of range. */
+struct stack_choices {
+    const char *congestion, *scheduler, *path_manager;
+    const struct braid_path_limits *path_limits;
+    enum braid_versions versions;
+};
+enum braid_config_fault stack_choices_check(const struct stack_choices *choices);
 
 /* connection_paths.c */
 /* False: out of range. */
@@ -254,6 +323,9 @@ void time_wait_expire(struct braid_stack *stack, braid_time now);
 
 /* initial.c: where the numbers of a flow begin. */
 void stack_initial(const struct braid_stack *stack, const struct flow *flow, struct tcp_secrets *out);
+
+/* totals.c */
+void totals_subflow_over(void *host, uint16_t link, const struct tcp *t);
 
 /* steering.c */
 bool steering_is_home(const struct braid_steering *s, unsigned place, const struct flow *flow);

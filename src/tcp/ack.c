@@ -107,27 +107,38 @@ static unsigned sorted_blocks(const struct tcp *t, const struct tcp_segment *s, 
     return count;
 }
 
-/* Below snd_una is what an older ACK says; but this no honest peer says. */
-static void count_lies(const struct tcp *t, const struct tcp_segment *s, braid_time now) {
+/* Which no honest peer says. The first `from` blocks are a DSACK. */
+static void count_lies(const struct tcp *t, const struct tcp_segment *s, unsigned from, braid_time now) {
     for (unsigned i = 0; i < s->options.sack_count; i++) {
         const struct sack_block *block = &s->options.sack[i];
-        if (!seq32_lt(block->start, block->end) || seq32_gt(block->end, t->snd_nxt)) COUNT_DROP(t, now, sack_invalid);
+        if (!seq32_lt(block->start, block->end) || seq32_gt(block->end, t->snd_nxt)) {
+            COUNT_IGNORED(t, now, "SACK", sack_invalid);
+        } else if (i >= from && seq32_lt(block->start, s->ack)) {
+            COUNT_IGNORED(t, now, "SACK", sack_below_ack);
+        }
     }
+}
+
+/* Of something we never sent, or long ago: not to be believed. */
+static bool dsack_is_credible(const struct tcp *t, const struct sack_block *block) {
+    uint32_t reach = t->snd_wnd_max > 65535 ? t->snd_wnd_max : 65535;
+    return seq32_ge(block->start, seq32_back(t->snd_una, reach)) && seq32_gt(block->start, t->iss);
 }
 
 static void take_sack(struct tcp *t, struct acknowledgement *a) {
     const struct tcp_segment *s = a->segment;
-    if (!t->sack_permitted || s->options.sack_count == 0) return;
-    count_lies(t, s, a->now);
+    if (!t->sack_permitted) {
+        COUNT_IGNORED(t, a->now, "SACK", sack_not_permitted);
+        return;
+    }
     unsigned from = 0;
     if (seq32_lt(s->options.sack[0].start, s->options.sack[0].end) && first_block_is_dsack(s)) {
-        /* Of something we never sent, or long ago: not to be believed. */
-        uint32_t reach = t->snd_wnd_max > 65535 ? t->snd_wnd_max : 65535;
-        a->dsack = seq32_ge(s->options.sack[0].start, seq32_back(t->snd_una, reach)) &&
-                   seq32_gt(s->options.sack[0].start, t->iss);
         a->dsack_block = s->options.sack[0];
+        a->dsack = dsack_is_credible(t, &a->dsack_block);
+        if (!a->dsack) COUNT_IGNORED(t, a->now, "SACK", dsack_invalid);
         from = 1;
     }
+    count_lies(t, s, from, a->now);
     struct sack_block blocks[TCP_SACK_BLOCKS_MAX];
     unsigned count = sorted_blocks(t, s, from, blocks);
     /* No memory to split records: as if this ACK's blocks had not come. */
@@ -239,7 +250,7 @@ void ack_process(struct tcp *t, const struct tcp_segment *s, braid_time now) {
     if (seq32_lt(s->ack, t->snd_una)) return;
     window_take(t, s, now);
     take_cumulative(t, &a);
-    take_sack(t, &a);
+    if (s->options.sack_count > 0) take_sack(t, &a);
     if (a.acked_bytes > 0) progress(t, now);
     if (a.delivered_bytes > 0) t->probe.due = false; /* the answer came after all */
     if (a.delivered_bytes > 0 || a.dsack || a.duplicate) {

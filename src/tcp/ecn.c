@@ -29,6 +29,7 @@ void ecn_handshake(struct tcp *t, const struct tcp_segment *syn) {
     bool answer = (syn->flags & TCP_ACK) != 0, opened_by_both = !answer && t->state == TCP_STATE_SYN_SENT;
     t->ecn.agreed = answer ? t->config.ecn && said == TCP_ECE : said == (TCP_ECE | TCP_CWR) && !opened_by_both;
     t->ecn.point = t->iss;
+    if (answer && said == (TCP_ECE | TCP_CWR)) COUNT_IGNORED(t, t->seen_at, "ECN", ecn_mirrored);
 }
 
 /* What new data of ours says in the IP header, and whether it tells that we have slowed down. */

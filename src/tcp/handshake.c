@@ -54,7 +54,10 @@ void handshake_take_options(struct tcp *t, const struct tcp_segment *syn) {
     /* [MUST-15] */
     uint32_t fallback = t->config.flow.local.family == IP_V6 ? PEER_MSS_DEFAULT_V6 : PEER_MSS_DEFAULT_V4;
     t->peer_mss_bytes = o->has_mss ? o->mss : fallback;
-    if (t->peer_mss_bytes < TCP_MSS_MIN_BYTES) t->peer_mss_bytes = TCP_MSS_MIN_BYTES;
+    if (t->peer_mss_bytes < TCP_MSS_MIN_BYTES) {
+        COUNT_IGNORED(t, t->seen_at, "MSS", mss_too_small);
+        t->peer_mss_bytes = TCP_MSS_MIN_BYTES;
+    }
     t->sack_permitted &= o->sack_permitted;
     t->timestamps.enabled &= o->has_timestamps;
     /* [R-7323-2.2-2] [R-7323-2.2-3] */
@@ -63,7 +66,11 @@ void handshake_take_options(struct tcp *t, const struct tcp_segment *syn) {
     t->timestamps.recent_at = t->seen_at;
     if (t->scaling) {
         /* [R-7323-2.3-3] */
-        t->send_scale = o->window_scale < TCP_WINDOW_SCALE_MAX ? o->window_scale : TCP_WINDOW_SCALE_MAX;
+        t->send_scale = o->window_scale;
+        if (o->window_scale > TCP_WINDOW_SCALE_MAX) {
+            COUNT_IGNORED(t, t->seen_at, "window scale", window_scale_too_large);
+            t->send_scale = TCP_WINDOW_SCALE_MAX;
+        }
     } else {
         t->send_scale = 0;
         t->receive_scale = 0;
@@ -168,6 +175,7 @@ static void take_syn_in_syn_sent(struct tcp *t, const struct tcp_segment *s, bra
     take_syn(t, s);
     if (s->flags & TCP_ACK) early_syn_ack(t, s, now);
     /* What a SYN carries beyond itself is not taken: the peer will send it again. */
+    if (s->payload_length > 0) COUNT_IGNORED(t, now, "SYN", syn_ack_data_ignored);
     if (s->flags & TCP_ACK) {
         handshake_completed(t, s, now);
         t->acks.now = true;

@@ -7,14 +7,17 @@ uint32_t mss_header_bytes(const struct tcp *t) {
 
 /* [MUST-14] [MUST-67] */
 /* [R-6691-2-1] */
-uint32_t mss_to_announce(const struct tcp *t) {
-    uint32_t mss = t->mtu_bytes > mss_header_bytes(t) ? t->mtu_bytes - mss_header_bytes(t) : 0;
+static uint32_t mss_of(const struct tcp *t, uint32_t mtu_bytes) {
+    uint32_t mss = mtu_bytes > mss_header_bytes(t) ? mtu_bytes - mss_header_bytes(t) : 0;
     if (mss < TCP_MSS_MIN_BYTES) return TCP_MSS_MIN_BYTES;
     return mss < UINT16_MAX ? mss : UINT16_MAX;
 }
 
+/* What our link takes: the way from the peer may be another than the way to it. */
+uint32_t mss_to_announce(const struct tcp *t) { return mss_of(t, t->config.mtu_bytes); }
+
 void mss_update(struct tcp *t) {
-    uint32_t mss = mss_to_announce(t);
+    uint32_t mss = mss_of(t, t->mtu_bytes);
     if (t->peer_mss_bytes < mss) mss = t->peer_mss_bytes; /* [MUST-16] */
     if (t->timestamps.enabled) mss -= 12;
     t->mss_bytes = mss;

@@ -71,6 +71,14 @@ bool owner_may_keep(const struct tcp *t, bool in_order) {
     return ops_of(t)->may_keep == NULL || ops_of(t)->may_keep(t->config.owner, in_order);
 }
 
+void owner_path_mtu_found(const struct tcp *t, braid_time now) {
+    if (ops_of(t)->path_mtu_found != NULL) ops_of(t)->path_mtu_found(t->config.owner, t->mtu_bytes, t->pmtu.next_at == BRAID_NEVER, now);
+}
+
+void owner_window_shrunk(const struct tcp *t) {
+    if (ops_of(t)->window_shrunk != NULL) ops_of(t)->window_shrunk(t->config.owner);
+}
+
 uint32_t owner_receive_window(const struct tcp *t) {
     if (ops_of(t)->receive_window == NULL) return t->config.receive_window_max_bytes;
     /* The owner's operation gets the subflow as all of them do, and by contract only reads it. */

@@ -1,6 +1,6 @@
 /* The MTU of the path, found out by what arrives (RFC 4821; RFC 8899 for the names), where no ICMP tells of it.
  *
- * A subflow begins with the MTU of its link. A black hole is suspected when full segments time out: at once if none has ever
+ * A subflow begins with the MTU of its link, or with what its owner knows of the path from others. A black hole is suspected when full segments time out: at once if none has ever
  * arrived, by the second timeout in a row else. Then segments are cut for BASE, and with IPv4, three timeouts later, for the least. From there the search goes on with real data:
  * a segment larger than the rest, of which the loss says nothing of congestion. The first is as large as the link allows, for
  * it may have been but a timeout; if it is lost, and lost again, the size is looked for by halves, to the byte. Ten minutes
@@ -15,6 +15,12 @@
 #define SEGMENTS_BEHIND 3               /* that are to follow a probe, and show its loss */
 
 void pmtu_init(struct tcp *t) { t->pmtu = (struct pmtu){.next_at = BRAID_NEVER}; }
+
+void tcp_begin_with_mtu(struct tcp *t, uint32_t mtu_bytes, braid_time until) {
+    if (mtu_bytes < pmtu_least(t) || mtu_bytes >= t->config.mtu_bytes) return;
+    t->pmtu.next_at = until;
+    mss_set_mtu(t, mtu_bytes);
+}
 
 uint32_t pmtu_least(const struct tcp *t) { return t->config.flow.local.family == IP_V6 ? MTU_MIN_V6 : MTU_MIN_V4; }
 
@@ -55,10 +61,11 @@ static uint32_t probe_size(const struct tcp *t) {
     return t->mtu_bytes + (p->failed_bytes - t->mtu_bytes) / 2;
 }
 
-static void search_ends(struct pmtu *p, braid_time now) {
-    p->failed_bytes = 0;
-    p->losses = 0;
-    p->next_at = now + RAISE_NS;
+static void search_ends(struct tcp *t, braid_time now) {
+    t->pmtu.failed_bytes = 0;
+    t->pmtu.losses = 0;
+    t->pmtu.next_at = t->mtu_bytes < ceiling(t) ? now + RAISE_NS : BRAID_NEVER;
+    owner_path_mtu_found(t, now);
 }
 
 /* [R-4821-7.2-1] [R-4821-7.4-1] */
@@ -89,8 +96,8 @@ static void probe_arrived(struct tcp *t, braid_time now) {
     mss_set_mtu(t, p->probe_bytes);
     p->losses = 0;
     p->next_at = now;
-    if (t->mtu_bytes >= ceiling(t)) p->next_at = BRAID_NEVER;
-    else if (p->failed_bytes > 0 && p->failed_bytes - t->mtu_bytes <= 1) search_ends(p, now);
+    bool all_there_is = t->mtu_bytes >= ceiling(t);
+    if (all_there_is || (p->failed_bytes > 0 && p->failed_bytes - t->mtu_bytes <= 1)) search_ends(t, now);
 }
 
 void pmtu_delivered(struct tcp *t, const struct send_record *record, seq32 end, braid_time now) {
@@ -113,7 +120,7 @@ bool pmtu_lost(struct tcp *t, const struct send_record *record, braid_time now) 
     if (++p->losses < PROBES_MAX) return true;
     p->losses = 0;
     if (p->failed_bytes == 0 || p->probe_bytes < p->failed_bytes) p->failed_bytes = p->probe_bytes;
-    if (p->failed_bytes - t->mtu_bytes <= 1) search_ends(p, now);
+    if (p->failed_bytes - t->mtu_bytes <= 1) search_ends(t, now);
     return true;
 }
 
@@ -125,10 +132,10 @@ void pmtu_told(struct tcp *t, uint32_t mtu_bytes, braid_time now) {
     struct pmtu *p = &t->pmtu;
     if (mtu_bytes >= t->mtu_bytes) {
         p->failed_bytes = mtu_bytes + 1;
-        if (mtu_bytes == t->mtu_bytes) search_ends(p, now);
+        if (mtu_bytes == t->mtu_bytes) search_ends(t, now);
         return;
     }
     p->probing = false;
-    search_ends(p, now);
     mss_set_mtu(t, mtu_bytes);
+    search_ends(t, now);
 }

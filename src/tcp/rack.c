@@ -78,6 +78,7 @@ static braid_time reordering_window(const struct tcp *t) {
     braid_time window = k->window_multiplier * rtt_min(t) / 4;
     return window < t->rtt.srtt_ns ? window : t->rtt.srtt_ns;
 }
+braid_time rack_reordering_window(const struct tcp *t) { return reordering_window(t); }
 
 /* [R-8985-4-1] [R-8985-6.2-2] [R-8985-9.2-1] */
 uint32_t rack_detect_losses(struct tcp *t, braid_time now) {
@@ -109,6 +110,7 @@ void rack_mark_losses_on_timeout(struct tcp *t, braid_time now) {
     struct send_record *first = scoreboard_first(&t->board);
     bool reneged = first != NULL && first->state == RECORD_SACKED;
     braid_time patience = k->rtt_ns + reordering_window(t);
+    if (reneged) COUNT_IGNORED(t, now, "SACK", sack_reneged);
     for (struct send_record *r = first; r != NULL; r = scoreboard_next(&t->board, r)) {
         /* The peer threw away what it had reported, which RFC 2018 §8 allows. */
         if (reneged && r->state == RECORD_SACKED) scoreboard_renege(&t->board, r);

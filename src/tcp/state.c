@@ -87,3 +87,10 @@ bool state_may_send_data(enum tcp_state state) {
 bool state_may_receive_data(enum tcp_state state) {
     return state == TCP_STATE_ESTABLISHED || state == TCP_STATE_FIN_WAIT_1 || state == TCP_STATE_FIN_WAIT_2;
 }
+
+/* Out of line: what is rare shall not cost those who ask for it. */
+void count_ignored(const struct tcp *t, size_t counter, const char *option, const char *reason, braid_time now) {
+    if (t->drops != NULL) ++*(uint64_t *)((uint8_t *)t->drops + counter);
+    TRACE(t->env, now, option_refused, .connection = t->config.connection_number, .subflow = t->config.subflow_number,
+          .option = option, .reason = reason);
+}

@@ -206,3 +206,12 @@ void tcp_info(const struct tcp *t, struct tcp_info *out) {
     out->send_scale = t->send_scale;
     out->receive_scale = t->receive_scale;
 }
+
+void tcp_info_words(const struct tcp *t, struct tcp_words *out) {
+    out->reordering_seen = t->rack.reordering_seen;
+    out->reordering_window_ns = rack_reordering_window(t);
+    out->congestion = t->config.congestion->name;
+    out->congestion_state = t->recovery.phase == RECOVERY_NONE   ? congestion_state_name(&t->congestion)
+                            : t->recovery.phase == RECOVERY_FAST ? "recovery"
+                                                                 : "loss";
+}

@@ -314,6 +314,11 @@ static inline void saw_time(struct tcp *t, braid_time now) {
         TRACE((t)->env, (now), packet_dropped, .link = (t)->config.link, .reason = #reason_);                   \
     } while (0)
 
+/* Something wrong in a segment that is taken all the same, without it. */
+#define COUNT_IGNORED(t, now, option, reason)                                                                   \
+    count_ignored((t), offsetof(struct tcp_drop_counters, reason), (option), #reason, (now))
+void count_ignored(const struct tcp *t, size_t counter, const char *option, const char *reason, braid_time now);
+
 /* --- owner.c: the owner's operations, any of which may be missing --- */
 size_t owner_write_options(struct tcp *t, const struct tcp_outgoing *segment, uint8_t *out, size_t room);
 uint32_t owner_segment_limit(struct tcp *t, seq32 seq, uint32_t want);
@@ -327,6 +332,8 @@ void owner_recovered(struct tcp *t, braid_time now);
 void owner_closed(struct tcp *t, enum tcp_close_reason reason, braid_time now);
 uint32_t owner_receive_window(const struct tcp *t);
 bool owner_may_keep(const struct tcp *t, bool in_order);
+void owner_window_shrunk(const struct tcp *t);
+void owner_path_mtu_found(const struct tcp *t, braid_time now);
 
 /* --- handshake.c --- */
 void handshake_input(struct tcp *t, const struct tcp_segment *s, braid_time now); /* in SYN_SENT */
@@ -399,6 +406,7 @@ void ack_process(struct tcp *t, const struct tcp_segment *s, braid_time now);
 void rack_init(struct tcp *t);
 void rack_delivered(struct tcp *t, const struct send_record *record, seq32 end, const struct acknowledgement *a);
 void rack_update_window(struct tcp *t, const struct acknowledgement *a);
+braid_time rack_reordering_window(const struct tcp *t);
 void rack_recovery_ended(struct tcp *t);
 void rack_forget(struct tcp *t); /* what was taken for the answer to a retransmission may have been none */
 uint32_t rack_detect_losses(struct tcp *t, braid_time now); /* returns the bytes newly lost, sets rack.deadline */

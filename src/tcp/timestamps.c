@@ -10,11 +10,18 @@ uint32_t timestamps_value(const struct tcp *t, braid_time now) {
     return (uint32_t)(now / TCP_TICK_NS) + t->timestamps.offset;
 }
 
+/* A segment without the option is let pass, where RFC 7323 §3.2 would rather drop it: middleboxes that answer keepalives
+ * themselves leave it out. */
+static bool stray(const struct tcp *t, const struct tcp_segment *s, braid_time now) {
+    if (t->timestamps.enabled == s->options.has_timestamps || (s->flags & TCP_RST)) return false;
+    if (t->timestamps.enabled) COUNT_IGNORED(t, now, "timestamps", timestamps_missing);
+    else COUNT_IGNORED(t, now, "timestamps", timestamps_not_agreed);
+    return false;
+}
+
 /* [R-7323-5.3-1] [R-7323-3.2-7] [R-7323-3.2-8] */
 bool timestamps_too_old(const struct tcp *t, const struct tcp_segment *s, braid_time now) {
-    /* A segment without the option is let pass, where RFC 7323 §3.2 would rather drop it: middleboxes that answer
-     * keepalives themselves leave it out. */
-    if (!t->timestamps.enabled || !s->options.has_timestamps) return false;
+    if (!t->timestamps.enabled || !s->options.has_timestamps) return stray(t, s, now);
     if ((int32_t)(s->options.timestamp_value - t->timestamps.recent) >= 0) return false;
     return now - t->timestamps.recent_at <= RECENT_VALID_NS;
 }

@@ -57,17 +57,25 @@ uint32_t tcp_window_of(const struct tcp *t, const struct tcp_segment *s) {
     return (uint32_t)s->window << scale; /* [MUST-1] */
 }
 
+/* The right edge goes back by more than a window's unit. */
+static bool takes_back(const struct tcp *t, const struct tcp_segment *s, uint32_t window) {
+    seq32 before = seq32_add(t->snd_una, t->snd_wnd), edge = seq32_add(s->ack, window);
+    return seq32_diff(before, edge) >= (int32_t)(1u << t->send_scale);
+}
+
 /* RFC 9293 §3.10.7.4, step five: only from the newest segment. */
 void window_take(struct tcp *t, const struct tcp_segment *s, braid_time now) {
     bool newer = seq32_lt(t->snd_wl1, s->seq) || (seq32_eq(t->snd_wl1, s->seq) && seq32_le(t->snd_wl2, s->ack));
     if (!newer) return;
     uint32_t window = tcp_window_of(t, s);
-    if (t->snd_wnd == 0 && window > 0) t->persist_backoff = 0;
-    t->snd_wnd = window;
     t->snd_wl1 = s->seq;
     t->snd_wl2 = s->ack;
-    if (window > t->snd_wnd_max) t->snd_wnd_max = window;
     (void)now;
+    if (window == t->snd_wnd) return;
+    if (t->snd_wnd == 0) t->persist_backoff = 0;
+    if (window < t->snd_wnd && takes_back(t, s, window)) owner_window_shrunk(t);
+    t->snd_wnd = window;
+    if (window > t->snd_wnd_max) t->snd_wnd_max = window;
 }
 
 void tcp_share_window(struct tcp *t, uint32_t bytes) {

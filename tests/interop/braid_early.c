@@ -67,7 +67,9 @@ static int connect_to(struct braid_host *host, const char *address, const char *
         char request[REQUEST_BYTES], end;
         fill(request, sizeof(request), i);
         struct braid_stream *stream =
-            braid_open_with(host, address, (uint16_t)atoi(port), request, sizeof(request), PATIENCE_NS, &error);
+            braid_open_with(host, address, (uint16_t)atoi(port),
+                            &(struct braid_open_config){.early = request, .early_length = sizeof(request)}, PATIENCE_NS,
+                            &error);
         expect(stream != NULL, "connecting failed", error);
         take(stream, ANSWER_BYTES, i + 1);
         with_multipath += multipath(stream);

@@ -105,4 +105,47 @@ checksums() {
 }
 promise 60 checksums "with a server that wants it, every mapping bears the DSS checksum"
 
+path_status_tells_tcp() {
+    make_trace
+    jq -es '[.[] | select(.event == "path_status")] | length > 5 and
+        all(.[]; has("rto_us") and has("cwnd_bytes") and has("bytes_retransmitted") and has("marks_answered")) and
+        any(.[]; .cwnd_bytes > 10000 and .rto_us > .rtt_us and .rttvar_us > 0)' "$traced/trace.json" >/dev/null ||
+        fail "path_status does not tell what TCP measures"
+}
+promise 60 path_status_tells_tcp "the path_status of a trace has what TCP measures"
+
+# A lossy WiFi: what was sent again is in the statistics of that uplink; every counter is there, with its meaning.
+statistics() {
+    wifi='rate: 50Mbit, delay: 15ms, queue: 100ms, loss: 1%'
+    cellular=$home_cellular
+    network
+    pattern file 3000000
+    on phone "$braid" run --policy aggregate --uplink wlan0 --uplink wwan0 --statistics s.json -- \
+        curl -sf --max-time 50 -T file http://10.0.9.1/up
+    expect_same_bytes file served/www/up
+    jq -e '.seconds > 0 and ([.uplinks[].interface] == ["wlan0", "wwan0"]) and
+        all(.uplinks[]; .subflows > 0 and .segments_sent > 0 and .packet_bytes_out > .bytes_sent) and
+        ([.uplinks[].bytes_sent] | add) >= 3000000 and .uplinks[0].segments_retransmitted > 0' s.json >/dev/null ||
+        fail "the uplinks' totals are not as they should be"
+    jq -e '(.counters | length) > 100 and all(.counters[]; (.name | length) > 0 and (.meaning | length) > 8 and .value >= 0)
+        and any(.counters[]; .name == "mptcp_join_established" and .value == 1)
+        and any(.counters[]; .name == "packets_in" and .value > 500)' s.json >/dev/null || fail "the counters are not as they should be"
+}
+promise 60 statistics "--statistics tells totals of each uplink, and every counter with its meaning"
+
+# What was asked not to be asked is not.
+plain() {
+    network
+    pattern served/www/file 1000000
+    on phone "$braid" run --mptcp none --ecn --uplink wlan0 --uplink wwan0 --pcap plain.pcapng --statistics s.json -- \
+        curl -sf --max-time 20 -o got http://10.0.9.1/file
+    expect_same_bytes got served/www/file
+    tshark -r plain.pcapng -Y "$mptcp.subtype" 2>/dev/null >mptcp
+    [ ! -s mptcp ] || fail "it spoke Multipath TCP"
+    [ "$(tshark -r plain.pcapng -Y 'tcp.flags.syn == 1 && tcp.flags.ack == 0 && tcp.flags.ece == 1 && ip.src == 10.0.1.2' 2>/dev/null | wc -l)" = 1 ] ||
+        fail "ECN was not asked for"
+    jq -e 'any(.counters[]; .name == "mptcp_capable_syn_sent" and .value == 0)' s.json >/dev/null || fail "MP_CAPABLE was counted"
+}
+promise 30 plain "--mptcp none asks for no Multipath TCP; --ecn asks for ECN"
+
 keep_promises "$@"

@@ -489,6 +489,31 @@ static void the_ip_header_is_set_by_options(void **state) {
     world_destroy(w);
 }
 
+static void scheduler_and_path_manager_are_chosen_by_name(void **state) {
+    static const struct {
+        int option;
+        const char *first, *other;
+    } options[] = {{BRAID_MPTCP_SCHEDULER, "lowest-rtt", "ecf"}, {BRAID_MPTCP_PATH_MANAGER, "fullmesh", "backup"}};
+    struct sockets_world *w = world_create(1);
+    char name[16];
+    (void)state;
+    int fd = so.socket(w->net, AF_INET, SOCK_STREAM, IPPROTO_MPTCP_HERE);
+    for (unsigned i = 0; i < 2; i++) {
+        socklen_t length = sizeof(name), other = (socklen_t)strlen(options[i].other);
+        assert_int_equal(so.getsockopt(w->net, fd, SOL_MPTCP_HERE, options[i].option, name, &length), 0);
+        assert_string_equal(name, options[i].first);
+        assert_int_equal(so.setsockopt(w->net, fd, SOL_MPTCP_HERE, options[i].option, "blue", 4), -ENOENT);
+        assert_int_equal(so.setsockopt(w->net, fd, SOL_MPTCP_HERE, options[i].option, options[i].other, other), 0);
+        length = sizeof(name);
+        assert_int_equal(so.getsockopt(w->net, fd, SOL_MPTCP_HERE, options[i].option, name, &length), 0);
+        assert_string_equal(name, options[i].other);
+    }
+    assert_int_equal(so.setsockopt(w->net, fd, SOL_MPTCP_HERE, 9999, "ecf", 3), -ENOPROTOOPT);
+    assert_int_equal(so.listen(w->net, fd, 1), 0);
+    assert_int_equal(so.setsockopt(w->net, fd, SOL_MPTCP_HERE, BRAID_MPTCP_SCHEDULER, "ecf", 3), -EISCONN);
+    world_destroy(w);
+}
+
 static void congestion_control_is_chosen_by_name(void **state) {
     struct sockets_world *w = world_create(1);
     char name[16];
@@ -773,6 +798,7 @@ int main(void) {
         cmocka_unit_test(options_hold_for_the_connection_and_pass_from_a_listener),
         cmocka_unit_test(the_ip_header_is_set_by_options),
         cmocka_unit_test(congestion_control_is_chosen_by_name),
+        cmocka_unit_test(scheduler_and_path_manager_are_chosen_by_name),
         cmocka_unit_test(mptcp_connects_and_joins_by_its_second_link),
         cmocka_unit_test(mptcp_is_accepted_and_reads_mapped_data),
         cmocka_unit_test(mptcp_that_falls_back_says_so),

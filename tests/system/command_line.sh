@@ -111,10 +111,15 @@ EOF
 }
 promise 20 number_out_of_range "a number out of range is refused with the option's name and its range"
 
+unwritable_statistics() {
+    refused 'cannot write the statistics nowhere/s\.json: ' offline "$braid" run --statistics nowhere/s.json -- true
+}
+promise 10 unwritable_statistics "statistics that cannot be written are told before anything begins"
+
 # Every option that wants one of several names: they are told.
 unknown_name() {
     refused 'blue .*there are handover and aggregate' offline "$braid" run --policy blue -- true
-    refused 'blue .*there are both, discover, 1, 0' offline "$braid" run --mptcp blue -- true
+    refused 'blue .*there are both, discover, 1, 0, none' offline "$braid" run --mptcp blue -- true
     refused 'blue .*there are cubic, .*bbr' offline "$braid" run --congestion blue -- true
     refused 'blue .*there are lowest-rtt, .*blest' offline "$braid" run --scheduler blue -- true
     refused 'blue .*there are fullmesh, .*none' offline "$braid" run --path-manager blue -- true
@@ -125,6 +130,11 @@ unknown_name() {
     refused 'no run "blue"; there are [a-z]' "$braid" lab --run blue "$root/lab/scenarios/handover.yaml"
     refused 'no host "blue".*there are .*phone' "$braid" lab --shell blue "$root/lab/scenarios/handover.yaml"
     refused 'serve, bulk, messages, receive or send' "$braid" probe
+    for key in congestion server_congestion scheduler server_scheduler; do
+        sed "s/transfer: {server: server, /&$key: blue, /; s/, server_congestion: [a-z]*}/}/" "$root/lab/scenarios/aggregate.yaml" >blue.yaml
+        grep -q blue blue.yaml || fail "the scenario has no transfer any more"
+        refused 'blue\.yaml:[0-9]+: .*"blue"; there are (cubic, .*bbr|lowest-rtt, .*blest)' "$braid" sim blue.yaml
+    done
 }
 promise 20 unknown_name "an unknown name is refused with the names there are"
 

@@ -6,7 +6,7 @@
 # names FILE MACRO: those that the list of X(...) after `#define MACRO(X)` has.
 names() {
     awk -v macro="#define $2(X)" 'index($0, macro) { on = 1 } on { print } on && !/\\$/ { exit }' "$1" |
-        grep -oE 'X\([a-z0-9_]+\)' | sed 's/^X(//; s/)$//'
+        grep -oE 'X\([a-z0-9_]+, ' | sed 's/^X(//; s/, $//'
 }
 stack_counters() { names "$root/src/stack/stack_internal.h" STACK_COUNTERS; }
 tcp_counters() { names "$root/src/tcp/include/tcp/tcp.h" TCP_DROP_REASONS; }
@@ -38,7 +38,7 @@ every_counter_counts() {
     {
         grep -rhoE 'counters(\.|->)[a-z0-9_]+(\+\+| \+= )' "$root/src/stack" | sed -E 's/.*(\.|>)([a-z0-9_]+).*/\2/'
         grep -rhoE '&stack->counters\.[a-z0-9_]+' "$root/src/stack" | sed 's/.*\.//'
-        grep -rhoE 'COUNT_DROP\([^;]*, [a-z_]+\)' "$root/src/tcp" | sed -E 's/.*, ([a-z_]+)\)/tcp_\1/'
+        grep -rhoE 'COUNT_(DROP|IGNORED)\([^;]*, [a-z_]+\)' "$root/src/tcp" | sed -E 's/.*, ([a-z_]+)\)/tcp_\1/'
         grep -rhoE 'COUNT(_N)?\([^;]*, [a-z0-9_]+(, [^;]*)?\);' "$root/src/mptcp" |
             sed -E 's/COUNT(_N)?\([^,]*, ([a-z0-9_]+).*/mptcp_\2/'
         grep -rhoE 'mptcp\.[a-z0-9_]+\+\+' "$root/src/stack" | sed -E 's/mptcp\.([a-z0-9_]+).*/mptcp_\1/'

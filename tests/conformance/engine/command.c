@@ -90,14 +90,16 @@ static bool run_address(struct script *s, struct words *w) {
     return true; /* what is sent by it comes after its flow is declared */
 }
 
-/* flow NAME LOCAL PORT REMOTE PORT; our port may be *. */
+/* flow [again] NAME LOCAL PORT REMOTE PORT; our port may be *. */
 static bool run_flow(struct script *s, struct words *w) {
     uint64_t port;
-    if (s->flow_count == FLOWS_MAX) return script_fail(s, "too many flows");
-    struct script_flow *f = &s->flows[s->flow_count];
-    *f = (struct script_flow){.remote_isn = REMOTE_ISN + 100000u * s->flow_count};
+    bool again = words_take(w, "again");
+    struct script_flow *f = flow_by_name(s, words_peek(w));
+    if (again != (f != NULL)) return script_fail(s, again ? "there is no such flow yet" : "the flow is there already");
+    if (!again && s->flow_count == FLOWS_MAX) return script_fail(s, "too many flows");
+    if (!again) f = &s->flows[s->flow_count++];
+    *f = (struct script_flow){.remote_isn = REMOTE_ISN + 100000u * (uint32_t)(f - s->flows)};
     snprintf(f->name, sizeof(f->name), "%s", words_next(w));
-    if (flow_by_name(s, f->name) != NULL) return script_fail(s, "the flow is there already");
     if (!address_of(words_next(w), &f->local.address)) return script_fail(s, "no address");
     if (!words_take(w, "*")) {
         if (!number(s, w, &port)) return false;
@@ -107,7 +109,6 @@ static bool run_flow(struct script *s, struct words *w) {
     f->remote.port = (uint16_t)port;
     f->link = link_of(s, &f->local.address);
     if (f->link < 0) f->link = 0; /* not ours: nothing but what arrives there all the same */
-    s->flow_count++;
     return true;
 }
 
@@ -194,6 +195,7 @@ static bool run_listen(struct script *s, struct words *w) {
     if (!number(s, w, &port)) return false;
     struct braid_listen_config config = {.link = -1, .local = {.port = (uint16_t)port}, .multipath = true};
     if (words_take(w, "plain")) config.multipath = false;
+    config.deferred = words_take(w, "deferred");
     if (words_take(w, "dscp") && number(s, w, &port)) config.dscp = (uint8_t)port;
     if (words_take(w, "hops") && number(s, w, &port)) config.hop_limit = (uint8_t)port;
     if (words_take(w, "fast_open") && number(s, w, &port)) config.fast_open_pending_max = (uint32_t)port;
@@ -207,7 +209,8 @@ static bool run_accept(struct script *s) {
     s->connection = s->accepted;
     s->accepted = NULL;
     s->bytes_read = s->bytes_written = 0;
-    return true;
+    if (s->deferred) braid_connection_accept(s->connection, s->now);
+    return !s->deferred || world_flush(s);
 }
 
 static bool run_read(struct script *s, struct words *w) {

@@ -94,15 +94,16 @@ static const char *row_of(const char *line) {
     return strncmp(line, "each ", 5) == 0 ? line + 5 + strspn(line + 5, " \t") : NULL;
 }
 
-/* @ stands for the row that is played. */
+/* @ stands for the row that is played, % for the number of the round. */
 static bool put_row_in(struct script *s, const char *line, char *out) {
-    size_t length = 0, row = strlen(s->row);
+    size_t length = 0;
     for (; *line != '\0'; line++) {
-        bool place = *line == '@';
-        if (length + (place ? row : 1) >= LINE_MAX_BYTES) return script_fail(s, "the line is too long");
-        if (place) memcpy(out + length, s->row, row);
+        const char *text = *line == '@' ? s->row : *line == '%' && s->round[0] != '\0' ? s->round : NULL;
+        size_t more = text != NULL ? strlen(text) : 1;
+        if (length + more >= LINE_MAX_BYTES) return script_fail(s, "the line is too long");
+        if (text != NULL) memcpy(out + length, text, more);
         else out[length] = *line;
-        length += place ? row : 1;
+        length += more;
     }
     out[length] = '\0';
     return true;
@@ -139,6 +140,22 @@ static bool play_use(struct script *s, const char *name) {
     return play_file(s, path);
 }
 
+/* `times N LINE`. */
+static bool play_times(struct script *s, struct words *w, const char *line) {
+    char filled[LINE_MAX_BYTES];
+    uint64_t rounds;
+    if (s->round[0] != '\0') return script_fail(s, "times within times");
+    if (!number_of(s, words_next(w), &rounds)) return false;
+    line = strstr(line, w->at[1]) + strlen(w->at[1]);
+    bool good = true;
+    for (uint64_t i = 0; i < rounds && good; i++) {
+        snprintf(s->round, sizeof(s->round), "%llu", (unsigned long long)i);
+        good = put_row_in(s, line, filled) && play_line(s, filled);
+    }
+    s->round[0] = '\0';
+    return good;
+}
+
 static bool play_packet(struct script *s, bool in, const struct when *when, struct words *w, const char *options,
                         const char *line) {
     struct packet_text packet;
@@ -156,6 +173,7 @@ static bool play_line(struct script *s, char *line) {
     snprintf(whole, sizeof(whole), "%s", line + strspn(line, " \t"));
     words_split(&w, line);
     if (w.count == 0) return true;
+    if (words_take(&w, "times")) return play_times(s, &w, whole);
     if (!parse_when(s, &w, &when)) return false;
     bool in = words_take(&w, "<"), out = !in && words_take(&w, ">");
     if (in || out) {

@@ -99,6 +99,7 @@ struct script {
     struct braid_stack_config config;
     struct braid_path_limits limits;
     uint64_t random;
+    char round[24]; /* of `times`; "": none */
     bool together; /* nothing is asked of the stack between packets */
     bool version_0; /* keys, HMACs and ADD_ADDR are RFC 6824's */
     bool random_stuck; /* it says the same for ever */
@@ -117,6 +118,7 @@ struct script {
     unsigned sent_count;
 
     struct braid_connection *connection, *accepted;
+    bool deferred; /* what is to accept waits for it */
     struct braid_listener *listener;
     uint64_t bytes_written, bytes_read;
 };

@@ -72,8 +72,11 @@ void world_stop(struct script *s) {
 
 static void note_events(struct script *s) {
     struct braid_event event;
-    while (braid_stack_next_event(s->stack, &event))
-        if (event.bits & BRAID_EVENT_ACCEPTED) s->accepted = event.connection;
+    while (braid_stack_next_event(s->stack, &event)) {
+        if (!(event.bits & (BRAID_EVENT_ACCEPTED | BRAID_EVENT_INCOMING))) continue;
+        s->accepted = event.connection;
+        s->deferred = (event.bits & BRAID_EVENT_INCOMING) != 0;
+    }
 }
 
 static bool note_packet(struct script *s, const struct braid_packet_out *out) {

@@ -4,6 +4,7 @@
 
 #include <base/prng.h>
 #include <link/link_udp.h>
+#include <wire/icmp.h>
 #include <netinet/in.h>
 #include <netinet/ip.h>
 
@@ -342,6 +343,116 @@ static void each_local_port_is_a_socket(void **state) {
     link_close(b);
 }
 
+/* Something waits, be it an error. */
+static bool something_waits(struct link *link, int timeout_ms) {
+    struct pollfd poll_fd = {.fd = link_fd(link), .events = POLLIN};
+    return poll(&poll_fd, 1, timeout_ms) == 1;
+}
+
+/* An error about what was sent as `tcp`, out of the link: its kind, and that it quotes that. */
+static enum icmp_error_kind expect_error(struct link *link, const struct test_tcp *tcp) {
+    struct braid_packet_in packet;
+    struct ip_header ip;
+    struct icmp_error error;
+    assert_true(something_waits(link, WAIT_MS));
+    assert_int_equal(link_receive(link, &packet, 1), 1);
+    assert_int_equal(ip_decode(packet.bytes, packet.length, false, &ip), IP_OK);
+    assert_true(icmp_error_decode(&ip, packet.bytes + ip.header_length, ip.payload_length, &error));
+    assert_int_equal(error.protocol, IP_PROTOCOL_TCP);
+    assert_int_equal(error.seq.value, tcp->seq);
+    assert_int_equal(error.flow.local_port, tcp->source_port);
+    assert_int_equal(error.flow.remote_port, tcp->destination_port);
+    return error.kind;
+}
+
+static void a_closed_port_is_told(const char *local, uint16_t ports) {
+    struct link *link = open_link(local, OUR_PORT, (uint16_t)(OUR_PORT + ports - 1));
+    struct braid_packet_in packet;
+    struct test_tcp tcp = {local, local, OUR_PORT, PEER_PORT, 0x01020304, 0, TCP_SYN, 0, NULL, 0};
+    send_tcp(link, &tcp, 0);
+    assert_int_equal(expect_error(link, &tcp), ICMP_PORT_UNREACHABLE);
+    assert_int_equal(link_receive(link, &packet, 1), 0);
+    assert_false(something_waits(link, 0)); /* the queue is empty again */
+    /* An error keeps nothing from going out, to others and in the other order. */
+    struct link *peer = open_link(local, PEER_PORT + 1, PEER_PORT + 1);
+    send_tcp(link, &tcp, 0);
+    assert_true(something_waits(link, WAIT_MS));
+    send_tcp(link, &(struct test_tcp){local, local, OUR_PORT, PEER_PORT + 1, 7, 0, TCP_ACK, 0, "x", 1}, 0);
+    assert_int_equal(receive_all(peer, &packet, 1), 1);
+    assert_int_equal(link->statistics->dropped_out, 0);
+    assert_int_equal(expect_error(link, &tcp), ICMP_PORT_UNREACHABLE);
+    link_close(peer);
+    link_close(link);
+}
+
+static void a_closed_port_is_told_as_an_icmp_error_v4(void **state) {
+    (void)state;
+    a_closed_port_is_told(LOCAL_V4, 1);
+    a_closed_port_is_told(LOCAL_V4, 4);
+}
+
+static void a_closed_port_is_told_as_an_icmp_error_v6(void **state) {
+    (void)state;
+    a_closed_port_is_told(LOCAL_V6, 1);
+}
+
+/* What a router says of a datagram of ours that begins with the bytes made by hand, of which it quotes so many. */
+static void router_says(uint32_t mtu, uint32_t quoted_bytes) {
+    struct sockaddr_in to = {.sin_family = AF_INET};
+    struct ip_address here = test_ip(LOCAL_V4);
+    struct ip_header ip = {.source = here, .destination = here, .protocol = IP_PROTOCOL_UDP, .ttl = 64, .dont_fragment = true,
+                           .payload_length = 8 + 1400};
+    const uint8_t udp[8] = {OUR_PORT >> 8, OUR_PORT & 255, PEER_PORT >> 8, PEER_PORT & 255, 1408 >> 8, 1408 & 255};
+    uint8_t quoted[60], icmp[200];
+    uint32_t length = ip_encode(&ip, quoted, sizeof(quoted));
+    memcpy(quoted + length, udp, 8);
+    memcpy(quoted + length + 8, by_hand, quoted_bytes);
+    length = icmp_packet_too_big_encode(mtu, &here, &here, quoted, length + 8 + quoted_bytes, icmp, sizeof(icmp));
+    assert_int_equal(inet_pton(AF_INET, LOCAL_V4, &to.sin_addr), 1);
+    int fd = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_ICMP);
+    assert_int_equal(sendto(fd, icmp + 20, length - 20, 0, (struct sockaddr *)&to, sizeof(to)), length - 20);
+    close(fd);
+}
+
+static void a_packet_too_big_is_told_with_the_mtu(void **state) {
+    (void)state;
+    struct link *link = open_link(LOCAL_V4, OUR_PORT, OUR_PORT);
+    struct braid_packet_in packet;
+    struct ip_header ip;
+    struct icmp_error error;
+    router_says(1280, 8); /* up to the sequence number */
+    assert_true(something_waits(link, WAIT_MS));
+    assert_int_equal(link_receive(link, &packet, 1), 1);
+    assert_int_equal(ip_decode(packet.bytes, packet.length, false, &ip), IP_OK);
+    assert_true(icmp_error_decode(&ip, packet.bytes + ip.header_length, ip.payload_length, &error));
+    assert_int_equal(error.kind, ICMP_PACKET_TOO_BIG);
+    assert_int_equal(error.mtu, 1280);
+    assert_int_equal(error.seq.value, 0x01020304);
+    assert_int_equal(error.flow.local_port, OUR_PORT);
+    assert_int_equal(error.flow.remote_port, PEER_PORT);
+    router_says(1280, 7); /* not enough of it to be believed */
+    assert_true(something_waits(link, WAIT_MS));
+    assert_int_equal(link_receive(link, &packet, 1), 0);
+    assert_false(something_waits(link, 0));
+    link_close(link);
+}
+
+static void many_errors_are_told_one_by_one(void **state) {
+    (void)state;
+    struct link *link = open_link(LOCAL_V4, OUR_PORT, OUR_PORT + 3);
+    struct braid_packet_in packets[8];
+    size_t told = 0;
+    for (uint32_t i = 0; i < 12; i++)
+        send_tcp(link, &(struct test_tcp){LOCAL_V4, LOCAL_V4, (uint16_t)(OUR_PORT + i % 4), PEER_PORT, i, 0, TCP_SYN, 0, NULL, 0}, 0);
+    while (something_waits(link, told < 12 ? WAIT_MS / 10 : 0)) {
+        int got = link_receive(link, packets, 2);
+        assert_in_range(got, 0, 2);
+        told += (size_t)got;
+    }
+    assert_in_range(told, 4, 12); /* the kernel says no more than so many in a second */
+    link_close(link);
+}
+
 static void what_cannot_be_opened_is_told(void **state) {
     (void)state;
     struct link *link = open_link(LOCAL_V4, OUR_PORT, OUR_PORT), *none = NULL;
@@ -370,6 +481,10 @@ int main(void) {
         TEST(what_is_no_tcp_is_dropped_and_counted),
         TEST(marks_of_congestion_pass_both_ways),
         TEST(each_local_port_is_a_socket),
+        TEST(a_closed_port_is_told_as_an_icmp_error_v4),
+        TEST(a_closed_port_is_told_as_an_icmp_error_v6),
+        TEST(a_packet_too_big_is_told_with_the_mtu),
+        TEST(many_errors_are_told_one_by_one),
         TEST(what_cannot_be_opened_is_told),
     };
     if (!test_become_root()) return 0;

@@ -85,6 +85,8 @@ struct congestion_ops {
     void (*on_longer)(struct congestion *c, uint32_t ssthresh_bytes);
     /* Sending starts with nothing in flight, however short the pause; may be NULL. */
     void (*on_flight)(struct congestion *c, braid_time now);
+    /* What it is at, in a word for people. NULL: slow start or congestion avoidance, by ssthresh_bytes. */
+    const char *(*state)(const struct congestion *c);
 };
 
 extern const struct congestion_ops congestion_cubic; /* RFC 9438, with HyStart++ (RFC 9406) */
@@ -100,6 +102,9 @@ const char *congestion_name(unsigned index);
 
 /* Initial window: RFC 6928. */
 void congestion_start(struct congestion *c, const struct congestion_ops *ops, uint32_t mss_bytes, braid_time now);
+
+/* What it is at outside of recovery, in a word or two. */
+const char *congestion_state_name(const struct congestion *c);
 
 /* After congestion_start(): it is a member until congestion_uncouple(), and may not move. The algorithms that are not
  * coupled do not mind. */

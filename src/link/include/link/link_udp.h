@@ -3,7 +3,10 @@
  * local port. Super-segments pass both ways (UDP_SEGMENT, UDP_GRO). A packet is as long as in plain TCP, and so the MSS is
  * the same.
  *
- * What it does not have: ICMP errors (the kernel keeps them), so the MTU must hold for the way, or be found out by probes. */
+ * ICMP errors about our datagrams, which the kernel keeps for each socket (IP_RECVERR, IPV6_RECVERR), are handed in as the ICMP
+ * packets that TCP would have got, quoting a TCP header: TCP judges them by their sequence number as any others. So a closed
+ * UDP port is refused at once, and a packet too big is heard of. Of links that share ports (`shared`) the kernel gives an error
+ * to any one. While only errors wait, the descriptor of a link of one port shows an error, and is not readable. */
 #ifndef LINK_LINK_UDP_H
 #define LINK_LINK_UDP_H
 
@@ -12,11 +15,12 @@
 #include <wire/address.h>
 
 #define LINK_UDP_PORTS_MAX 256
+#define LINK_UDP_MTU_MIN 576 /* and at most LINK_PACKET_MAX */
 
 struct link_udp_options {
     struct ip_address local;        /* an address of this host */
     uint16_t port_first, port_last; /* ours, both included; as many connections to one port of one host */
-    uint32_t mtu_bytes;             /* of the way; 0: 1500 */
+    uint32_t mtu_bytes;             /* of the way, LINK_UDP_MTU_MIN to LINK_PACKET_MAX; 0: 1500 */
     uint32_t buffer_bytes;          /* of each socket, each way; 0: a default */
     /* Shared with other links of this process, one of each thread, and opened in the order of their places: a packet comes
      * to the one where its flow is at home. NULL: they are ours alone. */

@@ -71,6 +71,13 @@ struct connection_host_ops {
     void (*meter_news)(void *host, struct path_meter *meter);
     /* What came of Fast Open, when the SYN is answered. May be NULL. */
     void (*fast_open_answered)(void *host, struct braid_connection *c, const struct tcp_fast_open_result *result);
+    /* What is known of the path's MTU from our address to that host: 0 nothing, else *until when. May be NULL. */
+    uint32_t (*path_mtu)(void *host, uint8_t address_id, const struct ip_address *remote, braid_time *until);
+    /* And what was found out now. May be NULL. */
+    void (*path_mtu_found)(void *host, uint8_t address_id, const struct ip_address *remote, uint32_t mtu_bytes, bool all,
+                           braid_time now); /* all: both ends take no more */
+    /* A subflow by that link is about to be freed: the last chance to look at it. May be NULL. */
+    void (*subflow_over)(void *host, uint16_t link, const struct tcp *t);
 };
 
 /* Which versions of MPTCP a connection speaks: 1 (RFC 8684), 0 (RFC 6824). */
@@ -135,25 +142,86 @@ struct connection_config {
     void *host;
 };
 
-/* Counted for a named reason, shared by the connections of a stack (the kernel's MPTcpExt is the model). */
-#define MPTCP_COUNTERS(X)                                                                                        \
-    X(capable_syn_sent) X(capable_syn_received) X(capable_established_active) X(capable_established_passive)     \
-    X(capable_version_0) X(fallback_syn_no_option) X(fallback_syn_version) X(fallback_third_ack) X(fallback_first_data)               \
-    X(fallback_key_mirrored) X(fallback_checksum_refused) X(fallback_no_dss) X(fallback_checksum) X(fallback_mp_fail_received)                \
-    X(infinite_mapping_sent) X(infinite_mapping_received)                                                        \
-    X(race_lost) X(join_sent) X(join_established) X(join_received) X(join_no_token) X(join_bad_hmac)                 \
-    X(join_refused_limit) X(join_half_open_full) X(join_refused_rate) X(join_rejected_by_peer)                   \
-    X(fallback_contradicted) X(dss_bad_mapping) X(dss_mapping_contradicts) X(dss_unmapped_data) X(dss_checksum_failed)                     \
-    X(dss_unmapped_bytes_skipped) X(dss_checksum_presence) X(data_ack_outside) X(data_outside_window) X(data_over_budget) X(data_duplicate) \
-    X(add_addr_received) X(add_addr_bad_hmac) X(add_addr_not_vouched) X(add_addr_over_limit) X(add_addr_echo_sent) X(add_addr_sent) X(add_addr_echo_received)   \
-    X(remove_addr_received) X(remove_addr_unknown) X(remove_addr_sent)                                           \
-    X(mp_prio_received) X(mp_prio_sent) X(mp_fail_received) X(mp_fail_sent)                                      \
-    X(fastclose_received) X(fastclose_bad_key) X(fastclose_sent) X(tcprst_received) X(tcprst_sent)               \
-    X(option_bad_length) X(option_unknown) X(option_misplaced) X(dss_mappings_full)                               \
-    X(add_addr_id_in_use) X(add_addr_unusable) X(add_addr_echo_unknown) X(reinjected_segments) X(reinjected_bytes) \
-    X(copied_bytes) X(urgent_received) X(window_blocked) X(subflow_penalised) X(subflow_losing) X(subflow_harmful) X(subflow_rested)
+/* Counted for a named reason, shared by the connections of a stack (the kernel's MPTcpExt is the model); and what it means,
+ * for people. */
+#define MPTCP_COUNTERS(X)                                                                                      \
+    X(capable_syn_sent, "SYNs with MP_CAPABLE sent")                                                           \
+    X(capable_syn_received, "SYNs with MP_CAPABLE that came")                                                  \
+    X(capable_established_active, "connections of ours that became Multipath TCP")                             \
+    X(capable_established_passive, "connections of peers that became Multipath TCP")                           \
+    X(capable_version_0, "connections of version 0 among them")                                                \
+    X(fallback_syn_no_option, "plain TCP: no MP_CAPABLE in SYN or SYN/ACK, or one of no use")                  \
+    X(fallback_syn_version, "plain TCP: an unknown version, or no common algorithm")                           \
+    X(fallback_third_ack, "plain TCP: no MP_CAPABLE in the third ACK")                                         \
+    X(fallback_first_data, "plain TCP: the first data came without a DSS")                                     \
+    X(fallback_key_mirrored, "plain TCP: the SYN/ACK has no key, or ours")                                     \
+    X(fallback_checksum_refused, "plain TCP: the peer asks for checksums, which are forbidden")                \
+    X(fallback_no_dss, "plain TCP: no DSS came back")                                                          \
+    X(fallback_checksum, "plain TCP: a checksum was wrong")                                                    \
+    X(fallback_mp_fail_received, "plain TCP: the peer said MP_FAIL")                                           \
+    X(infinite_mapping_sent, "infinite mappings sent")                                                         \
+    X(infinite_mapping_received, "infinite mappings that came")                                                \
+    X(race_lost, "first SYNs that another path's overtook")                                                    \
+    X(join_sent, "joins sent")                                                                                 \
+    X(join_established, "joins that succeeded, either way")                                                    \
+    X(join_received, "joins that came")                                                                        \
+    X(join_no_token, "joins whose token is no connection's")                                                   \
+    X(join_bad_hmac, "joins whose HMAC is wrong")                                                              \
+    X(join_refused_limit, "joins refused: as many subflows as may be")                                         \
+    X(join_half_open_full, "joins forgotten before their HMAC came, the oldest, to make room")                 \
+    X(join_refused_rate, "joins refused: too many in a second")                                                \
+    X(join_rejected_by_peer, "joins of ours that the peer refused")                                            \
+    X(fallback_contradicted, "subflows ended: Multipath TCP from a peer after plain TCP was agreed")           \
+    X(dss_bad_mapping, "mappings that do not fit their segment")                                               \
+    X(dss_mapping_contradicts, "mappings that contradict one before")                                          \
+    X(dss_unmapped_data, "data that no mapping covers")                                                        \
+    X(dss_checksum_failed, "mappings whose checksum is wrong")                                                 \
+    X(dss_unmapped_bytes_skipped, "bytes skipped that no mapping covers")                                      \
+    X(dss_checksum_presence, "DSS with a checksum that was not agreed, or without one that was")               \
+    X(data_ack_outside, "DATA_ACKs of what was never sent")                                                    \
+    X(data_outside_window, "data beyond the connection's receive window")                                      \
+    X(data_over_budget, "data dropped: no memory left of what all connections may hold")                       \
+    X(data_duplicate, "data that had come already")                                                            \
+    X(add_addr_received, "ADD_ADDRs that came")                                                                \
+    X(add_addr_bad_hmac, "ADD_ADDRs whose HMAC is wrong")                                                      \
+    X(add_addr_not_vouched, "ADD_ADDRs of version 0 beside no DATA_ACK that fits")                             \
+    X(add_addr_over_limit, "ADD_ADDRs above the limit")                                                        \
+    X(add_addr_echo_sent, "echoes of ADD_ADDR sent")                                                           \
+    X(add_addr_sent, "ADD_ADDRs sent")                                                                         \
+    X(add_addr_echo_received, "echoes of ADD_ADDR that came")                                                  \
+    X(remove_addr_received, "REMOVE_ADDRs that came")                                                          \
+    X(remove_addr_unknown, "REMOVE_ADDRs of an ID that is not known")                                          \
+    X(remove_addr_sent, "REMOVE_ADDRs sent")                                                                   \
+    X(mp_prio_received, "MP_PRIOs that came")                                                                  \
+    X(mp_prio_sent, "MP_PRIOs sent")                                                                           \
+    X(mp_fail_received, "MP_FAILs that came")                                                                  \
+    X(mp_fail_sent, "MP_FAILs sent")                                                                           \
+    X(fastclose_received, "MP_FASTCLOSEs that came")                                                           \
+    X(fastclose_bad_key, "MP_FASTCLOSEs with a wrong key")                                                     \
+    X(fastclose_sent, "MP_FASTCLOSEs sent")                                                                    \
+    X(tcprst_received, "RSTs that said a reason (MP_TCPRST)")                                                  \
+    X(tcprst_sent, "RSTs sent with a reason (MP_TCPRST)")                                                      \
+    X(option_bad_length, "MPTCP options of a wrong length")                                                    \
+    X(option_unknown, "MPTCP options of an unknown subtype")                                                   \
+    X(option_misplaced, "MPTCP options where they do not belong")                                              \
+    X(dss_mappings_full, "segments dropped: too many mappings without their data")                             \
+    X(add_addr_id_in_use, "ADD_ADDRs of an ID that another address has")                                       \
+    X(add_addr_unusable, "ADD_ADDRs of an address that no one host has")                                       \
+    X(add_addr_echo_unknown, "echoes of what was not announced")                                               \
+    X(reinjected_segments, "segments sent again by another subflow")                                           \
+    X(reinjected_bytes, "bytes sent again by another subflow")                                                 \
+    X(copied_bytes, "bytes sent by two subflows on purpose")                                                   \
+    X(urgent_received, "urgent pointers that said something new")                                              \
+    X(window_blocked, "times the peer's window was full because of one slow subflow")                          \
+    X(subflow_penalised, "subflows given less for that")                                                       \
+    X(subflow_losing, "subflows reset because they kept losing")                                               \
+    X(subflow_harmful, "times a subflow cost more than it brought, and rested")                                \
+    X(subflow_rested, "times a subflow was not worth its delay, and rested")                                   \
+    X(urgent_behind, "urgent pointers to what had come already")                                               \
+    X(urgent_misplaced, "urgent pointers on a subflow of Multipath TCP, in a SYN, or behind the end")          \
+    X(window_shrunk, "windows that plain TCP's peer took back")
 struct mptcp_counters {
-#define MPTCP_COUNTER_FIELD(name) uint64_t name;
+#define MPTCP_COUNTER_FIELD(name, meaning) uint64_t name;
     MPTCP_COUNTERS(MPTCP_COUNTER_FIELD)
 #undef MPTCP_COUNTER_FIELD
 };
@@ -323,6 +391,7 @@ struct subflow_info {
     struct flow flow;
     uint8_t local_address_id, remote_address_id;
     struct tcp_info tcp;
+    struct tcp_words words;
 };
 /* The i-th subflow, in order of number. False when there are fewer. */
 bool connection_subflow_info(const struct braid_connection *c, unsigned i, struct subflow_info *out);

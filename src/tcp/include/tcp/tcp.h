@@ -111,6 +111,10 @@ struct tcp_owner_ops {
     /* Whether payload may be kept that came within the window, in the subflow's order or not; else it is as good as lost.
      * NULL: always. */
     bool (*may_keep)(void *owner, bool in_order);
+    /* The path's MTU is found out, by data or by ICMP. `all`: it is as much as both ends take. NULL: nobody wants to know. */
+    void (*path_mtu_found)(void *owner, uint32_t mtu_bytes, bool all, braid_time now);
+    /* By this subflow's own numbers, the peer takes back a part of the window it gave, more than rounding. May be NULL. */
+    void (*window_shrunk)(void *owner);
 };
 
 /* Of the timestamp clock: RFC 7323 §5.4 wants 1 ms to 1 s. */
@@ -263,6 +267,8 @@ void tcp_share_window(struct tcp *t, uint32_t bytes);
 void tcp_probe(struct tcp *t);
 /* A cork pulled out lets what waited go with the next tcp_output(). */
 void tcp_tune(struct tcp *t, const struct tcp_tuning *tuning, braid_time now);
+/* Before it connects or accepts: the path's MTU, as others found out, and from when on it is tried whether it has become more. */
+void tcp_begin_with_mtu(struct tcp *t, uint32_t mtu_bytes, braid_time until);
 /* The link changed its mind about the MTU. */
 void tcp_set_mtu(struct tcp *t, uint32_t mtu_bytes);
 
@@ -313,6 +319,14 @@ struct tcp_info {
     uint8_t send_scale, receive_scale;
 };
 void tcp_info(const struct tcp *t, struct tcp_info *out);
+/* What only people want to know. */
+struct tcp_words {
+    bool reordering_seen;              /* RACK's, RFC 8985: originals came after what was sent later */
+    braid_time reordering_window_ns;   /* how long a hole is waited for */
+    const char *congestion;            /* the name */
+    const char *congestion_state;      /* "recovery", "loss" (by a timeout), or what the algorithm is at */
+};
+void tcp_info_words(const struct tcp *t, struct tcp_words *out);
 /* Of it only what a scheduler looks at: segment, windows, in flight, unsent, RTTs, largest rate, and
  * whether it recovers or is coupled. The rest is left alone. */
 void tcp_info_sending(const struct tcp *t, struct tcp_info *out);
@@ -321,30 +335,41 @@ braid_time tcp_rto(const struct tcp *t);
 braid_time tcp_min_rtt(const struct tcp *t);
 braid_time tcp_receive_rtt(const struct tcp *t);
 
-/* Segments refused, by reason: one counter each, for all subflows that share the struct. May be NULL in tests. */
-#define TCP_DROP_REASONS(X)                                                                                      \
-    X(outside_window)                                                                                            \
-    X(bad_ack)                                                                                                   \
-    X(no_ack)                                                                                                    \
-    X(paws)                                                                                                      \
-    X(syn_in_window)                                                                                             \
-    X(rst_out_of_window)                                                                                         \
-    X(rst_challenged)                                                                                            \
-    X(rst_in_time_wait)                                                                                          \
-    X(data_after_fin)                                                                                            \
-    X(data_without_room)                                                                                         \
-    X(refused_by_owner)                                                                                          \
-    X(no_memory)                                                                                                 \
-    X(icmp_not_in_flight)                                                                                        \
-    X(icmp_mtu_too_small)                                                                                        \
-    X(icmp_mtu_not_smaller)                                                                                      \
-    X(sack_invalid)                                                                                              \
-    X(before_answer)                                                                                             \
-    X(after_close)                                                                                               \
-    X(challenge_limited)                                                                                         \
-    X(over_budget)
+/* Segments refused, and what is ignored in one that is not, by reason: one counter each, for all subflows that share the
+ * struct; and what it means, for people. May be NULL in tests. */
+#define TCP_DROP_REASONS(X)                                                                                    \
+    X(outside_window, "segments that are old, or beyond the receive window")                                   \
+    X(bad_ack, "segments that acknowledge what was never sent, or much too old")                               \
+    X(no_ack, "segments without ACK")                                                                          \
+    X(paws, "segments whose timestamp is too old (RFC 7323)")                                                  \
+    X(syn_in_window, "SYNs on an established connection (RFC 5961)")                                           \
+    X(rst_out_of_window, "RSTs outside of the receive window")                                                 \
+    X(rst_challenged, "RSTs within the window that are not exact, answered with an ACK (RFC 5961)")            \
+    X(rst_in_time_wait, "RSTs in TIME-WAIT")                                                                   \
+    X(data_after_fin, "data behind the peer's FIN")                                                            \
+    X(data_without_room, "data beyond the receive window, cut off")                                            \
+    X(refused_by_owner, "segments that Multipath TCP refused")                                                 \
+    X(no_memory, "payload dropped for want of memory")                                                         \
+    X(icmp_not_in_flight, "ICMP errors about what is not in flight")                                           \
+    X(icmp_mtu_too_small, "ICMP claims of an MTU below IPv6's least")                                          \
+    X(icmp_mtu_not_smaller, "ICMP claims of an MTU that is no smaller")                                        \
+    X(sack_invalid, "SACK blocks that end before they begin, or of what was never sent")                       \
+    X(before_answer, "segments before the SYN/ACK was sent")                                                   \
+    X(after_close, "segments after the subflow was over")                                                      \
+    X(challenge_limited, "challenge ACKs not sent, as there were too many (RFC 5961)")                         \
+    X(over_budget, "payload dropped: no memory left of what all connections may hold")                         \
+    X(sack_below_ack, "SACK blocks below the ACK beside them that are no DSACK")                               \
+    X(sack_not_permitted, "SACK blocks though SACK was not agreed")                                            \
+    X(sack_reneged, "times a peer threw away what it had reported by SACK")                                    \
+    X(dsack_invalid, "DSACKs of what was never sent, or too long ago")                                         \
+    X(window_scale_too_large, "window scales above 14, which count as 14")                                     \
+    X(mss_too_small, "MSS options below 88, which count as 88")                                                \
+    X(timestamps_missing, "segments without the timestamp that was agreed")                                    \
+    X(timestamps_not_agreed, "segments with a timestamp that was not agreed")                                  \
+    X(ecn_mirrored, "SYN/ACKs with ECE and CWR, which only mirror the SYN")                                    \
+    X(syn_ack_data_ignored, "SYN/ACKs whose data was not taken")
 struct tcp_drop_counters {
-#define TCP_DROP_FIELD(name) uint64_t name;
+#define TCP_DROP_FIELD(name, meaning) uint64_t name;
     TCP_DROP_REASONS(TCP_DROP_FIELD)
 #undef TCP_DROP_FIELD
 };
