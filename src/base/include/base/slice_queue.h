@@ -5,8 +5,12 @@
 
 #include <base/buf.h>
 
+/* Copies `length` bytes to `offset` of a buffer with notes, and notes what it likes of them. */
+typedef void slice_queue_copier(struct braid_buf *buf, uint32_t offset, const uint8_t *bytes, uint32_t length);
+
 struct slice_queue {
     const struct braid_env *env;
+    slice_queue_copier *copier; /* what slice_queue_append_copy() copies with; NULL: plainly, and its buffers have no notes */
     struct braid_slice *ring; /* capacity is a power of two */
     uint32_t capacity;
     uint32_t head; /* index of the first slice, masked on use */
