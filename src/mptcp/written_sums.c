@@ -7,8 +7,8 @@
  * 0, so the whole never is. Notes stand at even offsets of the
  * buffer; a slice that begins at an odd one has them swapped, as any sum is.
  *
- * When data arrives the same would be wrong: the application's copy comes after the DATA_ACK, and that may only be said of what
- * has passed the checksum; a mapping that fails is not delivered at all (§3.7). */
+ * When data arrives the same would be wrong: the application's copy comes after the DATA_ACK, and that may not be said of data whose
+ * checksum failed, of which nothing may be delivered either (§3.7): they are summed before. */
 #include "subflow.h"
 
 #include <string.h>
