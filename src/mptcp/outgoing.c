@@ -55,9 +55,9 @@ uint32_t connection_write(struct braid_connection *c, const void *bytes, uint32_
     uint32_t room = connection_write_room(c);
     uint32_t part = length < room ? length : room;
     c->now = now;
-    c->send.queue.copier = c->checksum && !connection_linear(c) ? written_copy : NULL;
+    slice_queue_copier *copier = c->checksum && !connection_linear(c) ? written_copy : NULL;
     if (part < length) c->send.write_short = true;
-    if (part > 0 && !slice_queue_append_copy(&c->send.queue, bytes, part)) {
+    if (part > 0 && !slice_queue_append_copy_by(&c->send.queue, copier, bytes, part)) {
         write_starved(c, now);
         return 0;
     }

@@ -216,8 +216,8 @@ static void a_copier_sees_every_byte_that_is_copied(void **state) {
     struct braid_env env = test_env(&memory);
     struct slice_queue queue;
     slice_queue_init(&queue, &env);
-    queue.copier = counting_copier;
-    for (uint32_t length = 1; length < 100000; length = length * 3 + 1) assert_true(slice_queue_append_copy(&queue, scratch, length));
+    for (uint32_t length = 1; length < 100000; length = length * 3 + 1)
+        assert_true(slice_queue_append_copy_by(&queue, counting_copier, scratch, length));
     while (queue.count > 0) {
         struct braid_slice slice = slice_queue_pop(&queue);
         assert_ptr_equal(slice.bytes, slice.buf->bytes);
@@ -235,9 +235,9 @@ static void a_buffer_is_filled_by_one_kind_of_copy(void **state) {
     struct slice_queue queue;
     slice_queue_init(&queue, &env);
     for (int i = 0; i < 4; i++) {
-        queue.copier = i % 2 ? counting_copier : NULL;
-        assert_true(slice_queue_append_copy(&queue, "abc", 3));
-        assert_true(slice_queue_append_copy(&queue, "def", 3));
+        slice_queue_copier *copier = i % 2 ? counting_copier : NULL;
+        assert_true(slice_queue_append_copy_by(&queue, copier, "abc", 3));
+        assert_true(slice_queue_append_copy_by(&queue, copier, "def", 3));
         assert_int_equal(queue.count, i + 1);
     }
     slice_queue_peek(&queue, 0, scratch, 24);

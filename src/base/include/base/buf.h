@@ -14,7 +14,6 @@ struct braid_buf {
     uint32_t references;
     uint32_t capacity;
     uint16_t *notes; /* capacity / BUF_NOTE_BYTES of them, behind the bytes; or NULL */
-    uint64_t unused; /* so that the bytes are aligned as the buffer is */
     uint8_t bytes[];
 };
 

@@ -10,7 +10,6 @@ typedef void slice_queue_copier(struct braid_buf *buf, uint32_t offset, const ui
 
 struct slice_queue {
     const struct braid_env *env;
-    slice_queue_copier *copier; /* what slice_queue_append_copy() copies with; NULL: plainly, and its buffers have no notes */
     struct braid_slice *ring; /* capacity is a power of two */
     uint32_t capacity;
     uint32_t head; /* index of the first slice, masked on use */
@@ -32,6 +31,8 @@ void slice_queue_deinit(struct slice_queue *queue);
 bool slice_queue_append(struct slice_queue *queue, struct braid_slice slice) MUST_USE;
 /* Appends a copy; small writes are packed together into shared buffers. False: nothing was appended. */
 bool slice_queue_append_copy(struct slice_queue *queue, const void *bytes, uint32_t length) MUST_USE;
+/* The same by `copier`, into buffers with notes; NULL is plain copying, into buffers without. */
+bool slice_queue_append_copy_by(struct slice_queue *queue, slice_queue_copier *copier, const void *bytes, uint32_t length) MUST_USE;
 /* Drops `count` bytes from the front; count <= length. */
 void slice_queue_drop(struct slice_queue *queue, uint64_t count);
 /* Copies `length` bytes from `offset` to `out`; the range must lie within the queue. */
