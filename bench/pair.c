@@ -79,11 +79,11 @@ struct braid_endpoint pair_server_endpoint(uint16_t port) {
 static void side_init(struct pair_side *side, const struct pair_config *config, unsigned links, bool client) {
     struct braid_link_config link = {.mtu_bytes = config->mtu_bytes,
                                      .super_segment_bytes = config->super_segment_bytes,
-                                     .checksum_offload = true,
+                                     .checksum_offload = !config->software_checksum,
                                      .uplink = true,
                                      .port_first = config->port_first,
                                      .port_last = config->port_first ? 65535 : 0};
-    *side = (struct pair_side){.random = client ? 1 : 2, .links = (int)links};
+    *side = (struct pair_side){.random = client ? 1 : 2, .links = (int)links, .checksum_offload = link.checksum_offload};
     environment_init(&side->environment);
     side->env = (struct braid_env){.context = side,
                                    .allocate = allocate,
@@ -161,7 +161,7 @@ static struct braid_packet_in carry(struct pair_side *side, const struct braid_p
                                     .bytes = buf->bytes,
                                     .length = length,
                                     .segment_bytes = out->segment_bytes,
-                                    .checksum_verified = true};
+                                    .checksum_verified = side->checksum_offload};
 }
 
 /* What instructions are counted in has a name of its own. */

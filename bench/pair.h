@@ -27,6 +27,7 @@ struct pair_side {
     uint64_t random;
     struct braid_stack *stack;
     int links;
+    bool checksum_offload;
     struct pair_queue out[PAIR_LINKS_MAX];         /* on the way from here */
     uint64_t packets, data_packets, payload_bytes; /* sent from here */
 };
@@ -38,6 +39,7 @@ struct pair_config {
     uint32_t super_segment_bytes;
     uint64_t round_bytes; /* of all links together, each way */
     uint16_t port_first;
+    bool software_checksum; /* TCP's own: the wire neither completes nor vouches for it */
 };
 
 struct pair {

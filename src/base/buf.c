@@ -2,12 +2,26 @@
 
 #include <string.h>
 
-struct braid_buf *buf_create(const struct braid_env *env, uint32_t capacity) {
-    struct braid_buf *buf = env->allocate(env->context, sizeof(struct braid_buf) + capacity);
+static size_t notes_size(uint32_t capacity) { return capacity / BUF_NOTE_BYTES * sizeof(uint16_t); }
+
+static struct braid_buf *create(const struct braid_env *env, uint32_t capacity, size_t notes) {
+    struct braid_buf *buf = env->allocate(env->context, sizeof(struct braid_buf) + capacity + notes);
     if (buf == NULL) return NULL;
     buf->env = env;
     buf->references = 1;
     buf->capacity = capacity;
+    buf->notes = NULL;
+    return buf;
+}
+
+struct braid_buf *buf_create(const struct braid_env *env, uint32_t capacity) { return create(env, capacity, 0); }
+
+struct braid_buf *buf_create_noted(const struct braid_env *env, uint32_t capacity) {
+    ENSURE(capacity % _Alignof(uint16_t) == 0);
+    struct braid_buf *buf = create(env, capacity, notes_size(capacity));
+    if (buf == NULL) return NULL;
+    buf->notes = (void *)(buf->bytes + capacity);
+    memset(buf->notes, 0, notes_size(capacity));
     return buf;
 }
 
@@ -21,7 +35,8 @@ void buf_release(struct braid_buf *buf) {
     if (buf == NULL) return;
     ENSURE(buf->references > 0);
     if (--buf->references > 0) return;
-    buf->env->release(buf->env->context, buf, sizeof(struct braid_buf) + buf->capacity);
+    size_t notes = buf->notes != NULL ? notes_size(buf->capacity) : 0;
+    buf->env->release(buf->env->context, buf, sizeof(struct braid_buf) + buf->capacity + notes);
 }
 
 struct braid_slice slice_of(struct braid_buf *buf, const uint8_t *bytes, uint32_t length) {

@@ -80,12 +80,13 @@ static uint32_t copy_buffer_capacity(const struct slice_queue *queue, uint32_t l
 
 /* Creates the buffers for `length` bytes behind the last slice, each with its final length but nothing in it yet
  * and not counted yet. Returns how many, 0 when there is no memory. */
-static uint32_t copy_buffers_create(struct slice_queue *queue, uint32_t length) {
+static uint32_t copy_buffers_create(struct slice_queue *queue, uint32_t length, bool noted) {
     uint32_t pieces = (length - 1) / COPY_BUFFER_MAX + 1;
     if (!ring_reserve(queue, pieces)) return 0;
     for (uint32_t i = 0; i < pieces; i++) {
         uint32_t piece = length < COPY_BUFFER_MAX ? length : COPY_BUFFER_MAX;
-        struct braid_buf *buf = buf_create(queue->env, copy_buffer_capacity(queue, piece));
+        uint32_t capacity = copy_buffer_capacity(queue, piece);
+        struct braid_buf *buf = noted ? buf_create_noted(queue->env, capacity) : buf_create(queue->env, capacity);
         if (buf == NULL) {
             while (i-- > 0) slice_release(slice_at(queue, queue->count + i));
             return 0;
@@ -96,29 +97,45 @@ static uint32_t copy_buffers_create(struct slice_queue *queue, uint32_t length) 
     return pieces;
 }
 
+static void plain_copy(struct braid_buf *buf, uint32_t offset, const uint8_t *bytes, uint32_t length) {
+    memcpy(buf->bytes + offset, bytes, length);
+}
+
+/* How many of `length` bytes go into the tail: none if it has notes that nobody writes any more, or the other way. */
+static uint32_t tail_takes(const struct slice_queue *queue, uint32_t length, bool noted) {
+    if (queue->tail == NULL || (queue->tail->notes != NULL) != noted) return 0;
+    uint32_t room = queue->tail->capacity - queue->tail_used;
+    return room < length ? room : length;
+}
+
 /* Fills up the tail buffer. Packets in flight may refer to it, but only to bytes before its used length, and those
  * stay as they are. */
-static void tail_extend(struct slice_queue *queue, const uint8_t *bytes, uint32_t length) {
+static void tail_extend(struct slice_queue *queue, slice_queue_copier *copy, const uint8_t *bytes, uint32_t length) {
     if (length == 0) return;
-    memcpy(queue->tail->bytes + queue->tail_used, bytes, length);
+    copy(queue->tail, queue->tail_used, bytes, length);
     queue->tail_used += length;
     last_slice(queue)->length += length;
     queue->length += length;
 }
 
 bool slice_queue_append_copy(struct slice_queue *queue, const void *bytes, uint32_t length) {
-    uint32_t into_tail = queue->tail != NULL ? queue->tail->capacity - queue->tail_used : 0;
-    if (into_tail > length) into_tail = length;
+    return slice_queue_append_copy_by(queue, NULL, bytes, length);
+}
+
+bool slice_queue_append_copy_by(struct slice_queue *queue, slice_queue_copier *copier, const void *bytes, uint32_t length) {
+    bool noted = copier != NULL;
+    slice_queue_copier *copy = noted ? copier : plain_copy;
+    uint32_t into_tail = tail_takes(queue, length, noted);
     uint32_t rest = length - into_tail;
-    uint32_t pieces = rest > 0 ? copy_buffers_create(queue, rest) : 0;
+    uint32_t pieces = rest > 0 ? copy_buffers_create(queue, rest, noted) : 0;
     if (rest > 0 && pieces == 0) return false;
 
     const uint8_t *from = bytes;
-    tail_extend(queue, from, into_tail);
+    tail_extend(queue, copy, from, into_tail);
     from += into_tail;
     for (uint32_t i = 0; i < pieces; i++) {
         struct braid_slice *slice = slice_at(queue, queue->count++);
-        memcpy(slice->buf->bytes, from, slice->length);
+        copy(slice->buf, 0, from, slice->length);
         from += slice->length;
         queue->length += slice->length;
         queue->tail = slice->buf;

@@ -273,6 +273,12 @@ uint32_t send_buffer_bound(const struct braid_connection *c);
 void send_buffer_grow(struct braid_connection *c); /* before what was acknowledged is let go */
 void send_buffer_settle(struct braid_connection *c); /* after every entry: there may be room */
 
+/* written_sums.c */
+/* The send queue's copier where there are checksums: it notes the sums of whole pieces of the buffer. */
+void written_copy(struct braid_buf *buf, uint32_t offset, const uint8_t *bytes, uint32_t length);
+/* The sum of `slice`, by such notes as far as there are any. */
+uint64_t written_sum(const struct braid_slice *slice);
+
 /* outgoing.c */
 bool outgoing_init(struct braid_connection *c);
 void outgoing_deinit(struct braid_connection *c);

@@ -55,8 +55,9 @@ uint32_t connection_write(struct braid_connection *c, const void *bytes, uint32_
     uint32_t room = connection_write_room(c);
     uint32_t part = length < room ? length : room;
     c->now = now;
+    slice_queue_copier *copier = c->checksum && !connection_linear(c) ? written_copy : NULL;
     if (part < length) c->send.write_short = true;
-    if (part > 0 && !slice_queue_append_copy(&c->send.queue, bytes, part)) {
+    if (part > 0 && !slice_queue_append_copy_by(&c->send.queue, copier, bytes, part)) {
         write_starved(c, now);
         return 0;
     }
@@ -110,7 +111,7 @@ static uint32_t hand_over(struct braid_connection *c, struct tcp *t, dsn64 dsn, 
             uint64_t part = 0;
             uint32_t part_length = slices[i].length;
             if (taken && c->checksum)
-                part = checksum_shift(checksum_sum(slices[i].bytes, part_length), summed_bytes + done);
+                part = checksum_shift(written_sum(&slices[i]), summed_bytes + done);
             if (taken) taken = tcp_send(t, slices[i]);
             if (!taken) {
                 slice_release(&slices[i]);

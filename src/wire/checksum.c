@@ -52,6 +52,24 @@ uint64_t checksum_sum(const void *bytes, size_t length) {
     return sum_rest((const uint8_t *)bytes + done, length - done, sum);
 }
 
+/* What is left of a copy is short, and is read again while it is in the nearest cache. */
+static uint64_t copy_rest(uint8_t *restrict to, const uint8_t *restrict from, size_t length, uint64_t sum) {
+    memcpy(to, from, length);
+    return sum_rest(from, length, sum);
+}
+
+uint64_t checksum_copy_by(const struct checksum_variant *variant, void *restrict to, const void *restrict bytes, size_t length) {
+    size_t done = 0;
+    uint64_t sum = variant != NULL ? variant->copy_words(to, bytes, length, &done) : 0;
+    return copy_rest((uint8_t *)to + done, (const uint8_t *)bytes + done, length - done, sum);
+}
+
+uint64_t checksum_copy(void *restrict to, const void *restrict bytes, size_t length) {
+    size_t done = 0;
+    uint64_t sum = length >= CHECKSUM_WIDE_BYTES ? checksum_copy_wide(to, bytes, length, &done) : 0;
+    return copy_rest((uint8_t *)to + done, (const uint8_t *)bytes + done, length - done, sum);
+}
+
 uint64_t checksum_shift(uint64_t sum, size_t preceding) {
     if (preceding % 2 == 0) return sum;
     return __builtin_bswap16(checksum_fold(sum));

@@ -20,6 +20,28 @@ static void a_buffer_lives_until_its_last_reference_goes(void **state) {
     assert_nothing_leaked(&memory);
 }
 
+static void a_buffer_with_notes_has_one_for_each_piece(void **state) {
+    (void)state;
+    struct test_memory memory;
+    struct braid_env env = test_env(&memory);
+    struct braid_buf *plain = buf_create(&env, 5 * BUF_NOTE_BYTES), *noted = buf_create_noted(&env, 5 * BUF_NOTE_BYTES);
+    assert_null(plain->notes);
+    memset(noted->bytes, 0xff, 5 * BUF_NOTE_BYTES);
+    for (unsigned i = 0; i < 5; i++) {
+        assert_int_equal(noted->notes[i], 0);
+        noted->notes[i] = 0x1234;
+    }
+    assert_int_equal(noted->bytes[5 * BUF_NOTE_BYTES - 1], 0xff);
+    buf_release(plain);
+    buf_release(noted);
+    struct braid_buf *small = buf_create_noted(&env, BUF_NOTE_BYTES / 2);
+    assert_non_null(small->notes); /* none, but it says that they would be kept */
+    buf_release(small);
+    memory.fail_after = 0;
+    assert_null(buf_create_noted(&env, BUF_NOTE_BYTES));
+    assert_nothing_leaked(&memory);
+}
+
 static void releasing_nothing_is_fine(void **state) {
     (void)state;
     struct braid_slice empty = {0};
@@ -80,6 +102,7 @@ static void releasing_a_packet_gives_back_its_payload_once(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_buffer_lives_until_its_last_reference_goes),
+        cmocka_unit_test(a_buffer_with_notes_has_one_for_each_piece),
         cmocka_unit_test(releasing_nothing_is_fine),
         cmocka_unit_test(no_memory_is_a_normal_result),
         cmocka_unit_test(a_copy_of_nothing_takes_no_memory),

@@ -203,6 +203,49 @@ static void writing_behind_a_packet_in_flight_leaves_it_as_it_was(void **state) 
     assert_nothing_leaked(&memory);
 }
 
+/* Notes how many of a piece's bytes it copied. */
+static void counting_copier(struct braid_buf *buf, uint32_t offset, const uint8_t *bytes, uint32_t length) {
+    memcpy(buf->bytes + offset, bytes, length);
+    for (uint32_t i = 0; i < length; i++)
+        if ((offset + i) / BUF_NOTE_BYTES < buf->capacity / BUF_NOTE_BYTES) buf->notes[(offset + i) / BUF_NOTE_BYTES]++;
+}
+
+static void a_copier_sees_every_byte_that_is_copied(void **state) {
+    (void)state;
+    struct test_memory memory;
+    struct braid_env env = test_env(&memory);
+    struct slice_queue queue;
+    slice_queue_init(&queue, &env);
+    for (uint32_t length = 1; length < 100000; length = length * 3 + 1)
+        assert_true(slice_queue_append_copy_by(&queue, counting_copier, scratch, length));
+    while (queue.count > 0) {
+        struct braid_slice slice = slice_queue_pop(&queue);
+        assert_ptr_equal(slice.bytes, slice.buf->bytes);
+        for (uint32_t i = 0; i < slice.length / BUF_NOTE_BYTES; i++) assert_int_equal(slice.buf->notes[i], BUF_NOTE_BYTES);
+        slice_release(&slice);
+    }
+    slice_queue_deinit(&queue);
+    assert_nothing_leaked(&memory);
+}
+
+static void a_buffer_is_filled_by_one_kind_of_copy(void **state) {
+    (void)state;
+    struct test_memory memory;
+    struct braid_env env = test_env(&memory);
+    struct slice_queue queue;
+    slice_queue_init(&queue, &env);
+    for (int i = 0; i < 4; i++) {
+        slice_queue_copier *copier = i % 2 ? counting_copier : NULL;
+        assert_true(slice_queue_append_copy_by(&queue, copier, "abc", 3));
+        assert_true(slice_queue_append_copy_by(&queue, copier, "def", 3));
+        assert_int_equal(queue.count, i + 1);
+    }
+    slice_queue_peek(&queue, 0, scratch, 24);
+    assert_memory_equal(scratch, "abcdefabcdefabcdefabcdef", 24);
+    slice_queue_deinit(&queue);
+    assert_nothing_leaked(&memory);
+}
+
 /* A reference handed back into the queue must not be mistaken for the buffer that may be filled up. */
 static void a_foreign_slice_is_never_written_to(void **state) {
     (void)state;
@@ -319,6 +362,8 @@ int main(void) {
         cmocka_unit_test(a_lone_small_write_holds_little_memory),
         cmocka_unit_test(large_copies_are_split_at_64_kib),
         cmocka_unit_test(writing_behind_a_packet_in_flight_leaves_it_as_it_was),
+        cmocka_unit_test(a_copier_sees_every_byte_that_is_copied),
+        cmocka_unit_test(a_buffer_is_filled_by_one_kind_of_copy),
         cmocka_unit_test(a_foreign_slice_is_never_written_to),
         cmocka_unit_test(adjoining_slices_become_one),
         cmocka_unit_test(without_memory_nothing_is_appended),

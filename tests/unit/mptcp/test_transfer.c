@@ -76,6 +76,49 @@ static void ten_thousand_small_writes(void **state) {
     net_deinit(&n);
 }
 
+/* Of any size, by copy and by reference in turn, so that mappings begin and end anywhere in what was summed while it was copied.
+ * What verifies them at the other end sums every byte anew. */
+static uint32_t write_mixed(struct net *n, uint64_t sent) {
+    static uint8_t bytes[70000];
+    static const uint32_t sizes[] = {1, 700, 1024, 3000, 20000, 70000};
+    struct host *host = &n->host[CLIENT];
+    uint32_t length = 1 + (uint32_t)prng_below(&n->prng, sizes[prng_below(&n->prng, 6)]);
+    for (uint32_t k = 0; k < length; k++) bytes[k] = pattern(sent + k);
+    if (prng_below(&n->prng, 4) != 0) return connection_write(host->c, bytes, length, n->now);
+    struct braid_slice slice = slice_copy(&host->env, bytes, length);
+    assert_non_null(slice.buf);
+    if (connection_write_slice(host->c, slice, n->now)) return length;
+    slice_release(&slice);
+    return 0;
+}
+
+static void mixed_writes(uint64_t seed, uint32_t super_segment_bytes) {
+    struct net n;
+    uint64_t sent = 0;
+    net_init(&n, seed, 2);
+    net_set_wire(&n, 0, 200, 5 * MS, 100 * MS, 0.002);
+    net_set_wire(&n, 1, 100, 10 * MS, 100 * MS, 0.002);
+    n.config[CLIENT].checksum = true;
+    n.super_segment_bytes = super_segment_bytes;
+    net_connect(&n);
+    net_run(&n, 100 * MS);
+    while (sent < 3000000) {
+        sent += write_mixed(&n, sent);
+        net_run(&n, prng_below(&n.prng, 4 * MS));
+        assert_int_equal(n.host[SERVER].counters.dss_checksum_failed, 0);
+    }
+    n.host[CLIENT].app.to_send = n.host[CLIENT].app.sent = sent;
+    assert_true(net_run_until(&n, both_received_all, 60 * S));
+    assert_int_equal(n.host[SERVER].counters.dss_checksum_failed, 0);
+    assert_true(connection_mode(n.host[CLIENT].c) == CONNECTION_MODE_MPTCP);
+    net_deinit(&n);
+}
+
+static void checksums_hold_for_every_mix_of_writes(void **state) {
+    (void)state;
+    for (uint64_t seed = 1; seed <= 6; seed++) mixed_writes(seed, seed % 2 ? 65000 : 0);
+}
+
 static void super_segments_carry_their_mapping(void **state) {
     (void)state;
     for (unsigned checksum = 0; checksum < 2; checksum++) {
@@ -195,6 +238,7 @@ int main(void) {
         cmocka_unit_test(over_two_subflows),
         cmocka_unit_test(over_two_subflows_with_loss),
         cmocka_unit_test(ten_thousand_small_writes),
+        cmocka_unit_test(checksums_hold_for_every_mix_of_writes),
         cmocka_unit_test(super_segments_carry_their_mapping),
         cmocka_unit_test(super_segments_survive_loss),
         cmocka_unit_test(a_checksum_is_used_if_either_side_asks),

@@ -60,6 +60,47 @@ static void every_way_to_sum_gives_the_naive_sum(void **state) {
     assert_true(usable >= 3); /* one at least, with each filling */
 }
 
+/* Copies `length` bytes to `to` between two guards, and expects the copy, its sum and nothing else. */
+static void copy_and_check(const struct checksum_variant *variant, bool chosen, uint8_t *to, const uint8_t *from, size_t length) {
+    uint64_t sum;
+    memset(to - 64, 0x5a, length + 128);
+    sum = chosen ? checksum_copy(to, from, length) : checksum_copy_by(variant, to, from, length);
+    assert_int_equal(checksum_fold(sum), checksum_fold(checksum_sum(from, length)));
+    assert_int_equal(checksum_fold(sum), naive_fold(to, length));
+    assert_memory_equal(to, from, length);
+    for (size_t i = 1; i <= 64; i++) {
+        assert_int_equal(to[-(ptrdiff_t)i], 0x5a);
+        assert_int_equal(to[length + i - 1], 0x5a);
+    }
+}
+
+/* With i = the number of ways: in words of the machine; with one more, what checksum_copy() takes by itself. */
+static void copy_every_length(unsigned i, unsigned ways, const uint8_t *from, uint8_t *to) {
+    const struct checksum_variant *variant = checksum_variant(i);
+    for (size_t length = 0; length < 600; length++)
+        copy_and_check(variant, i > ways, to + 64 + length % 67, from + (length * 7) % 65, length);
+    for (size_t start = 0; start < 65; start++)
+        for (size_t target = 0; target < 65; target += start % 2 ? 1 : 3)
+            copy_and_check(variant, i > ways, to + 64 + target, from + start, 250 + start + target);
+    for (size_t length = 65000; length < 69900; length += 701)
+        copy_and_check(variant, i > ways, to + 64 + length % 64, from + length % 61, length);
+}
+
+static void a_copy_that_sums_is_a_copy_and_its_sum(void **state) {
+    (void)state;
+    struct prng prng;
+    static uint8_t from[70100], to[70300];
+    unsigned ways = 0;
+    prng_seed(&prng, 5);
+    while (checksum_variant(ways) != NULL) ways++;
+    for (int fill = 0; fill < 3; fill++) {
+        if (fill == 0) random_bytes(&prng, from, sizeof(from));
+        else memset(from, fill == 1 ? 0xff : 0, sizeof(from));
+        for (unsigned i = 0; i <= ways + 1; i++)
+            if (i >= ways || checksum_variant(i)->usable()) copy_every_length(i, ways, from, to);
+    }
+}
+
 static void super_segments_are_summed_right(void **state) {
     (void)state;
     struct prng prng;
@@ -127,6 +168,7 @@ int main(void) {
         cmocka_unit_test(the_example_of_rfc_1071_comes_out),
         cmocka_unit_test(every_length_and_alignment_gives_the_naive_sum),
         cmocka_unit_test(every_way_to_sum_gives_the_naive_sum),
+        cmocka_unit_test(a_copy_that_sums_is_a_copy_and_its_sum),
         cmocka_unit_test(super_segments_are_summed_right),
         cmocka_unit_test(pieces_add_up_to_the_whole),
         cmocka_unit_test(only_zeros_fold_to_zero),

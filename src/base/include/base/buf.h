@@ -6,15 +6,21 @@
 #include <braid/packet.h>
 #include <base/ensure.h>
 
+/* A buffer may keep notes: a number for each so many of its bytes, of who fills it for who reads it. */
+#define BUF_NOTE_BYTES 4096u
+
 struct braid_buf {
     const struct braid_env *env;
     uint32_t references;
     uint32_t capacity;
+    uint16_t *notes; /* capacity / BUF_NOTE_BYTES of them, behind the bytes; or NULL */
     uint8_t bytes[];
 };
 
 /* A buffer of `capacity` bytes with one reference, or NULL when there is no memory. */
 struct braid_buf *buf_create(const struct braid_env *env, uint32_t capacity) MUST_USE;
+/* The same with notes, all 0; the capacity is even. One below BUF_NOTE_BYTES has none, but `notes` is not NULL. */
+struct braid_buf *buf_create_noted(const struct braid_env *env, uint32_t capacity) MUST_USE;
 struct braid_buf *buf_ref(struct braid_buf *buf);
 void buf_release(struct braid_buf *buf); /* NULL is fine */
 

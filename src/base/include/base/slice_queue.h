@@ -5,6 +5,9 @@
 
 #include <base/buf.h>
 
+/* Copies `length` bytes to `offset` of a buffer with notes, and notes what it likes of them. */
+typedef void slice_queue_copier(struct braid_buf *buf, uint32_t offset, const uint8_t *bytes, uint32_t length);
+
 struct slice_queue {
     const struct braid_env *env;
     struct braid_slice *ring; /* capacity is a power of two */
@@ -28,6 +31,8 @@ void slice_queue_deinit(struct slice_queue *queue);
 bool slice_queue_append(struct slice_queue *queue, struct braid_slice slice) MUST_USE;
 /* Appends a copy; small writes are packed together into shared buffers. False: nothing was appended. */
 bool slice_queue_append_copy(struct slice_queue *queue, const void *bytes, uint32_t length) MUST_USE;
+/* The same by `copier`, into buffers with notes; NULL is plain copying, into buffers without. */
+bool slice_queue_append_copy_by(struct slice_queue *queue, slice_queue_copier *copier, const void *bytes, uint32_t length) MUST_USE;
 /* Drops `count` bytes from the front; count <= length. */
 void slice_queue_drop(struct slice_queue *queue, uint64_t count);
 /* Copies `length` bytes from `offset` to `out`; the range must lie within the queue. */
