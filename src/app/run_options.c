@@ -31,6 +31,7 @@ static const char help[] =
     "                               ndiffports makes: ndiffports (1 to %d, default %d)\n"
     "      --memory SIZE            what all connections may hold together of data on its way: 1M to 1024G\n"
     "                               (default: no bound but each one's 12M)\n"
+    "      --threads N              connections are shared out among so many threads: 1 to %d (default 1)\n"
     "  -h, --help                   this text\n"
     "\n"
     "Needs CAP_NET_ADMIN and CAP_NET_RAW, as root has them.\n";
@@ -62,7 +63,8 @@ void run_options_help(void) {
     char versions[NAMES_MAX], congestion[NAMES_MAX], scheduler[NAMES_MAX], path_manager[NAMES_MAX];
     printf(help, list_lines(versions, braid_versions_name), list_lines(congestion, braid_congestion_name), list_lines(scheduler, braid_scheduler_name),
            list_lines(path_manager, braid_path_manager_name), BRAID_SUBFLOWS_MAX, SUBFLOWS_DEFAULT,
-           BRAID_ADD_ADDR_ACCEPTED_MAX, BRAID_ADD_ADDR_ACCEPTED_MAX, BRAID_NDIFFPORTS_MAX, NDIFFPORTS_DEFAULT);
+           BRAID_ADD_ADDR_ACCEPTED_MAX, BRAID_ADD_ADDR_ACCEPTED_MAX, BRAID_NDIFFPORTS_MAX, NDIFFPORTS_DEFAULT,
+           RUN_THREADS_MAX);
 }
 
 static bool complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -162,10 +164,12 @@ static bool take_limits(struct run_options *out, const char *text) {
     }
 }
 
+#define MEMORY_LEAST (UINT64_C(1) << 20)
+
 /* A number and K, M or G, of 1024. */
 static bool take_memory(struct run_options *out, const char *text) {
     static const char units[] = "KMG";
-    const uint64_t least = UINT64_C(1) << 20, most = UINT64_C(1) << 40;
+    const uint64_t least = MEMORY_LEAST, most = UINT64_C(1) << 40;
     size_t digits = strspn(text, "0123456789");
     uint64_t value = 0;
     for (size_t i = 0; i < digits && value <= most; i++) value = value * 10 + (uint64_t)(text[i] - '0');
@@ -180,7 +184,24 @@ static bool take_memory(struct run_options *out, const char *text) {
     return true;
 }
 
-enum { LONG_CHECKSUM = 256, LONG_CONGESTION, LONG_SCHEDULER, LONG_PATH_MANAGER, LONG_LIMIT, LONG_MPTCP, LONG_MEMORY };
+static bool take_threads(struct run_options *out, const char *text) {
+    size_t digits = strspn(text, "0123456789");
+    unsigned value = 0;
+    for (size_t i = 0; i < digits && value <= RUN_THREADS_MAX; i++) value = value * 10 + (unsigned)(text[i] - '0');
+    if (digits == 0 || text[digits] != 0 || value < 1 || value > RUN_THREADS_MAX)
+        return complain("--threads wants a number from 1 to %d, not %.64s", RUN_THREADS_MAX, text);
+    out->threads = value;
+    return true;
+}
+
+/* What each option alone cannot know. */
+static bool fit_together(const struct run_options *out) {
+    if (out->memory_bytes != 0 && out->memory_bytes / out->threads < MEMORY_LEAST)
+        return complain("--memory is shared by the %u threads and wants 1M for each: %uM or more", out->threads, out->threads);
+    return true;
+}
+
+enum { LONG_CHECKSUM = 256, LONG_CONGESTION, LONG_SCHEDULER, LONG_PATH_MANAGER, LONG_LIMIT, LONG_MPTCP, LONG_MEMORY, LONG_THREADS };
 
 static const struct option long_options[] = {
     {"uplink", required_argument, NULL, 'u'},
@@ -196,6 +217,7 @@ static const struct option long_options[] = {
     {"limit", required_argument, NULL, LONG_LIMIT},
     {"mptcp", required_argument, NULL, LONG_MPTCP},
     {"memory", required_argument, NULL, LONG_MEMORY},
+    {"threads", required_argument, NULL, LONG_THREADS},
     {0},
 };
 
@@ -230,6 +252,8 @@ static bool take_option(struct run_options *out, int option, char **argv) {
         return take_versions(&out->versions, optarg);
     case LONG_MEMORY:
         return take_memory(out, optarg);
+    case LONG_THREADS:
+        return take_threads(out, optarg);
     case LONG_LIMIT:
         return take_limits(out, optarg);
     case ':':
@@ -245,6 +269,7 @@ static bool take_option(struct run_options *out, int option, char **argv) {
 bool run_options_parse(int argc, char **argv, struct run_options *out) {
     int option;
     *out = (struct run_options){.policy = ENGINE_POLICY_HANDOVER,
+                                .threads = 1,
                                 .limits = {.subflows = SUBFLOWS_DEFAULT,
                                            .add_addr_accepted = BRAID_ADD_ADDR_ACCEPTED_MAX,
                                            .ndiffports = NDIFFPORTS_DEFAULT}};
@@ -254,6 +279,8 @@ bool run_options_parse(int argc, char **argv, struct run_options *out) {
     while ((option = getopt_long(argc, argv, "+:u:p:t:c:lh", long_options, NULL)) != -1)
         if (!take_option(out, option, argv)) return false;
     out->command = argv + optind;
-    if (out->help || *out->command != NULL) return true;
+    if (out->help) return true;
+    if (!fit_together(out)) return false;
+    if (*out->command != NULL) return true;
     return complain("which command? Usage: braid run [OPTION]... [--] COMMAND [ARGUMENT]...");
 }

@@ -68,7 +68,8 @@ static struct letter *letter_write(int link, const struct braid_packet_in *packe
 void packet_box_put(struct packet_box *box, int link, const struct braid_packet_in *packet) {
     struct letter *letter = letter_write(link, packet);
     pthread_mutex_lock(&box->lock);
-    bool first = list_empty(&box->letters), room = letter != NULL && box->bytes + packet->length <= BOX_BYTES_MAX;
+    bool first = list_empty(&box->letters),
+         room = letter != NULL && box->bytes + packet->length <= BOX_BYTES_MAX;
     if (room) {
         list_append(&box->letters, &letter->node);
         box->bytes += packet->length;
@@ -77,13 +78,18 @@ void packet_box_put(struct packet_box *box, int link, const struct braid_packet_
         box->counts.dropped++;
     }
     pthread_mutex_unlock(&box->lock);
-    if (!room) free(letter);
-    else if (first) (void)!write(box->fd, &(uint64_t){1}, sizeof(uint64_t));
+    if (!room)
+        free(letter);
+    else if (first)
+        (void)!write(box->fd, &(uint64_t){1}, sizeof(uint64_t));
 }
 
-int packet_box_fd(const struct packet_box *box) { return box->fd; }
+int packet_box_fd(const struct packet_box *box) {
+    return box->fd;
+}
 
-void packet_box_empty(struct packet_box *box, void (*take)(void *context, int link, const struct braid_packet_in *packet),
+void packet_box_empty(struct packet_box *box,
+                      void (*take)(void *context, int link, const struct braid_packet_in *packet),
                       void *context) {
     struct list_node letters;
     uint64_t count;

@@ -87,6 +87,7 @@ number_out_of_range() {
 run --limit subflows=99999999999999999999 -- true
 run --limit add_addr_accepted=99999999999999999999 -- true
 run --limit ndiffports=99999999999999999999 -- true
+run --threads 99999999999999999999 -- true
 probe serve --port 99999999999999999999
 probe receive --port 99999999999999999999
 probe bulk 127.0.0.1:99999999999999999999
@@ -101,6 +102,10 @@ EOF
     for size in 99999999999999999999 1023K 1025G 64MB -1 '' M; do
         refused '^braid run: --memory wants a size from 1M to 1024G, such as 64M' offline "$braid" run --memory "$size" -- true
     done
+    for number in 0 17 -1 2x ''; do
+        refused "^braid run: --threads wants a number from 1 to 16, not $number\$" offline "$braid" run --threads "$number" -- true
+    done
+    refused '^braid run: --memory is shared by the 4 threads .*4M or more' offline "$braid" run --threads 4 --memory 3M -- true
     refused '"99999999999999999999"' "$braid" sim --seed 99999999999999999999 "$root/lab/scenarios/handover.yaml"
     refused 'from 0 to 18446744073709551615' "$braid" sim --seed -1 "$root/lab/scenarios/handover.yaml"
 }

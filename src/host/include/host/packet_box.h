@@ -17,7 +17,8 @@ void packet_box_put(struct packet_box *box, int link, const struct braid_packet_
 /* Readable when there is something in it. */
 int packet_box_fd(const struct packet_box *box);
 /* Gives all that is in it to `take`, in order; the bytes are valid during the call. */
-void packet_box_empty(struct packet_box *box, void (*take)(void *context, int link, const struct braid_packet_in *packet),
+void packet_box_empty(struct packet_box *box,
+                      void (*take)(void *context, int link, const struct braid_packet_in *packet),
                       void *context);
 
 struct packet_box_counts {
