@@ -79,7 +79,7 @@ static void on_signals(void *context, int events) {
 
 /* Programs shall see a network as large, and of such families, as the uplinks have. */
 static void plan_network(struct run *run) {
-    const struct engine *engine = run_threads_engine(run->threads);
+    const struct engine *engine = run_threads_engine(run->threads, 0);
     struct engine_uplink_info uplink;
     namespace_plan_addresses(&run->plan, engine_networks(engine));
     run->plan.queues = run->options.threads;
@@ -104,7 +104,7 @@ static bool start_services(struct run *run) {
 }
 
 static bool start_watching(struct run *run) {
-    struct engine *engine = run_threads_engine(run->threads);
+    struct engine *engine = run_threads_engine(run->threads, 0);
     char text[ENGINE_TEXT_MAX];
     uv_timer_init(engine_loop(engine), &run->linger);
     run->linger.data = run;

@@ -62,7 +62,7 @@ static void trace_path(struct run_status *status, const struct run_path *now, br
         {"out_bytes_per_s", BRAID_TRACE_U64, {.u64 = elapsed ? out * BRAID_NS_PER_S / elapsed : 0}},
         {"rtt_us", BRAID_TRACE_U64, {.u64 = now->rtt_us}},
     };
-    engine_trace(run_threads_engine(status->threads), "path_status", fields,
+    engine_trace(run_threads_engine(status->threads, 0), "path_status", fields,
                  sizeof(fields) / sizeof(fields[0]));
 }
 
@@ -113,7 +113,7 @@ struct run_status *run_status_create(struct run_threads *threads, bool live) {
     status->live = live;
     status->in_place = live && isatty(STDERR_FILENO);
     status->last = host_now();
-    uv_timer_init(engine_loop(run_threads_engine(threads)), &status->timer);
+    uv_timer_init(engine_loop(run_threads_engine(threads, 0)), &status->timer);
     status->timer.data = status;
     uv_timer_start(&status->timer, on_period, PERIOD_MS, PERIOD_MS);
     return status;

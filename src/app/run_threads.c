@@ -48,6 +48,10 @@ static unsigned workers_of(const struct run_threads *threads) {
     return threads->count - 1;
 }
 
+static struct run_thread *thread_at(struct run_threads *threads, unsigned number) {
+    return number == 0 ? &threads->first : &threads->workers[number - 1].own;
+}
+
 /* ---- the workers' side ---- */
 
 static void worker_answer(struct worker *worker, bool delivery_asked, bool programs_gone, bool paths_asked) {
@@ -204,18 +208,17 @@ int run_threads_destroy(struct run_threads *threads) {
     return error;
 }
 
-struct engine *run_threads_engine(const struct run_threads *threads) {
-    return threads->first.engine;
+struct engine *run_threads_engine(struct run_threads *threads, unsigned number) {
+    return number < threads->count ? thread_at(threads, number)->engine : NULL;
 }
 
 bool run_threads_serve(struct run_threads *threads, const struct resolver *resolver, const int *tun_fds,
                        uint32_t mtu, char text[ENGINE_TEXT_MAX]) {
     unsigned served = 0;
     bool good = true;
-    for (; good && served < threads->count; served++) {
-        struct run_thread *thread = served == 0 ? &threads->first : &threads->workers[served - 1].own;
-        good = run_thread_serve(thread, resolver, threads->homes, tun_fds[served], mtu, text);
-    }
+    for (; good && served < threads->count; served++)
+        good = run_thread_serve(thread_at(threads, served), resolver, threads->homes, tun_fds[served], mtu,
+                                text);
     for (; served < threads->count; served++)
         close(tun_fds[served]);
     return good;
@@ -254,7 +257,6 @@ static void worker_end(struct worker *worker) {
 void run_threads_end(struct run_threads *threads) {
     for (unsigned i = 0; i < workers_of(threads); i++)
         worker_end(&threads->workers[i]);
-    run_thread_reset(&threads->first);
-    for (unsigned i = 0; i < workers_of(threads); i++)
-        run_thread_reset(&threads->workers[i].own);
+    for (unsigned i = 0; i < threads->count; i++)
+        run_thread_reset(thread_at(threads, i));
 }

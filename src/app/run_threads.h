@@ -13,8 +13,9 @@ struct run_threads *run_threads_create(const struct run_options *options, char t
 /* Returns the first error met in writing trace or capture, as -errno. NULL is fine. */
 int run_threads_destroy(struct run_threads *threads);
 
-/* Of the first thread. */
-struct engine *run_threads_engine(const struct run_threads *threads);
+/* Of a thread, the first of which is number 0; NULL: there are fewer. While they run, those of the others are
+ * theirs alone. */
+struct engine *run_threads_engine(struct run_threads *threads, unsigned number);
 
 /* All serve the command, by a queue of the TUN device each, taken over whatever comes of it. */
 bool run_threads_serve(struct run_threads *threads, const struct resolver *resolver, const int *tun_fds,
