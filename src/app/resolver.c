@@ -30,10 +30,10 @@ static bool parse_server(const char *text, struct sockaddr_in6 *out) {
     struct addrinfo hints = {
         .ai_family = AF_INET6, .ai_socktype = SOCK_DGRAM, .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV};
     struct addrinfo *found = NULL;
-    char mapped[80];
+    char mapped[80], dotted[INET_ADDRSTRLEN]; /* several threads read: not by inet_ntoa() */
     struct in_addr v4;
     if (inet_aton(text, &v4) != 0) {
-        snprintf(mapped, sizeof(mapped), "::ffff:%s", inet_ntoa(v4));
+        snprintf(mapped, sizeof(mapped), "::ffff:%s", inet_ntop(AF_INET, &v4, dotted, sizeof(dotted)));
         text = mapped;
     }
     if (getaddrinfo(text, "53", &hints, &found) != 0) return false;

@@ -5,19 +5,15 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <unistd.h>
 #include <host/fd_watch.h>
-#include <host/netlink.h>
-#include "name_tcp.h"
 #include "privileges.h"
-#include "relay.h"
 #include "resolver.h"
 #include "run_command.h"
 #include "run_keeper.h"
 #include "run_options.h"
 #include "run_statistics.h"
 #include "run_status.h"
-#include "udp_forward.h"
+#include "run_threads.h"
 
 #define EXIT_USAGE 2
 /* What the command has sent is delivered after it has ended, as the kernel does for those it serves itself;
@@ -28,26 +24,18 @@
 #define MTU_DEFAULT 1500
 #define MTU_LEAST 1280 /* IPv6 wants it */
 #define DESCRIPTORS_WANTED 65536
-/* As many connections may be open, or have been closed a moment ago, to one port of one host. Each takes a
- * descriptor. */
-#define PORTS_WANTED 4096
-/* Long enough to acknowledge FINs that come again; the usual minute would use up the ports too soon. */
-#define TIME_WAIT_NS (10 * BRAID_NS_PER_S)
 
 struct run {
     struct run_options options;
     struct run_keeper keeper;
     struct run_command command;
     struct network_identity network; /* the command's */
-    struct engine *engine;
+    struct run_threads *threads;
     struct resolver resolver;
     struct namespace_plan plan;
     char resolv_conf[RESOLVER_TEXT_MAX];
-    struct relays *relays;
-    struct udp_forward *udp;
     struct run_status *status;
     struct run_statistics statistics;
-    struct netlink *routes;
     struct fd_watch *signals;
     uv_timer_t linger;
     braid_time linger_until; /* 0: the command has not ended */
@@ -61,74 +49,28 @@ static bool complain(const char *what) {
     return false;
 }
 
-/* ---- events ---- */
-
-static void on_event(void *context, const struct braid_event *event, braid_time now) {
-    struct run *run = context;
-    if (run->relays != NULL)
-        relays_event(run->relays, event, now); /* at the very end nobody listens any more */
-}
-
-static void on_uplinks(void *context, braid_time now) {
-    struct run *run = context;
-    (void)now;
-    if (run->udp != NULL) udp_forward_uplinks_changed(run->udp);
-}
-
-static bool serve(void *context, struct braid_connection *connection,
-                  const struct braid_endpoint *destination, braid_time now) {
-    struct run *run = context;
-    struct ip_address address = {.family = (enum ip_family)destination->address.family};
-    unsigned which;
-    memcpy(address.bytes, destination->address.bytes, sizeof(address.bytes));
-    if (!resolver_stands_in(&run->resolver, &address, &which)) return false;
-    if (destination->port == RESOLVER_PORT)
-        name_tcp_serve(run->engine, &run->resolver, which, connection, now);
-    else
-        braid_connection_refuse(connection, BRAID_REFUSE_RESET, now);
-    return true;
-}
-
-/* The host's own addresses cannot be reached by its uplinks. A destination on the network of an uplink is
- * reached by that one; anything else by whichever the stack chooses. */
-static struct relay_route route(void *context, const struct braid_address *destination) {
-    struct run *run = context;
-    struct relay_route out = {.reachable = true};
-    struct ip_address to = {.family = (enum ip_family)destination->family};
-    struct netlink_path path;
-    struct engine_uplink_info uplink;
-    memcpy(to.bytes, destination->bytes, sizeof(to.bytes));
-    int error = netlink_path_lookup(run->routes, 0, NULL, &to, &path);
-    if (error == -EHOSTUNREACH) return (struct relay_route){.refusal = BRAID_REFUSE_HOST_UNREACHABLE};
-    if (error != 0 || !ip_address_equal(&path.next_hop, &to)) return out;
-    for (size_t i = 0; engine_uplink_info(run->engine, i, &uplink); i++) {
-        const struct ip_address *own = to.family == IP_V4 ? &uplink.address_v4 : &uplink.address_v6;
-        if (uplink.interface_index != path.interface_index || own->family == IP_NONE) continue;
-        out.local.family = (uint8_t)own->family;
-        memcpy(out.local.bytes, own->bytes, sizeof(out.local.bytes));
-    }
-    return out;
-}
-
 /* ---- the end ---- */
 
-static void on_linger(uv_timer_t *timer) {
-    struct run *run = timer->data;
-    uint64_t arrived_bytes;
-    if (run->linger_checks++ % LINGER_CHECKS_PER_LOOK == 0)
-        run->alone = network_processes(&run->network, 0) == 0;
-    unsigned undelivered = relays_undelivered(run->relays, run->alone, &arrived_bytes);
+static void on_undelivered(void *context, unsigned undelivered, uint64_t arrived_bytes) {
+    struct run *run = context;
     if (undelivered != run->lingering || arrived_bytes != run->lingering_arrived_bytes)
         run->linger_until = host_now() + LINGER_NS;
     run->lingering = undelivered;
     run->lingering_arrived_bytes = arrived_bytes;
-    if (undelivered == 0 || host_now() >= run->linger_until) engine_stop(run->engine);
+    if (undelivered == 0 || host_now() >= run->linger_until) run_threads_stop(run->threads);
+}
+
+static void on_linger(uv_timer_t *timer) {
+    struct run *run = timer->data;
+    if (run->linger_checks++ % LINGER_CHECKS_PER_LOOK == 0)
+        run->alone = network_processes(&run->network, 0) == 0;
+    run_threads_ask_undelivered(run->threads, run->alone, on_undelivered, run);
 }
 
 static void on_signals(void *context, int events) {
     struct run *run = context;
     (void)events;
-    if (run_command_signals(&run->command) != 0) engine_stop(run->engine);
+    if (run_command_signals(&run->command) != 0) run_threads_stop(run->threads);
     if (!run->command.ended || run->linger_until != 0) return;
     run->linger_until = host_now() + LINGER_NS;
     /* The command's last packets may still be on their way here. */
@@ -137,42 +79,14 @@ static void on_signals(void *context, int events) {
 
 /* ---- the beginning ---- */
 
-static uint16_t ports_wanted(void) {
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= 2 * PORTS_WANTED) return PORTS_WANTED;
-    return 0; /* the usual number */
-}
-
-static bool start_engine(struct run *run) {
-    char text[ENGINE_TEXT_MAX];
-    struct engine_options options = {
-        .uplinks = run->options.uplinks,
-        .uplink_count = run->options.uplink_count,
-        .policy = run->options.policy,
-        .port_count = ports_wanted(),
-        .stack = {.checksum = run->options.checksum,
-                  .memory_max_bytes = run->options.memory_bytes,
-                  .congestion = run->options.congestion,
-                  .scheduler = run->options.scheduler,
-                  .versions = run->options.versions,
-                  .ecn = run->options.ecn,
-                  .path_manager = run->options.path_manager,
-                  .path_limits = run->options.limited ? &run->options.limits : NULL,
-                  .time_wait_ns = TIME_WAIT_NS},
-        .trace_path = run->options.trace_path,
-        .pcap_path = run->options.pcap_path,
-        .application = {.context = run, .on_event = on_event, .on_uplinks = on_uplinks},
-    };
-    if (!engine_create(&options, text, &run->engine)) return complain(text);
-    return true;
-}
-
 /* Programs shall see a network as large, and of such families, as the uplinks have. */
 static void plan_network(struct run *run) {
+    const struct engine *engine = run_threads_engine(run->threads, 0);
     struct engine_uplink_info uplink;
-    namespace_plan_addresses(&run->plan, engine_networks(run->engine));
+    namespace_plan_addresses(&run->plan, engine_networks(engine));
+    run->plan.queues = run->options.threads;
     run->plan.mtu = 0;
-    for (size_t i = 0; engine_uplink_info(run->engine, i, &uplink); i++) {
+    for (size_t i = 0; engine_uplink_info(engine, i, &uplink); i++) {
         if (uplink.address_v6.family != IP_NONE) run->plan.with_v6 = true;
         if (run->plan.mtu == 0 || uplink.mtu_bytes < run->plan.mtu) run->plan.mtu = uplink.mtu_bytes;
     }
@@ -183,31 +97,24 @@ static void plan_network(struct run *run) {
 }
 
 static bool start_services(struct run *run) {
-    struct relay_hooks hooks = {.context = run, .serve = serve, .route = route, .plain = run->options.plain};
-    struct braid_listen_config listen = {.link = -1, .deferred = true};
-    run->udp = udp_forward_create(run->engine, &run->resolver);
-    run->relays = relays_create(run->engine, &hooks);
-    if (run->udp == NULL || run->relays == NULL) return complain("out of memory");
-    if (netlink_open(&run->routes) != 0) return complain("cannot ask the kernel about its routes");
-    char text[NAMESPACE_TEXT_MAX];
-    int fd = run_command_start(&run->command, &run->plan, run->options.command, text);
-    if (fd < 0) return complain(text);
+    char namespace_text[NAMESPACE_TEXT_MAX], text[ENGINE_TEXT_MAX];
+    int tun_fds[NAMESPACE_QUEUES_MAX];
+    if (!run_command_start(&run->command, &run->plan, run->options.command, tun_fds, namespace_text))
+        return complain(namespace_text);
     if (network_identity_of(run->command.pid, &run->network)) run_keeper_watch(&run->keeper, &run->network);
-    listen.link = engine_add_tun(run->engine, fd, run->plan.mtu, udp_forward_intercept, run->udp);
-    if (listen.link < 0) return complain(strerror(-listen.link));
-    udp_forward_set_tun(run->udp, listen.link);
-    if (braid_stack_listen(engine_stack(run->engine), &listen) == NULL) return complain("out of memory");
-    return true;
+    return run_threads_serve(run->threads, &run->resolver, tun_fds, run->plan.mtu, text) || complain(text);
 }
 
 static bool start_watching(struct run *run) {
-    uv_timer_init(engine_loop(run->engine), &run->linger);
+    struct engine *engine = run_threads_engine(run->threads, 0);
+    char text[ENGINE_TEXT_MAX];
+    uv_timer_init(engine_loop(engine), &run->linger);
     run->linger.data = run;
-    run->signals =
-        fd_watch_create(engine_loop(run->engine), run->command.signals, UV_READABLE, on_signals, run);
-    if (run->options.live || engine_traces(run->engine))
-        run->status = run_status_create(run->engine, run->relays, run->options.live);
-    return run->signals != NULL || complain("out of memory");
+    run->signals = fd_watch_create(engine_loop(engine), run->command.signals, UV_READABLE, on_signals, run);
+    if (run->options.live || engine_traces(engine))
+        run->status = run_status_create(run->threads, run->options.live);
+    if (run->signals == NULL) return complain("out of memory");
+    return run_threads_begin(run->threads, text) || complain(text);
 }
 
 static void raise_descriptor_limit(void) {
@@ -226,9 +133,11 @@ static bool open_statistics(struct run *run) {
 }
 
 static bool start(struct run *run) {
+    char text[ENGINE_TEXT_MAX];
     raise_descriptor_limit();
     if (!open_statistics(run)) return false;
-    if (!start_engine(run)) return false;
+    run->threads = run_threads_create(&run->options, text);
+    if (run->threads == NULL) return complain(text);
     plan_network(run);
     return start_services(run) && start_watching(run);
 }
@@ -237,18 +146,14 @@ static bool start(struct run *run) {
 
 static int finish(struct run *run) {
     int status = EXIT_USAGE;
-    if (run->engine != NULL) {
+    if (run->threads != NULL) {
         run_status_destroy(run->status);
-        relays_destroy(run->relays);
-        run->relays = NULL;
-        engine_settle(run->engine); /* the resets of what was still open */
-        int unwritten = run_statistics_write(&run->statistics, run->engine);
+        run_threads_end(run->threads);
+        int unwritten = run_statistics_write(&run->statistics, run->threads);
         if (unwritten != 0) fprintf(stderr, "braid run: cannot write the statistics: %s\n", strerror(-unwritten));
-        udp_forward_destroy(run->udp);
         fd_watch_destroy(run->signals);
         if (run->linger.data != NULL) uv_close((uv_handle_t *)&run->linger, NULL);
-        netlink_close(run->routes);
-        int error = engine_destroy(run->engine);
+        int error = run_threads_destroy(run->threads);
         if (error != 0) fprintf(stderr, "braid run: cannot write trace or capture: %s\n", strerror(-error));
     }
     run_keeper_dismiss(&run->keeper);
@@ -273,7 +178,7 @@ int run_main(int argc, char **argv) {
     }
     if (start(&run)) {
         run_command_go(&run.command);
-        engine_run(run.engine);
+        run_threads_run(run.threads);
     }
     return finish(&run);
 }

@@ -35,22 +35,24 @@ bool run_command_prepare(struct run_command *command) {
 
 /* ---- the child ---- */
 
-/* The answer of the child: what went wrong (empty: nothing), with the TUN device's descriptor beside it. */
-static void answer(int channel, int tun_fd, char text[NAMESPACE_TEXT_MAX]) {
+#define DESCRIPTORS_BYTES (NAMESPACE_QUEUES_MAX * sizeof(int))
+
+/* The answer of the child: what went wrong (empty: nothing), with the TUN device's descriptors beside it. */
+static void answer(int channel, const int *tun_fds, unsigned count, char text[NAMESPACE_TEXT_MAX]) {
     union {
         struct cmsghdr header;
-        char bytes[CMSG_SPACE(sizeof(int))];
+        char bytes[CMSG_SPACE(DESCRIPTORS_BYTES)];
     } control = {0};
     struct iovec run = {text, NAMESPACE_TEXT_MAX};
     struct msghdr message = {.msg_iov = &run, .msg_iovlen = 1};
-    if (tun_fd >= 0) {
+    if (count > 0) {
         message.msg_control = &control;
-        message.msg_controllen = sizeof(control.bytes);
+        message.msg_controllen = CMSG_SPACE(count * sizeof(int));
         struct cmsghdr *header = CMSG_FIRSTHDR(&message);
         header->cmsg_level = SOL_SOCKET;
         header->cmsg_type = SCM_RIGHTS;
-        header->cmsg_len = CMSG_LEN(sizeof(int));
-        memcpy(CMSG_DATA(header), &tun_fd, sizeof(int));
+        header->cmsg_len = CMSG_LEN(count * sizeof(int));
+        memcpy(CMSG_DATA(header), tun_fds, count * sizeof(int));
     }
     (void)!sendmsg(channel, &message, MSG_NOSIGNAL);
 }
@@ -78,12 +80,13 @@ static void become(const struct run_command *command, char **argv) {
 static void child(const struct run_command *command, int channel, const struct namespace_plan *plan,
                   char **argv, pid_t parent) {
     char text[NAMESPACE_TEXT_MAX] = "", go;
-    int tun_fd = -1;
+    int tun_fds[NAMESPACE_QUEUES_MAX];
     die_with_parent(parent);
-    bool entered = namespace_enter(plan, &tun_fd, text);
-    answer(channel, entered ? tun_fd : -1, text);
+    bool entered = namespace_enter(plan, tun_fds, text);
+    answer(channel, tun_fds, entered ? plan->queues : 0, text);
     if (!entered) _exit(2);
-    close(tun_fd);
+    for (unsigned i = 0; i < plan->queues; i++)
+        close(tun_fds[i]);
     die_with_parent(parent);
     if (recv(channel, &go, 1, 0) != 1) _exit(2);
     become(command, argv);
@@ -91,31 +94,44 @@ static void child(const struct run_command *command, int channel, const struct n
 
 /* ---- the parent ---- */
 
-static int take_answer(int channel, char text[NAMESPACE_TEXT_MAX]) {
+/* False: it has no descriptors, or not as many as there are queues, in which case none is kept. */
+static bool take_descriptors(struct msghdr *message, int *tun_fds, unsigned queues) {
+    int fds[NAMESPACE_QUEUES_MAX];
+    const struct cmsghdr *header = CMSG_FIRSTHDR(message);
+    if (header == NULL || header->cmsg_type != SCM_RIGHTS) return false;
+    unsigned count = (unsigned)((header->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+    memcpy(fds, CMSG_DATA(header), count * sizeof(int));
+    if (count == queues) memcpy(tun_fds, fds, count * sizeof(int));
+    for (unsigned i = 0; count != queues && i < count; i++)
+        close(fds[i]);
+    return count == queues;
+}
+
+static bool take_answer(int channel, int *tun_fds, unsigned queues, char text[NAMESPACE_TEXT_MAX]) {
     union {
         struct cmsghdr header;
-        char bytes[CMSG_SPACE(sizeof(int))];
+        char bytes[CMSG_SPACE(DESCRIPTORS_BYTES)];
     } control;
     struct iovec run = {text, NAMESPACE_TEXT_MAX};
     struct msghdr message = {
         .msg_iov = &run, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control.bytes)};
     ssize_t length;
-    int tun_fd = -1;
     do
         length = recvmsg(channel, &message, MSG_CMSG_CLOEXEC);
     while (length < 0 && errno == EINTR);
     if (length != NAMESPACE_TEXT_MAX) {
         snprintf(text, NAMESPACE_TEXT_MAX, "the command's process ended before it began");
-        return -1;
+        return false;
     }
     text[NAMESPACE_TEXT_MAX - 1] = 0;
-    const struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-    if (header != NULL && header->cmsg_type == SCM_RIGHTS) memcpy(&tun_fd, CMSG_DATA(header), sizeof(int));
-    return tun_fd;
+    if (take_descriptors(&message, tun_fds, queues)) return true;
+    if (text[0] == 0)
+        snprintf(text, NAMESPACE_TEXT_MAX, "too few file descriptors: raise the limit (ulimit -n)");
+    return false;
 }
 
-int run_command_start(struct run_command *command, const struct namespace_plan *plan, char **argv,
-                      char text[NAMESPACE_TEXT_MAX]) {
+bool run_command_start(struct run_command *command, const struct namespace_plan *plan, char **argv,
+                       int tun_fds[NAMESPACE_QUEUES_MAX], char text[NAMESPACE_TEXT_MAX]) {
     int pair[2];
     pid_t parent = getpid();
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0) {
@@ -127,11 +143,11 @@ int run_command_start(struct run_command *command, const struct namespace_plan *
         }
         close(pair[1]);
         command->channel = pair[0];
-        if (command->pid > 0) return take_answer(pair[0], text);
+        if (command->pid > 0) return take_answer(pair[0], tun_fds, plan->queues, text);
         command->pid = 0;
     }
     snprintf(text, NAMESPACE_TEXT_MAX, "cannot start a process: %s", strerror(errno));
-    return -1;
+    return false;
 }
 
 void run_command_go(struct run_command *command) {

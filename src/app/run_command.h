@@ -22,10 +22,10 @@ struct run_command {
  * what the command gets. False with errno set. */
 bool run_command_prepare(struct run_command *command);
 
-/* Starts the child, which sets up its network by the plan and waits. Returns the TUN device's descriptor, or
- * -1 with `text` saying in one line why. */
-int run_command_start(struct run_command *command, const struct namespace_plan *plan, char **argv,
-                      char text[NAMESPACE_TEXT_MAX]);
+/* Starts the child, which sets up its network by the plan and waits. `tun_fds` gets a descriptor for each
+ * queue of the TUN device, plan->queues of them. False: there are none, and `text` says in one line why. */
+bool run_command_start(struct run_command *command, const struct namespace_plan *plan, char **argv,
+                       int tun_fds[NAMESPACE_QUEUES_MAX], char text[NAMESPACE_TEXT_MAX]);
 /* Lets it become the command. */
 void run_command_go(struct run_command *command);
 

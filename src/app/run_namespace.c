@@ -122,8 +122,8 @@ static int configure(struct netlink *netlink, const struct namespace_plan *plan)
     return error == 0 ? default_route(netlink, tun, IP_V6) : error;
 }
 
-static bool make_tun(int *fd, char text[NAMESPACE_TEXT_MAX]) {
-    int error = tun_device_create(TUN_PATH, TUN_NAME, fd);
+static bool make_tun(unsigned queues, int *fds, char text[NAMESPACE_TEXT_MAX]) {
+    int error = tun_device_create_queues(TUN_PATH, TUN_NAME, queues, fds);
     if (error == 0) return true;
     if (error == -ENOENT || error == -ENODEV)
         return say(text, "no " TUN_PATH " (load the kernel's module \"tun\", or make the device available)",
@@ -133,9 +133,10 @@ static bool make_tun(int *fd, char text[NAMESPACE_TEXT_MAX]) {
     return say(text, "cannot make a TUN device", error);
 }
 
-bool namespace_enter(const struct namespace_plan *plan, int *tun_fd, char text[NAMESPACE_TEXT_MAX]) {
+bool namespace_enter(const struct namespace_plan *plan, int tun_fds[NAMESPACE_QUEUES_MAX],
+                     char text[NAMESPACE_TEXT_MAX]) {
     struct netlink *netlink;
-    if (!unshare_all(text) || !make_tun(tun_fd, text)) return false;
+    if (!unshare_all(text) || !make_tun(plan->queues, tun_fds, text)) return false;
     int error = netlink_open(&netlink);
     if (error == 0) {
         error = configure(netlink, plan);

@@ -41,6 +41,7 @@ static const char help[] =
     "                               ndiffports makes: ndiffports (1 to %d, default %d)\n"
     "      --memory SIZE            what all connections may hold together of data on its way: 1M to 1024G\n"
     "                               (default: no bound but each one's 12M)\n"
+    "      --threads N              connections are shared out among so many threads: 1 to %d (default 1)\n"
     "  -h, --help                   this text\n"
     "\n"
     "Needs CAP_NET_ADMIN and CAP_NET_RAW, as root has them.\n";
@@ -77,7 +78,8 @@ void run_options_help(void) {
     char versions[NAMES_MAX], congestion[NAMES_MAX], scheduler[NAMES_MAX], path_manager[NAMES_MAX];
     printf(help, list_lines(versions, mptcp_name), list_lines(congestion, braid_congestion_name), list_lines(scheduler, braid_scheduler_name),
            list_lines(path_manager, braid_path_manager_name), BRAID_SUBFLOWS_MAX, SUBFLOWS_DEFAULT,
-           BRAID_ADD_ADDR_ACCEPTED_MAX, BRAID_ADD_ADDR_ACCEPTED_MAX, BRAID_NDIFFPORTS_MAX, NDIFFPORTS_DEFAULT);
+           BRAID_ADD_ADDR_ACCEPTED_MAX, BRAID_ADD_ADDR_ACCEPTED_MAX, BRAID_NDIFFPORTS_MAX, NDIFFPORTS_DEFAULT,
+           RUN_THREADS_MAX);
 }
 
 static bool complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -182,7 +184,31 @@ static bool take_memory(struct run_options *out, const char *text) {
     return complain("--memory wants a size from " BYTE_SIZE_RANGE ", such as 64M, not %.64s", text);
 }
 
-enum { LONG_CHECKSUM = 256, LONG_CONGESTION, LONG_SCHEDULER, LONG_PATH_MANAGER, LONG_LIMIT, LONG_MPTCP, LONG_MEMORY, LONG_ECN, LONG_STATISTICS };
+static bool take_threads(struct run_options *out, const char *text) {
+    size_t digits = strspn(text, "0123456789");
+    unsigned value = 0;
+    for (size_t i = 0; i < digits && value <= RUN_THREADS_MAX; i++) value = value * 10 + (unsigned)(text[i] - '0');
+    if (digits == 0 || text[digits] != 0 || value < 1 || value > RUN_THREADS_MAX)
+        return complain("--threads wants a number from 1 to %d, not %.64s", RUN_THREADS_MAX, text);
+    out->threads = value;
+    return true;
+}
+
+/* What each option alone cannot know. */
+static bool fit_together(const struct run_options *out) {
+    if (out->threads == 1) return true;
+    if (out->memory_bytes != 0 && out->memory_bytes / out->threads < BYTE_SIZE_MIN)
+        return complain("--memory is shared by the %u threads and wants 1M for each: %uM or more", out->threads, out->threads);
+    for (size_t i = 0; i < out->uplink_count; i++)
+        if (out->uplinks[i].terms.cap_bytes != 0)
+            return complain("uplink %s: a cap cannot be kept by several threads; leave out --threads", out->uplinks[i].interface);
+    return true;
+}
+
+enum {
+    LONG_CHECKSUM = 256, LONG_CONGESTION, LONG_SCHEDULER, LONG_PATH_MANAGER, LONG_LIMIT, LONG_MPTCP, LONG_MEMORY, LONG_ECN,
+    LONG_STATISTICS, LONG_THREADS
+};
 
 static const struct option long_options[] = {
     {"uplink", required_argument, NULL, 'u'},
@@ -200,6 +226,7 @@ static const struct option long_options[] = {
     {"memory", required_argument, NULL, LONG_MEMORY},
     {"ecn", no_argument, NULL, LONG_ECN},
     {"statistics", required_argument, NULL, LONG_STATISTICS},
+    {"threads", required_argument, NULL, LONG_THREADS},
     {0},
 };
 
@@ -240,6 +267,8 @@ static bool take_option(struct run_options *out, int option, char **argv) {
         return take_versions(out, optarg);
     case LONG_MEMORY:
         return take_memory(out, optarg);
+    case LONG_THREADS:
+        return take_threads(out, optarg);
     case LONG_LIMIT:
         return take_limits(out, optarg);
     case ':':
@@ -255,6 +284,7 @@ static bool take_option(struct run_options *out, int option, char **argv) {
 bool run_options_parse(int argc, char **argv, struct run_options *out) {
     int option;
     *out = (struct run_options){.policy = ENGINE_POLICY_HANDOVER,
+                                .threads = 1,
                                 .limits = {.subflows = SUBFLOWS_DEFAULT,
                                            .add_addr_accepted = BRAID_ADD_ADDR_ACCEPTED_MAX,
                                            .ndiffports = NDIFFPORTS_DEFAULT}};
@@ -264,6 +294,8 @@ bool run_options_parse(int argc, char **argv, struct run_options *out) {
     while ((option = getopt_long(argc, argv, "+:u:p:t:c:lh", long_options, NULL)) != -1)
         if (!take_option(out, option, argv)) return false;
     out->command = argv + optind;
-    if (out->help || *out->command != NULL) return true;
+    if (out->help) return true;
+    if (!fit_together(out)) return false;
+    if (*out->command != NULL) return true;
     return complain("which command? Usage: braid run [OPTION]... [--] COMMAND [ARGUMENT]...");
 }

@@ -4,6 +4,8 @@
 
 #include <host/engine.h>
 
+#define RUN_THREADS_MAX 16
+
 struct run_options {
     struct engine_uplink_choice uplinks[BRAID_LINKS_MAX];
     size_t uplink_count;
@@ -17,6 +19,7 @@ struct run_options {
     enum braid_versions versions;
     uint64_t memory_bytes; /* of all connections together; 0: no bound but each one's */
     bool plain; /* no Multipath TCP */
+    unsigned threads; /* 1..RUN_THREADS_MAX */
     bool checksum, ecn, live;
     bool help;
     char **command; /* ends with NULL */

@@ -1,8 +1,9 @@
-/* What `braid run --statistics` writes at the end: totals of each uplink, and every counter of the stack with its meaning. */
+/* What `braid run --statistics` writes at the end: totals of each uplink, and every counter of the
+ * stack with its meaning, of all threads together. */
 #ifndef APP_RUN_STATISTICS_H
 #define APP_RUN_STATISTICS_H
 
-#include <host/engine.h>
+#include "run_threads.h"
 
 #include <stdio.h>
 
@@ -13,7 +14,7 @@ struct run_statistics {
 
 /* 0, or -errno. Before anything is started, so that a file that cannot be written is told at once. */
 int run_statistics_open(struct run_statistics *statistics, const char *path);
-/* Writes and closes. 0, or -errno. */
-int run_statistics_write(struct run_statistics *statistics, const struct engine *engine);
+/* Writes and closes, when the threads have ended. 0, or -errno. */
+int run_statistics_write(struct run_statistics *statistics, struct run_threads *threads);
 
 #endif

@@ -2,14 +2,13 @@
 #ifndef APP_RUN_STATUS_H
 #define APP_RUN_STATUS_H
 
-#include <host/engine.h>
-#include "relay.h"
+#include "run_threads.h"
 
 struct run_status;
 
 /* `live`: lines on standard error, in place if that is a terminal, once a second otherwise. NULL: no memory.
  */
-struct run_status *run_status_create(struct engine *engine, struct relays *relays, bool live);
+struct run_status *run_status_create(struct run_threads *threads, bool live);
 void run_status_destroy(struct run_status *status); /* NULL is fine */
 
 #endif

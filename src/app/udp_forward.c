@@ -43,6 +43,9 @@ struct mapping {
 struct udp_forward {
     struct engine *engine;
     struct resolver *resolver;
+    const struct udp_homes *homes; /* NULL: this thread is every port's home */
+    unsigned thread;
+    struct fd_watch *box;
     int tun;
     uint64_t hash_key[2];
     struct hash_table mappings;
@@ -371,6 +374,16 @@ static bool is_tcp(const struct braid_packet_in *packet) {
     return packet->bytes[v4 ? 9 : 6] == IP_PROTOCOL_TCP;
 }
 
+/* True: the port is at home in another thread, which has the packet now. */
+static bool hand_over(const struct udp_forward *forward, const struct ip_address *program, uint16_t port,
+                      const struct braid_packet_in *packet) {
+    if (forward->homes == NULL) return false;
+    unsigned home = udp_homes_of(forward->homes, program, port);
+    if (home == forward->thread) return false;
+    packet_box_put(udp_homes_box(forward->homes, home), forward->tun, packet);
+    return true;
+}
+
 bool udp_forward_intercept(void *context, const struct braid_packet_in *packet) {
     struct udp_forward *forward = context;
     struct ip_header ip;
@@ -385,12 +398,26 @@ bool udp_forward_intercept(void *context, const struct braid_packet_in *packet) 
     if (ip.is_fragment || ip_address_is_multicast(&ip.destination) ||
         ip_address_is_link_local(&ip.destination))
         return true;
-    if (echo)
-        forward_echo(forward, &ip, payload, identifier);
-    else if (udp_decode(payload, ip.payload_length, &ip.source, &ip.destination, packet->checksum_verified,
-                        &datagram))
-        forward_datagram(forward, &ip, &datagram);
+    if (echo) {
+        if (!hand_over(forward, &ip.source, identifier, packet))
+            forward_echo(forward, &ip, payload, identifier);
+    } else if (udp_decode(payload, ip.payload_length, &ip.source, &ip.destination, packet->checksum_verified,
+                          &datagram)) {
+        if (!hand_over(forward, &ip.source, datagram.source_port, packet))
+            forward_datagram(forward, &ip, &datagram);
+    }
     return true;
+}
+
+static void take_letter(void *context, int link, const struct braid_packet_in *packet) {
+    (void)link;
+    (void)udp_forward_intercept(context, packet);
+}
+
+static void on_box(void *context, int events) {
+    struct udp_forward *forward = context;
+    (void)events;
+    packet_box_empty(udp_homes_box(forward->homes, forward->thread), take_letter, forward);
 }
 
 /* ---- all of them ---- */
@@ -415,23 +442,36 @@ static void on_sweep(uv_timer_t *timer) {
     }
 }
 
-struct udp_forward *udp_forward_create(struct engine *engine, struct resolver *resolver) {
-    const struct braid_env *env = engine_env(engine);
-    struct udp_forward *forward = calloc(1, sizeof(*forward));
-    if (forward == NULL) return NULL;
-    forward->engine = engine;
-    forward->resolver = resolver;
-    list_init(&forward->by_use);
-    forward->sweep = calloc(1, sizeof(*forward->sweep));
+static bool parts_create(struct udp_forward *forward) {
+    const struct braid_env *env = engine_env(forward->engine);
+    if (!env->random_secret(env->context, forward->hash_key, sizeof(forward->hash_key)) ||
+        !hash_table_init(&forward->mappings, env))
+        return false;
     forward->batch = udp_batch_create();
-    bool keyed = env->random_secret(env->context, forward->hash_key, sizeof(forward->hash_key));
-    if (forward->sweep == NULL || forward->batch == NULL || !keyed ||
-        !hash_table_init(&forward->mappings, env)) {
-        free(forward->sweep);
-        udp_batch_destroy(forward->batch);
+    if (forward->homes != NULL)
+        forward->box = fd_watch_create(engine_loop(forward->engine),
+                                       packet_box_fd(udp_homes_box(forward->homes, forward->thread)),
+                                       UV_READABLE, on_box, forward);
+    if (forward->batch != NULL && (forward->homes == NULL || forward->box != NULL)) return true;
+    fd_watch_destroy(forward->box);
+    udp_batch_destroy(forward->batch);
+    hash_table_deinit(&forward->mappings);
+    return false;
+}
+
+struct udp_forward *udp_forward_create(struct engine *engine, struct resolver *resolver,
+                                       const struct udp_homes *homes, unsigned thread) {
+    struct udp_forward *forward = calloc(1, sizeof(*forward));
+    uv_timer_t *sweep = calloc(1, sizeof(*sweep));
+    if (forward != NULL)
+        *forward = (struct udp_forward){
+            .engine = engine, .resolver = resolver, .homes = homes, .thread = thread, .sweep = sweep};
+    if (forward == NULL || sweep == NULL || !parts_create(forward)) {
+        free(sweep);
         free(forward);
         return NULL;
     }
+    list_init(&forward->by_use);
     uv_timer_init(engine_loop(engine), forward->sweep);
     forward->sweep->data = forward;
     uv_timer_start(forward->sweep, on_sweep, SWEEP_MS, SWEEP_MS);
@@ -449,6 +489,7 @@ static void on_sweep_closed(uv_handle_t *sweep) {
 void udp_forward_destroy(struct udp_forward *forward) {
     if (forward == NULL) return;
     LIST_EACH(&forward->by_use, node, following) mapping_end(LIST_ENTRY(node, struct mapping, by_use));
+    fd_watch_destroy(forward->box);
     hash_table_deinit(&forward->mappings);
     uv_close((uv_handle_t *)forward->sweep, on_sweep_closed);
     udp_batch_destroy(forward->batch);

@@ -8,12 +8,16 @@
 
 #include <host/engine.h>
 #include "resolver.h"
+#include "udp_homes.h"
 
 struct udp_forward;
 
-/* `tun`: the stack's number of the link that programs are behind. NULL: no memory. */
-struct udp_forward *udp_forward_create(struct engine *engine, struct resolver *resolver);
+/* `homes`: those of the threads that forward, of which this is number `thread`; NULL: there is one alone.
+ * NULL: no memory. */
+struct udp_forward *udp_forward_create(struct engine *engine, struct resolver *resolver,
+                                       const struct udp_homes *homes, unsigned thread);
 void udp_forward_destroy(struct udp_forward *forward); /* NULL is fine */
+/* `tun`: the stack's number of the link that programs are behind. */
 void udp_forward_set_tun(struct udp_forward *forward, int tun);
 
 /* Takes a packet if it is UDP, or an echo request of ICMP's. For engine_add_tun(). */

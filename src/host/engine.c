@@ -175,6 +175,14 @@ static bool say(char text[ENGINE_TEXT_MAX], const char *what, const char *which,
 static bool files_open(struct engine *engine, const struct engine_options *options,
                        char text[ENGINE_TEXT_MAX]) {
     int error;
+    if (options->threads > 1)
+        environment_trace_of_thread(&engine->environment, options->first != NULL ? &options->first->environment : NULL,
+                                    options->thread);
+    if (options->first != NULL) {
+        engine->capture = options->first->capture;
+        engine->files_are_anothers = true;
+        return true;
+    }
     if (options->trace_path != NULL &&
         (error = environment_trace_to(&engine->environment, options->trace_path)) != 0)
         return say(text, "cannot write the trace", options->trace_path, error);
@@ -274,7 +282,7 @@ int engine_destroy(struct engine *engine) {
     engine_team_leave(engine);
     loop_end(engine);
     netlink_watch_destroy(engine->networks);
-    int capture_error = pcapng_file_close(engine->capture);
+    int capture_error = engine->files_are_anothers ? 0 : pcapng_file_close(engine->capture);
     int trace_error = environment_trace_end(&engine->environment);
     environment_deinit(&engine->environment);
     free(engine);
@@ -302,7 +310,8 @@ bool engine_traces(const struct engine *engine) {
 
 void engine_trace(struct engine *engine, const char *event, const struct braid_trace_field *fields,
                   size_t count) {
-    if (engine_traces(engine)) trace_json_event(engine->environment.trace, engine->now, event, fields, count);
+    const struct braid_env *env = &engine->environment.env;
+    if (env->trace != NULL) env->trace(env->context, engine->now, event, fields, count);
 }
 
 void engine_ports(const struct engine *engine, uint16_t *first, uint16_t *last) {

@@ -70,6 +70,7 @@ struct engine {
     bool every_default_route, announce, starting;
     enum engine_policy policy;
     struct pcapng_file *capture;
+    bool files_are_anothers; /* trace and capture are the first engine's */
     struct braid_team *team; /* NULL: none, or not joined */
     unsigned team_place;
     struct fd_watch *box_watch;

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
 #include <time.h>
 
@@ -10,6 +11,7 @@
 #define BLOCK_BYTES_LEAST 65536u
 #define BLOCK_BYTES (65536u + 256u)
 #define SPARE_BLOCKS_MAX 256u
+#define TRACE_FIELDS_MAX 32
 
 struct environment_block {
     struct environment_block *next;
@@ -66,7 +68,14 @@ static bool random_secret(void *context, void *out, size_t size) {
 static void trace(void *context, braid_time now, const char *event, const struct braid_trace_field *fields,
                   size_t count) {
     struct environment *environment = context;
-    trace_json_event(environment->trace, now, event, fields, count);
+    if (!environment->several) {
+        trace_json_event(environment->trace, now, event, fields, count);
+        return;
+    }
+    struct braid_trace_field with_thread[TRACE_FIELDS_MAX + 1] = {{"thread", BRAID_TRACE_U64, {.u64 = environment->thread}}};
+    if (count > TRACE_FIELDS_MAX) count = TRACE_FIELDS_MAX;
+    memcpy(&with_thread[1], fields, count * sizeof(fields[0]));
+    trace_json_event(environment->trace, now, event, with_thread, count + 1);
 }
 
 void environment_init(struct environment *environment) {
@@ -85,8 +94,17 @@ int environment_trace_to(struct environment *environment, const char *path) {
     return error;
 }
 
+void environment_trace_of_thread(struct environment *environment, const struct environment *first, unsigned thread) {
+    environment->several = true;
+    environment->thread = thread;
+    if (first == NULL || first->trace == NULL) return;
+    environment->trace = first->trace;
+    environment->trace_is_anothers = true;
+    environment->env.trace = trace;
+}
+
 int environment_trace_end(struct environment *environment) {
-    struct trace_json *ended = environment->trace;
+    struct trace_json *ended = environment->trace_is_anothers ? NULL : environment->trace;
     environment->trace = NULL;
     environment->env.trace = NULL;
     return trace_json_close(ended);

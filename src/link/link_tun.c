@@ -110,8 +110,8 @@ static void tun_close(struct link *link) {
 
 static const struct link_ops tun_ops = {tun_receive, tun_send, tun_close};
 
-static int tun_configure(int fd, const char *name) {
-    struct ifreq request = {.ifr_flags = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR};
+static int tun_configure(int fd, const char *name, short more_flags) {
+    struct ifreq request = {.ifr_flags = (short)(IFF_TUN | IFF_NO_PI | IFF_VNET_HDR | more_flags)};
     size_t length = strlen(name);
     if (length >= sizeof(request.ifr_name)) return -EINVAL;
     memcpy(request.ifr_name, name, length);
@@ -123,16 +123,38 @@ static int tun_configure(int fd, const char *name) {
     return 0;
 }
 
-int tun_device_create(const char *path, const char *name, int *fd) {
+static int tun_open(const char *path, const char *name, short more_flags, int *fd) {
     int device = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
     if (device < 0) return -errno;
-    int error = tun_configure(device, name);
+    int error = tun_configure(device, name, more_flags);
     if (error != 0) {
         close(device);
         return error;
     }
     *fd = device;
     return 0;
+}
+
+int tun_device_create(const char *path, const char *name, int *fd) {
+    return tun_open(path, name, 0, fd);
+}
+
+int tun_device_create_queues(const char *path, const char *name, unsigned count, int *fds) {
+    char made[TUN_DEVICE_NAME_MAX];
+    unsigned opened = 0;
+    if (count == 0) return -EINVAL;
+    if (count == 1) return tun_open(path, name, 0, fds);
+    int error = tun_open(path, name, IFF_MULTI_QUEUE, &fds[opened]);
+    if (error != 0) return error;
+    opened++;
+    error = tun_device_name(fds[0], made);
+    while (error == 0 && opened < count) {
+        error = tun_open(path, made, IFF_MULTI_QUEUE, &fds[opened]);
+        if (error == 0) opened++;
+    }
+    if (error == 0) return 0;
+    while (opened > 0) close(fds[--opened]);
+    return error;
 }
 
 int tun_device_name(int fd, char name[TUN_DEVICE_NAME_MAX]) {

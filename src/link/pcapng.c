@@ -2,6 +2,7 @@
 #include <link/pcapng.h>
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,7 @@
 #define BLOCK_BYTES_MAX (LINK_PACKET_MAX + 128)
 
 struct pcapng_file {
+    pthread_mutex_t lock; /* a block is made and written in one piece */
     FILE *file;
     int error; /* first one met; nothing is written after it */
     struct pcapng_clock clock;
@@ -105,6 +107,7 @@ int pcapng_file_create(const char *path, const struct pcapng_clock *clock, struc
         free(file);
         return -error;
     }
+    pthread_mutex_init(&file->lock, NULL);
     setvbuf(file->file, NULL, _IOFBF, 1u << 18);
     section_header(file);
     *out = file;
@@ -115,17 +118,21 @@ int pcapng_file_close(struct pcapng_file *file) {
     if (file == NULL) return 0;
     if (fclose(file->file) != 0 && file->error == 0) file->error = errno;
     int error = file->error;
+    pthread_mutex_destroy(&file->lock);
     free(file);
     return -error;
 }
 
 void pcapng_file_flush(struct pcapng_file *file) {
+    pthread_mutex_lock(&file->lock);
     if (file->error == 0 && fflush(file->file) != 0) file->error = errno;
+    pthread_mutex_unlock(&file->lock);
 }
 
 uint32_t pcapng_file_add_interface(struct pcapng_file *file, const char *name) {
     uint8_t nanoseconds = 9; /* a power of ten, negated */
     size_t name_length = strlen(name);
+    pthread_mutex_lock(&file->lock);
     block_begin(file, BLOCK_INTERFACE_DESCRIPTION);
     put_u16(file, LINKTYPE_RAW);
     put_u16(file, 0);
@@ -134,7 +141,9 @@ uint32_t pcapng_file_add_interface(struct pcapng_file *file, const char *name) {
     put_option(file, OPTION_IF_TSRESOL, &nanoseconds, 1);
     put_option(file, OPTION_END, NULL, 0);
     block_end(file);
-    return file->interface_count++;
+    uint32_t number = file->interface_count++;
+    pthread_mutex_unlock(&file->lock);
+    return number;
 }
 
 /* Computes the TCP or UDP checksum of the packet at `bytes`, in place. What is not such a packet stays as it
@@ -177,10 +186,14 @@ static void packet_end(struct pcapng_file *file, enum pcapng_direction direction
 
 void pcapng_file_packet(struct pcapng_file *file, uint32_t interface, enum pcapng_direction direction,
                         const uint8_t *bytes, uint32_t length, bool complete_checksum) {
-    if (file->error != 0 || length > LINK_PACKET_MAX) return;
-    packet_begin(file, interface, length);
-    uint8_t *copy = file->block + file->block_length;
-    put(file, bytes, length);
-    if (complete_checksum) complete(copy, length);
-    packet_end(file, direction);
+    if (length > LINK_PACKET_MAX) return;
+    pthread_mutex_lock(&file->lock);
+    if (file->error == 0) {
+        packet_begin(file, interface, length);
+        uint8_t *copy = file->block + file->block_length;
+        put(file, bytes, length);
+        if (complete_checksum) complete(copy, length);
+        packet_end(file, direction);
+    }
+    pthread_mutex_unlock(&file->lock);
 }

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -9,6 +10,7 @@
 #define REPLACEMENT "\xEF\xBF\xBD" /* U+FFFD */
 
 struct trace_json {
+    pthread_mutex_t lock; /* an event is written in one piece */
     FILE *file;
     braid_time flushed_at;
 };
@@ -91,6 +93,7 @@ int trace_json_create(const char *path, braid_time now, uint64_t unix_ns, struct
         free(trace);
         return -error;
     }
+    pthread_mutex_init(&trace->lock, NULL);
     fputs("{\"time\":", trace->file);
     write_seconds(trace->file, now);
     fputs(",\"event\":\"trace_start\",\"unix_time\":", trace->file);
@@ -104,6 +107,7 @@ int trace_json_close(struct trace_json *trace) {
     if (trace == NULL) return 0;
     bool failed = ferror(trace->file) != 0; /* stdio keeps no more than that */
     int error = fclose(trace->file) != 0 ? -errno : failed ? -EIO : 0;
+    pthread_mutex_destroy(&trace->lock);
     free(trace);
     return error;
 }
@@ -111,6 +115,7 @@ int trace_json_close(struct trace_json *trace) {
 void trace_json_event(struct trace_json *trace, braid_time now, const char *event,
                       const struct braid_trace_field *fields, size_t count) {
     FILE *file = trace->file;
+    pthread_mutex_lock(&trace->lock);
     fputs("{\"time\":", file);
     write_seconds(file, now);
     fputs(",\"event\":", file);
@@ -122,6 +127,7 @@ void trace_json_event(struct trace_json *trace, braid_time now, const char *even
         trace->flushed_at = now;
         trace_json_flush(trace);
     }
+    pthread_mutex_unlock(&trace->lock);
 }
 
 void trace_json_flush(struct trace_json *trace) {

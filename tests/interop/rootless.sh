@@ -34,4 +34,7 @@ promise 30 lab "the lab needs no root"
 run() { ends_meet_as_nobody ./braid run --uplink wlan0 --uplink wwan0 --; }
 promise 30 run "braid run in the lab needs no root"
 
+run_threads() { ends_meet_as_nobody ./braid run --threads 3 --uplink wlan0 --uplink wwan0 --; }
+promise 30 run_threads "braid run with several threads in the lab needs no root"
+
 keep_promises "$@"

@@ -88,6 +88,7 @@ run --limit subflows=99999999999999999999 -- true
 run --limit add_addr_accepted=99999999999999999999 -- true
 run --limit ndiffports=99999999999999999999 -- true
 run --uplink lo:weight=99999999999999999999 -- true
+run --threads 99999999999999999999 -- true
 probe serve --port 99999999999999999999
 probe receive --port 99999999999999999999
 probe bulk 127.0.0.1:99999999999999999999
@@ -106,6 +107,11 @@ EOF
         refused '^braid run: uplink lo: cap wants a size from 1M to 1024G, such as 500M' \
             offline "$braid" run --uplink "lo:cap=$size" -- true
     done
+    for number in 0 17 -1 2x ''; do
+        refused "^braid run: --threads wants a number from 1 to 16, not $number\$" offline "$braid" run --threads "$number" -- true
+    done
+    refused '^braid run: uplink lo: a cap cannot be kept by several threads' offline "$braid" run --threads 2 --uplink lo:cap=1G -- true
+    refused '^braid run: --memory is shared by the 4 threads .*4M or more' offline "$braid" run --threads 4 --memory 3M -- true
     refused '"99999999999999999999"' "$braid" sim --seed 99999999999999999999 "$root/lab/scenarios/handover.yaml"
     refused 'from 0 to 18446744073709551615' "$braid" sim --seed -1 "$root/lab/scenarios/handover.yaml"
 }

@@ -59,6 +59,7 @@ pattern() {
 on() {
     host=$1
     shift
+    rm -f served/serving # of a run before this one
     "$braid" lab lab.yaml --quiet --events -- "$host" env -C "$PWD" "$@"
 }
 

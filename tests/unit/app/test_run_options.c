@@ -114,6 +114,15 @@ static void versions_are_those_that_were_named(void **state) {
     }
 }
 
+static void there_is_one_thread_unless_more_are_asked_for(void **state) {
+    struct run_options options;
+    (void)state;
+    assert_null(parse("true", &options));
+    assert_int_equal(options.threads, 1);
+    assert_null(parse("--threads 16 --memory 16M true", &options));
+    assert_int_equal(options.threads, 16);
+}
+
 static void options_after_the_command_are_the_commands(void **state) {
     struct run_options options;
     (void)state;
@@ -141,6 +150,11 @@ static void each_mistake_is_one_line_that_names_it(void **state) {
         {"--limit add_addr_accepted=99999999999999999999 -- true", "from 0 to 15"},
         {"--limit subflows=1,paths=2 -- true", "add_addr_accepted=N"},
         {"--limit subflows -- true", "subflows=N"},
+        {"--threads 0 -- true", "from 1 to 16"},
+        {"--threads 17 -- true", "from 1 to 16"},
+        {"--threads 2x -- true", "from 1 to 16"},
+        {"--threads= -- true", "from 1 to 16"},
+        {"--memory 3M --threads 4 -- true", "4M or more"},
         {"-u wlan0 -u wlan0 -- true", "wlan0"},  {"--wifi -- true", "--wifi"},
         {"-x -- true", "-x"},                    {"--uplink :backup -- true", "backup"},
         {"--uplink", "--uplink"},                {"", "command"},
@@ -178,6 +192,7 @@ int main(void) {
         cmocka_unit_test(handover_is_the_default),
         cmocka_unit_test(paths_are_managed_as_said),
         cmocka_unit_test(versions_are_those_that_were_named),
+        cmocka_unit_test(there_is_one_thread_unless_more_are_asked_for),
         cmocka_unit_test(options_after_the_command_are_the_commands),
         cmocka_unit_test(each_mistake_is_one_line_that_names_it),
     };

@@ -228,6 +228,93 @@ static void nothing_waiting_is_no_error(void **state) {
     link_close(link);
 }
 
+/* ---- several queues ---- */
+
+enum { QUEUES = 3, FLOWS = 40 };
+
+/* Which queue the next datagram to `port` comes by; whatever else waits in them is passed over. */
+static int queue_of_datagram(struct link **queues, uint16_t port) {
+    for (int tries = 0; tries < WAIT_MS; tries++) {
+        for (int q = 0; q < QUEUES; q++) {
+            struct braid_packet_in packet;
+            struct ip_header ip;
+            struct udp_datagram datagram;
+            if (link_receive(queues[q], &packet, 1) != 1) continue;
+            if (ip_decode(packet.bytes, packet.length, false, &ip) != IP_OK || ip.protocol != IP_PROTOCOL_UDP) continue;
+            assert_true(udp_decode(packet.bytes + ip.header_length, ip.payload_length, &ip.source, &ip.destination,
+                                   packet.checksum_verified, &datagram));
+            if (datagram.destination_port == port) return q;
+        }
+        poll(NULL, 0, 1);
+    }
+    fail_msg("no datagram to port %u came", port);
+    return -1;
+}
+
+static void send_datagram(struct link *queue, uint16_t source_port, uint16_t destination_port) {
+    struct braid_packet_out packet = {0};
+    struct ip_address ours = test_ip(OURS_V4), kernel = test_ip(KERNEL_V4);
+    uint32_t length = udp_packet_encode(&ours, &kernel, source_port, destination_port, (const uint8_t *)"x", 1, packet.header,
+                                        sizeof(packet.header));
+    assert_true(length > 0);
+    packet.header_length = (uint16_t)length;
+    assert_int_equal(link_send(queue, &packet, 1), 1);
+}
+
+static void open_queues(struct link **queues) {
+    int fds[QUEUES];
+    assert_int_equal(tun_device_create_queues("/dev/net/tun", "braid%d", QUEUES, fds), 0);
+    test_write_file("/proc/sys/net/ipv6/conf/braid0/addr_gen_mode", "1");
+    test_link_set("braid0", true);
+    test_address_v4("braid0", KERNEL_V4);
+    for (int q = 0; q < QUEUES; q++) {
+        char name[TUN_DEVICE_NAME_MAX];
+        assert_int_equal(tun_device_name(fds[q], name), 0);
+        assert_string_equal(name, "braid0");
+        assert_int_equal(link_tun_create(&test_env, fds[q], 1500, &queues[q]), 0);
+    }
+}
+
+static void a_flow_keeps_to_the_queue_that_last_answered_it(void **state) {
+    struct link *queues[QUEUES];
+    struct sockaddr_in from = {.sin_family = AF_INET, .sin_port = htons(5000)};
+    struct sockaddr_storage to;
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    unsigned used[QUEUES] = {0};
+    (void)state;
+    open_queues(queues);
+    assert_int_equal(inet_pton(AF_INET, KERNEL_V4, &from.sin_addr), 1);
+    assert_int_equal(bind(fd, (struct sockaddr *)&from, sizeof(from)), 0);
+    for (uint16_t flow = 0; flow < FLOWS; flow++) {
+        uint16_t port = (uint16_t)(7000 + flow);
+        socklen_t length = socket_address(OURS_V4, port, &to);
+        assert_int_equal(sendto(fd, "x", 1, 0, (struct sockaddr *)&to, length), 1);
+        int first = queue_of_datagram(queues, port), other = (first + 1) % QUEUES;
+        used[first]++;
+        assert_int_equal(sendto(fd, "x", 1, 0, (struct sockaddr *)&to, length), 1);
+        assert_int_equal(queue_of_datagram(queues, port), first);
+        send_datagram(queues[other], port, 5000);
+        assert_int_equal(sendto(fd, "x", 1, 0, (struct sockaddr *)&to, length), 1);
+        assert_int_equal(queue_of_datagram(queues, port), other);
+    }
+    for (int q = 0; q < QUEUES; q++) assert_true(used[q] > 0); /* by chance not so once in three million */
+    close(fd);
+    for (int q = 0; q < QUEUES; q++) link_close(queues[q]);
+}
+
+static void queues_that_cannot_be_had_leave_nothing_open(void **state) {
+    int fds[300], before = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    (void)state;
+    close(before);
+    assert_int_equal(tun_device_create_queues("/dev/net/tun", "braid%d", 0, fds), -EINVAL);
+    assert_int_equal(tun_device_create_queues("/dev/net/tun", "a-name-of-16-chr", 2, fds), -EINVAL);
+    assert_int_equal(tun_device_create_queues("/dev/net/tun", "braid%d", 300, fds), -E2BIG);
+    assert_int_equal(if_nametoindex("braid0"), 0);
+    int after = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    assert_int_equal(after, before);
+    close(after);
+}
+
 static void a_missing_device_path_is_named(void **state) {
     (void)state;
     int fd = -1;
@@ -248,6 +335,8 @@ int main(void) {
         TEST(a_large_packet_may_be_kept_and_a_small_one_is_not_offered),
         TEST(a_device_that_is_down_loses_packets_and_counts_them),
         TEST(nothing_waiting_is_no_error),
+        TEST(a_flow_keeps_to_the_queue_that_last_answered_it),
+        TEST(queues_that_cannot_be_had_leave_nothing_open),
         TEST(a_missing_device_path_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,7 @@
 #include "test_network.h"
 
 #include <base/trace.h>
+#include <pthread.h>
 #include <link/trace_json.h>
 
 static char path[] = "/tmp/braid-trace-XXXXXX";
@@ -92,6 +93,45 @@ static void little_is_lost_in_a_crash(void **state) {
     assert_int_equal(trace_json_close(trace), 0);
 }
 
+enum { WRITERS = 4, EVENTS = 500 };
+
+static void *write_events(void *argument) {
+    for (uint64_t i = 0; i < EVENTS; i++) {
+        const struct braid_trace_field fields[] = {{"number", BRAID_TRACE_U64, {.u64 = i}},
+                                                   {"text", BRAID_TRACE_STRING, {.text = "of some length"}}};
+        trace_json_event(argument, 6 * BRAID_NS_PER_S + i * BRAID_NS_PER_MS, "e", fields, 2);
+    }
+    return NULL;
+}
+
+static void events_of_several_threads_are_whole_lines(void **state) {
+    struct trace_json *trace = create();
+    pthread_t writers[WRITERS];
+    unsigned seen[EVENTS] = {0};
+    (void)state;
+    for (int i = 0; i < WRITERS; i++) assert_int_equal(pthread_create(&writers[i], NULL, write_events, trace), 0);
+    for (int i = 0; i < WRITERS; i++) pthread_join(writers[i], NULL);
+    assert_int_equal(trace_json_close(trace), 0);
+    FILE *file = fopen(path, "r");
+    char line[256], whole[256];
+    assert_non_null(fgets(line, sizeof(line), file));
+    assert_string_equal(line, FIRST_LINE);
+    for (int i = 0; i < WRITERS * EVENTS; i++) {
+        unsigned number = EVENTS;
+        assert_non_null(fgets(line, sizeof(line), file));
+        const char *at = strstr(line, "\"number\":");
+        if (at != NULL) number = (unsigned)strtoul(at + 9, NULL, 10);
+        assert_true(number < EVENTS);
+        snprintf(whole, sizeof(whole), "{\"time\":6.%03u000000,\"event\":\"e\",\"number\":%u,\"text\":\"of some length\"}\n",
+                 number, number);
+        assert_string_equal(line, whole);
+        seen[number]++;
+    }
+    assert_null(fgets(line, sizeof(line), file));
+    fclose(file);
+    for (int i = 0; i < EVENTS; i++) assert_int_equal(seen[i], WRITERS);
+}
+
 static void errors_are_told(void **state) {
     (void)state;
     struct trace_json *trace = NULL;
@@ -110,6 +150,7 @@ int main(void) {
         cmocka_unit_test(text_is_escaped),
         cmocka_unit_test(text_that_is_not_utf8_still_gives_json),
         cmocka_unit_test(little_is_lost_in_a_crash),
+        cmocka_unit_test(events_of_several_threads_are_whole_lines),
         cmocka_unit_test(errors_are_told),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -61,6 +61,10 @@ struct engine_options {
     const char *trace_path, *pcap_path; /* NULL: none */
     struct braid_team *team; /* by UDP only; NULL: on its own */
     unsigned team_place;
+    /* One of `threads` engines of this process, each in a thread of its own; 0: it is alone. Trace events then bear the number
+     * `thread`. Those after the first write to its trace and capture, and are destroyed before it. */
+    unsigned threads, thread;
+    const struct engine *first;
     struct engine_application application;
 };
 

@@ -16,6 +16,12 @@
  * taken; -EINVAL name too long. */
 int tun_device_create(const char *path, const char *name, int *fd) MUST_USE;
 
+/* The same with `count` queues, a descriptor for each in `fds`; each becomes a link of its own. What the system sends by the
+ * device it hands out by flow: to the queue that last took a packet of the flow, either way round, else to one by a hash that
+ * is the same for both directions. Errors as above, and -EINVAL for no queue, -E2BIG for more than the kernel has (256). On an
+ * error nothing is left open. */
+int tun_device_create_queues(const char *path, const char *name, unsigned count, int *fds) MUST_USE;
+
 /* The name of the device behind `fd`. 0 or -errno. */
 int tun_device_name(int fd, char name[TUN_DEVICE_NAME_MAX]) MUST_USE;
 

@@ -20,6 +20,8 @@ int pcapng_file_create(const char *path, const struct pcapng_clock *clock, struc
  * -errno: after an error nothing more is written, while packets pass on. NULL is fine and gives 0. */
 int pcapng_file_close(struct pcapng_file *file);
 
+/* What follows may be called from any thread. */
+
 /* Declares an interface. Its number is what pcapng_file_packet() wants. */
 uint32_t pcapng_file_add_interface(struct pcapng_file *file, const char *name);
 

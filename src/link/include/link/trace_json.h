@@ -16,7 +16,7 @@ int trace_json_create(const char *path, braid_time now, uint64_t unix_ns, struct
  * 0. */
 int trace_json_close(struct trace_json *trace);
 
-/* Writes one event; what struct braid_env's `trace` forwards to. Text that is not UTF-8 is written with
+/* Writes one event, from any thread; what struct braid_env's `trace` forwards to. Text that is not UTF-8 is written with
  * U+FFFD in place of each bad byte. */
 void trace_json_event(struct trace_json *trace, braid_time now, const char *event,
                       const struct braid_trace_field *fields, size_t count);
