@@ -6,18 +6,19 @@
 # longest gaps the median and the worst, and the processor time of the client and of what is between it and the link for a
 # gigabyte; writes build/bench/stream.json. BENCH_CONGESTION, BENCH_WRITES, BENCH_SECONDS choose.
 # BENCH_OFFLOADS=off: neither end of the veth takes super-segments (stream_single.json). BENCH_OFFLOADS=tun: the veth does, but the
-# program behind braid or the forwarder sends single segments to its TUN (stream_tun.json; these ways only).
+# program behind braid or the forwarder sends single segments to its TUN (stream_tun.json; these ways, and
+# uploads, only).
 set -eu
 cd "$(dirname "$0")/.."
 repetitions=${1:-5}
 braid=$PWD/build/release/braid forward=$PWD/build/release/bench/bench_forward stream=$PWD/build/release/bench/bench_stream
 seconds=${BENCH_SECONDS:-2} congestions=${BENCH_CONGESTION:-bbr cubic} writes=${BENCH_WRITES:-65536 131072}
 out=$PWD/build/bench/stream offloads=true inside=true
-clients='kernel_tcp kernel_mptcp forward_tcp forward_mptcp braid braid_tcp'
+clients='kernel_tcp kernel_mptcp forward_tcp forward_mptcp braid braid_tcp' ways='up down'
 if [ "${BENCH_OFFLOADS-}" = tun ]; then
     # In the program's own namespace, the device its packets leave by.
     out=${out}_tun inside='device=$(ip -o route show default | sed "s/.* dev \([^ ]*\).*/\1/;q"); ethtool -K "$device" tso off gso off gro off || exit 1'
-    clients='forward_tcp forward_mptcp braid braid_tcp'
+    clients='forward_tcp forward_mptcp braid braid_tcp' ways=up
 fi
 if [ "${BENCH_OFFLOADS-}" = off ]; then
     out=${out}_single offloads='ethtool -K eth0 tso off gso off gro off'
@@ -54,7 +55,7 @@ measure() {
 for _ in $(seq "$repetitions"); do
     for congestion in $congestions; do
         for bytes in $writes; do
-            for way in up down; do
+            for way in $ways; do
                 for client in $clients; do
                     case $client in
                     kernel_tcp) measure 5201 tcp env ;;
