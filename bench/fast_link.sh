@@ -3,7 +3,7 @@
 # beside a program that does nothing but move packets the same way (the limit of that way), in the same lab:
 # bench/fast_link.sh [REPETITIONS]. Needs iperf3, jq, mptcpize, and in build/release braid and bench_forward. Prints
 # medians, with the lowest and highest in brackets, and writes build/bench/fast_link.json; with PROFILE=1 and perf, also
-# braid's five costliest functions. BENCH_OFFLOADS=off: neither end of the veth takes super-segments (fast_link_single.json).
+# braid's five costliest functions. BENCH_SECONDS: whole ones, 2 by default. BENCH_OFFLOADS=off: neither end of the veth takes super-segments (fast_link_single.json).
 # BENCH_CONGESTION=cubic or bbr: the same for all; without it the kernel's ends have the machine's default, and braid its own.
 set -eu
 cd "$(dirname "$0")/.."

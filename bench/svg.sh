@@ -55,7 +55,7 @@ everything() {
         group_by([.congestion, .rtt_ms, .loss, .queue_bdp, .reorder]) | .[] | .[0] as $first | [group_by(.bytes)[] |
         (map(select(.client == "kernel").seconds) | median) as $kernel | (map(select(.client == "braid").seconds) | median) as $braid |
         if $kernel != null and $braid != null then $kernel / $braid else empty end] | select(length > 0) |
-        ["The lab, TCP, \($first.congestion | ascii_upcase): the kernel'"'"'s time for a transfer to braid'"'"'s", "",
+        ["The lab, TCP, \($first.congestion // "cubic" | ascii_upcase): the kernel'"'"'s time for a transfer to braid'"'"'s", "",
         "\($first.rtt_ms) ms, \($first.loss) % lost" + (if ($first.queue_bdp // 1) != 1 then ", queue \($first.queue_bdp)" else "" end) +
         (if ($first.reorder // 0) > 0 then ", \($first.reorder) % late" else "" end), (if min < 0.95 then "low" else "braid" end), median, min, max]'
     rows goodput '.[] | ["Virtual time, % of the link: \(.table | ascii_downcase)", "boxes", .congestion] + [.cells[] | "\(.at)=\(.percent)"]'
@@ -74,7 +74,7 @@ everything | awk -F '\t' '
         printf "<rect x=\"%d\" y=\"38\" width=\"14\" height=\"12\" fill=\"%s\"/>\n", x, colour[kind]
         text(x + 20, 48, "start", "normal", what)
     }
-    function wrap(s) { return length(s) > 78 ? substr(s, 1, 75) "..." : s }
+    function wrap(s) { return length(s) > 88 ? substr(s, 1, 85) "..." : s }
     { group[NR] = $1; unit[NR] = $2; label[NR] = $3
       if ($2 == "boxes") { for (k = 4; k <= NF; k++) box[NR, k - 4] = $k; boxes[NR] = NF - 3 }
       else { kind[NR] = $4; median[NR] = $5; least[NR] = $6; most[NR] = $7; note[NR] = $8; if ($7 > top[$1]) top[$1] = $7 }

@@ -1,6 +1,7 @@
 #!/bin/sh
 # What the benchmarks are to reach, what was found, and whether that is kept: bench/targets.sh FOLDER, from the JSON that is there;
-# of what was not measured it says so, and of what the forwarder, too, does not reach that it does not apply. JSON in FOLDER/targets.json. Needs jq.
+# of what was not measured it says so, and of what the forwarder, too, does not reach that it does not apply. JSON in
+# FOLDER/targets.json. Needs jq.
 set -eu
 folder=$1
 have() { if [ -e "$folder/$1.json" ]; then cat "$folder/$1.json"; else echo null; fi; }
