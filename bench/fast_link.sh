@@ -3,12 +3,16 @@
 # beside a program that does nothing but move packets the same way (the limit of that way), in the same lab:
 # bench/fast_link.sh [REPETITIONS]. Needs iperf3, jq, mptcpize, and in build/release braid and bench_forward. Prints
 # medians, with the lowest and highest in brackets, and writes build/bench/fast_link.json; with PROFILE=1 and perf, also
-# braid's five costliest functions. BENCH_OFFLOADS=off: neither end of the veth takes super-segments (fast_link_single.json).
+# braid's five costliest functions. BENCH_SECONDS: whole ones, 2 by default. BENCH_OFFLOADS=off: neither end of the veth takes super-segments (fast_link_single.json).
+# BENCH_CONGESTION=cubic or bbr: the same for all; without it the kernel's ends have the machine's default, and braid its own.
 set -eu
 cd "$(dirname "$0")/.."
 repetitions=${1:-5}
 braid=$PWD/build/release/braid forward=$PWD/build/release/bench/bench_forward
-seconds=${BENCH_SECONDS:-2}
+seconds=${BENCH_SECONDS:-2} congestion=${BENCH_CONGESTION:-}
+chosen=$congestion own=cubic
+[ -n "$congestion" ] || chosen=$(cat /proc/sys/net/ipv4/tcp_congestion_control)
+[ -z "$congestion" ] || own=$congestion
 out=$PWD/build/bench/fast_link offloads=true
 if [ "${BENCH_OFFLOADS-}" = off ]; then
     out=${out}_single offloads='ethtool -K eth0 tso off gso off gro off'
@@ -34,7 +38,7 @@ E2
 cat >>"$out/measure.sh" <<'E2'
 name=$1 seconds=$2
 shift 2
-"$@" --client 10.0.9.1 --time "$seconds" --json >"$name.json"
+"$@" ${BENCH_CONGESTION:+--congestion "$BENCH_CONGESTION"} --client 10.0.9.1 --time "$seconds" --json >"$name.json"
 times >"$name.times"
 E2
 
@@ -49,8 +53,8 @@ for i in $(seq "$repetitions"); do
         }
         measure kernel_tcp iperf3 --port 5201
         measure kernel_mptcp mptcpize run iperf3 --port 5202
-        measure braid "$braid" run --uplink eth0 -- iperf3 --port 5202
-        measure braid_tcp "$braid" run --uplink eth0 -- iperf3 --port 5201
+        measure braid "$braid" run --congestion "$own" --uplink eth0 -- iperf3 --port 5202
+        measure braid_tcp "$braid" run --congestion "$own" --uplink eth0 -- iperf3 --port 5201
         measure forward_tcp "$forward" eth0 10.0.9.2 iperf3 --port 5201
         measure forward_mptcp "$forward" eth0 10.0.9.2 mptcpize run iperf3 --port 5202
     done
@@ -70,8 +74,9 @@ for way in up down; do
 done >"$out/lines"
 jq -s 'def spread: sort | {median: .[length / 2 | floor], least: .[0], most: .[-1]};
     group_by([.way, .client]) | map({way: .[0].way, client: .[0].client, gbps: (map(.gbps) | spread),
-    cpu_s_per_gb: (map(.cpu_s_per_gb) | spread)})' "$out/lines" >"$out.json"
-echo "iperf3 over a veth"
+    cpu_s_per_gb: (map(.cpu_s_per_gb) | spread), congestion: (if .[0].client | startswith("braid") then "'"$own"'" else
+    "'"$chosen"'" end)})' "$out/lines" >"$out.json"
+echo "iperf3 over a veth; congestion control: $chosen at the kernel's ends, $own in braid"
 printf '%-15s %-6s %-28s %s\n' client way 'Gb/s' 'CPU seconds a gigabyte (the client, and what is between)'
 jq -r '.[] | [.client, .way, .gbps.median, .gbps.least, .gbps.most, .cpu_s_per_gb.median, .cpu_s_per_gb.least,
     .cpu_s_per_gb.most] | @tsv' "$out.json" |

@@ -32,7 +32,7 @@ struct request {
     double seconds;
 };
 struct result {
-    uint64_t bytes, stalls;
+    uint64_t bytes, all_bytes, stalls; /* all: with those of the start */
     double seconds, longest_s;
 };
 
@@ -62,6 +62,7 @@ static struct result take(int fd) {
     ssize_t got;
     while ((got = recv(fd, chunk, sizeof(chunk), 0)) > 0) {
         double now = seconds_now();
+        result.all_bytes += (uint64_t)got;
         if (now - begin < START_S) continue;
         if (first == 0) {
             first = last = now;
@@ -119,9 +120,9 @@ static int run(char **arguments) {
         give(fd, &request);
         check(recv(fd, &result, sizeof(result), MSG_WAITALL) == sizeof(result), "result");
     }
-    printf("{\"gbps\": %.3f, \"longest_ms\": %.2f, \"stalls\": %llu, \"bytes\": %llu}\n",
+    printf("{\"gbps\": %.3f, \"longest_ms\": %.2f, \"stalls\": %llu, \"bytes\": %llu, \"all_bytes\": %llu}\n",
            result.seconds > 0 ? (double)result.bytes * 8 / result.seconds / 1e9 : 0, result.longest_s * 1e3,
-           (unsigned long long)result.stalls, (unsigned long long)result.bytes);
+           (unsigned long long)result.stalls, (unsigned long long)result.bytes, (unsigned long long)result.all_bytes);
     return 0;
 }
 

@@ -167,6 +167,18 @@ static uint32_t portion(const struct subflow *sf, uint64_t waiting, uint32_t roo
     return room > segment ? room - room % segment : room;
 }
 
+/* A subflow that has it unacknowledged already says it again by itself: a second copy there would only be one more to say
+ * again, and one more with each timeout. It is left to that one, which asks again with its next timeout, for by then there
+ * may be another. */
+static bool left_to(struct subflow *sf, struct dsn_range range) {
+    struct dsn_ranges *again = &sf->c->send.reinject;
+    struct mapping *m = reinject_mapping(sf, range.start);
+    if (!m) return false;
+    m->reinjected = false;
+    dsn_ranges_drop_before(again, dsn64_min(mapping_data_end(m), range.end));
+    return true;
+}
+
 /* One portion of what goes again; false if nothing does. */
 static bool schedule_again(struct braid_connection *c, struct scheduler_choice *choice, braid_time now) {
     struct sending *s = &c->send;
@@ -183,6 +195,7 @@ static bool schedule_again(struct braid_connection *c, struct scheduler_choice *
         }
         struct subflow *sf = scheduler_pick(c, avoid, dsn_ranges_bytes(&s->reinject), true, choice);
         if (!sf) return false;
+        if (left_to(sf, range)) continue;
         uint32_t room = choice->room_bytes, segment = segment_of(choice);
         if (now < s->cut_doubts_until && room > segment) room = segment;
         uint32_t length = portion(sf, (uint64_t)dsn64_diff(range.end, range.start), room, segment);

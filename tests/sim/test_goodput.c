@@ -3,6 +3,7 @@
  *
  *     sim_test_goodput            measures, compares, fails where something became worse
  *     sim_test_goodput --write    measures, writes the table
+ *     sim_test_goodput --json FILE    measures, compares, writes the same figures as JSON
  *
  * One download by plain TCP through a link of 20 Mb/s; and two of them, for how they share. */
 #include "sim_test.h"
@@ -142,6 +143,10 @@ enum { ROWS_MAX = 64 };
 struct figures {
     int percent[ROWS_MAX][CELLS_MAX];
     unsigned columns[ROWS_MAX], rows;
+    const char *titles[ROWS_MAX], *names[ROWS_MAX]; /* of what was measured */
+    const char *const *heads[ROWS_MAX];
+    const char *title;
+    const char *const *title_heads;
 };
 
 static void write_row(FILE *out, struct figures *figures, const char *name, const int *cells,
@@ -152,11 +157,16 @@ static void write_row(FILE *out, struct figures *figures, const char *name, cons
         fprintf(out, " %d |", cells[i]);
     }
     fprintf(out, "\n");
+    figures->titles[figures->rows] = figures->title;
+    figures->heads[figures->rows] = figures->title_heads;
+    figures->names[figures->rows] = name;
     figures->columns[figures->rows++] = columns;
 }
 
-static void write_heads(FILE *out, const char *title, const char *corner, const char *const *heads,
+static void write_heads(FILE *out, struct figures *figures, const char *title, const char *corner, const char *const *heads,
                         unsigned columns) {
+    figures->title = title;
+    figures->title_heads = heads;
     fprintf(out, "\n## %s\n\n| %s |", title, corner);
     for (unsigned i = 0; i < columns; i++)
         fprintf(out, " %s |", heads[i]);
@@ -168,7 +178,7 @@ static void write_heads(FILE *out, const char *title, const char *corner, const 
 
 static void measure_table(FILE *out, struct figures *figures, const struct table *table) {
     unsigned columns = table_columns(table);
-    write_heads(out, table->title, "% of the link", table->heads, columns);
+    write_heads(out, figures, table->title, "% of the link", table->heads, columns);
     const char *const *names = table->coupled ? coupled_controls : controls;
     for (unsigned k = 0; k < CONTROLS; k++) {
         int cells[CELLS_MAX];
@@ -188,7 +198,7 @@ static void measure_table(FILE *out, struct figures *figures, const struct table
 static void measure_fairness(FILE *out, struct figures *figures) {
     static const char *const heads[] = {"10 ms", "50 ms", "200 ms"};
     static const struct course courses[] = {{10, 0, 0, 1}, {50, 0, 0, 1}, {200, 0, 0, 1}};
-    write_heads(out, "Two downloads of a kind: Jain's index of their shares, times 100", "of 100", heads, 3);
+    write_heads(out, figures, "Two downloads of a kind: Jain's index of their shares, times 100", "of 100", heads, 3);
     for (unsigned k = 0; k < CONTROLS; k++) {
         const char *const names[] = {controls[k], controls[k]};
         int cells[3];
@@ -257,11 +267,28 @@ static unsigned compare(const struct figures *was, const struct figures *is) {
     return faults;
 }
 
+/* A line for each row of each table: its title, the control, and what was measured where. */
+static bool write_json(const struct figures *figures, const char *path) {
+    FILE *file = fopen(path, "w");
+    if (file == NULL) return false;
+    for (unsigned row = 0; row < figures->rows; row++) {
+        fprintf(file, "%s{\"table\": \"%s\", \"congestion\": \"%s\", \"cells\": [", row == 0 ? "[\n" : ",\n",
+                figures->titles[row], figures->names[row]);
+        for (unsigned i = 0; i < figures->columns[row]; i++)
+            fprintf(file, "%s{\"at\": \"%s\", \"percent\": %d}", i == 0 ? "" : ", ", figures->heads[row][i],
+                    figures->percent[row][i]);
+        fprintf(file, "]}");
+    }
+    fprintf(file, "\n]\n");
+    return fclose(file) == 0;
+}
+
 int main(int argc, char **argv) {
     static struct figures was, is;
     bool write = argc == 2 && strcmp(argv[1], "--write") == 0;
-    if (argc > 1 && !write) {
-        fprintf(stderr, "usage: sim_test_goodput [--write]\n");
+    const char *json = argc == 3 && strcmp(argv[1], "--json") == 0 ? argv[2] : NULL;
+    if (argc > 1 && !write && json == NULL) {
+        fprintf(stderr, "usage: sim_test_goodput [--write | --json FILE]\n");
         return 2;
     }
     char *text = NULL;
@@ -271,6 +298,10 @@ int main(int argc, char **argv) {
     write_text(memory, &is);
     fclose(memory);
     unsigned faults = 0;
+    if (json != NULL && !write_json(&is, json)) {
+        perror(json);
+        return 1;
+    }
     if (write) {
         FILE *file = fopen(TABLE, "w");
         if (file == NULL || fputs(text, file) < 0 || fclose(file) != 0) {

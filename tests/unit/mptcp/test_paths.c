@@ -270,6 +270,39 @@ static void it_waits_without_any_path_and_goes_on(void **state) {
     }
 }
 
+/* A connection that speaks by two paths, which then both fall silent, with 100 bytes to say. */
+static void both_fall_silent(struct net *n, uint64_t seed) {
+    home(n, seed);
+    both_speak_once(n);
+    n->wires[WIFI].cut = n->wires[CELLULAR].cut = true;
+    n->host[CLIENT].app.to_send += 100;
+}
+
+static void what_a_silent_path_has_is_not_given_to_it_again(void **state) {
+    (void)state;
+    struct net n;
+    both_fall_silent(&n, 13);
+    uint64_t packets = n.host[CLIENT].data_by_wire[WIFI] + n.host[CLIENT].data_by_wire[CELLULAR];
+    net_run(&n, 600 * S);
+    packets = n.host[CLIENT].data_by_wire[WIFI] + n.host[CLIENT].data_by_wire[CELLULAR] - packets;
+    assert_int_equal(connection_close_reason(n.host[CLIENT].c), CONNECTION_OPEN);
+    assert_int_equal(n.host[CLIENT].counters.reinjected_bytes, 100); /* once, to the other one */
+    assert_true(packets <= 2 * 20 * 100);                            /* and each says it with its own timer */
+    net_deinit(&n);
+}
+
+static void what_all_silent_paths_have_goes_by_one_that_comes(void **state) {
+    (void)state;
+    struct net n;
+    both_fall_silent(&n, 14);
+    net_run(&n, 60 * S);
+    net_path_down(&n, CELLULAR);
+    n.wires[CELLULAR].cut = false;
+    net_path_up(&n, CELLULAR);
+    assert_true(net_run_until(&n, both_received_all, 5 * S));
+    net_deinit(&n);
+}
+
 static void it_does_not_wait_for_ever(void **state) {
     (void)state;
     struct net n;
@@ -340,6 +373,8 @@ int main(void) {
         cmocka_unit_test(priorities_change_while_it_runs),
         cmocka_unit_test(a_first_path_that_is_a_backup_is_said_to_be_one),
         cmocka_unit_test(it_waits_without_any_path_and_goes_on),
+        cmocka_unit_test(what_a_silent_path_has_is_not_given_to_it_again),
+        cmocka_unit_test(what_all_silent_paths_have_goes_by_one_that_comes),
         cmocka_unit_test(it_does_not_wait_for_ever),
         cmocka_unit_test(wifi_comes_and_goes_all_the_time),
         cmocka_unit_test(a_bad_second_path_does_no_harm),
