@@ -150,6 +150,7 @@ static bool start_engine(struct run *run) {
         .port_count = ports_wanted(),
         .stack = {.checksum = run->options.checksum,
                   .memory_max_bytes = run->options.memory_bytes,
+                  .receive_buffer_max_bytes = run->options.receive_buffer_bytes,
                   .congestion = run->options.congestion,
                   .scheduler = run->options.scheduler,
                   .versions = run->options.versions,

@@ -31,6 +31,8 @@ static const char help[] =
     "                               ndiffports makes: ndiffports (1 to %d, default %d)\n"
     "      --memory SIZE            what all connections may hold together of data on its way: 1M to 1024G\n"
     "                               (default: no bound but each one's 12M)\n"
+    "      --receive-buffer SIZE    what one connection may hold at most of data that the command has not read:\n"
+    "                               16K to 1G (default 8M)\n"
     "  -h, --help                   this text\n"
     "\n"
     "Needs CAP_NET_ADMIN and CAP_NET_RAW, as root has them.\n";
@@ -163,24 +165,34 @@ static bool take_limits(struct run_options *out, const char *text) {
 }
 
 /* A number and K, M or G, of 1024. */
-static bool take_memory(struct run_options *out, const char *text) {
+static bool read_size(const char *text, uint64_t least, uint64_t most, uint64_t *out) {
     static const char units[] = "KMG";
-    const uint64_t least = UINT64_C(1) << 20, most = UINT64_C(1) << 40;
     size_t digits = strspn(text, "0123456789");
     uint64_t value = 0;
     for (size_t i = 0; i < digits && value <= most; i++) value = value * 10 + (uint64_t)(text[i] - '0');
     const char *unit = text[digits] != 0 ? strchr(units, text[digits]) : NULL;
     bool good = digits > 0 && value <= most && (text[digits] == 0 || (unit != NULL && text[digits + 1] == 0));
     unsigned shift = good && unit != NULL ? 10 * (unsigned)(unit - units + 1) : 0;
-    good = good && value <= most >> shift;
-    value <<= good ? shift : 0;
-    if (!good || value < least)
-        return complain("--memory wants a size from 1M to 1024G, such as 64M, not %.64s", text);
-    out->memory_bytes = value;
+    good = good && value <= most >> shift && value << shift >= least;
+    if (good) *out = value << shift;
+    return good;
+}
+
+static bool take_memory(struct run_options *out, const char *text) {
+    if (read_size(text, UINT64_C(1) << 20, UINT64_C(1) << 40, &out->memory_bytes)) return true;
+    return complain("--memory wants a size from 1M to 1024G, such as 64M, not %.64s", text);
+}
+
+static bool take_receive_buffer(struct run_options *out, const char *text) {
+    uint64_t bytes;
+    if (!read_size(text, UINT64_C(16) << 10, UINT64_C(1) << 30, &bytes))
+        return complain("--receive-buffer wants a size from 16K to 1G, such as 2M, not %.64s", text);
+    out->receive_buffer_bytes = (uint32_t)bytes;
     return true;
 }
 
-enum { LONG_CHECKSUM = 256, LONG_CONGESTION, LONG_SCHEDULER, LONG_PATH_MANAGER, LONG_LIMIT, LONG_MPTCP, LONG_MEMORY };
+enum { LONG_CHECKSUM = 256, LONG_CONGESTION, LONG_SCHEDULER, LONG_PATH_MANAGER, LONG_LIMIT, LONG_MPTCP, LONG_MEMORY,
+       LONG_RECEIVE_BUFFER };
 
 static const struct option long_options[] = {
     {"uplink", required_argument, NULL, 'u'},
@@ -196,6 +208,7 @@ static const struct option long_options[] = {
     {"limit", required_argument, NULL, LONG_LIMIT},
     {"mptcp", required_argument, NULL, LONG_MPTCP},
     {"memory", required_argument, NULL, LONG_MEMORY},
+    {"receive-buffer", required_argument, NULL, LONG_RECEIVE_BUFFER},
     {0},
 };
 
@@ -230,6 +243,8 @@ static bool take_option(struct run_options *out, int option, char **argv) {
         return take_versions(&out->versions, optarg);
     case LONG_MEMORY:
         return take_memory(out, optarg);
+    case LONG_RECEIVE_BUFFER:
+        return take_receive_buffer(out, optarg);
     case LONG_LIMIT:
         return take_limits(out, optarg);
     case ':':
