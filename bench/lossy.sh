@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 repetitions=${1:-5}
 [ $# -lt 1 ] || shift
 [ $# -gt 0 ] || set -- cubic bbr newreno
-braid=$PWD/build/release/braid
+braid=${BENCH_BRAID:-$PWD/build/release/braid}
 BULK_SECONDS=6 RATE_MBIT=20
 
 # How much of the link a course is likely to leave (%), by congestion control: only for how long a transfer takes.
