@@ -76,6 +76,17 @@ struct harm {
     uint64_t retransmitted_bytes;  /* of the subflow, before them */
 };
 
+/* spare.c */
+struct spare {
+    uint64_t cost_bytes, brought_bytes;
+    uint64_t peak_bytes_per_s;
+    braid_time since, told_at, costly_since; /* the last is 0 when it costs nothing worth mentioning */
+    braid_time until;         /* the peer is asked to take it for a backup; 0: it is not */
+    braid_time forgiven_from; /* the last time that was over */
+    uint8_t times;
+    bool had_hole;            /* its own data had one when the segment came */
+};
+
 /* worth.c */
 struct rest {
     uint64_t bytes_per_s; /* what it carries, or did before it rested; 0: not known yet */
@@ -154,6 +165,7 @@ struct subflow {
     seq32 astray_end; /* fallback.c */
     struct run *hint;
     struct rate_meter meter;
+    struct spare *spare; /* NULL: no data came by it beside another path */
 
     struct signals signals;
     /* REMOVE_ADDR came: if nothing is heard until then, it goes. */
@@ -306,6 +318,14 @@ void harm_again(struct subflow *sf, const char *reason, braid_time now);
 void harm_watch(struct braid_connection *c, struct subflow *holder, struct subflow *idle, braid_time now);
 
 /* proving.c */
+/* spare.c */
+/* The peer is asked to take it for a backup. */
+bool spare_asked(const struct subflow *sf);
+/* Before and after TCP took a segment with data; `awaited_before`: what the connection waited for before. */
+void spare_arriving(struct subflow *sf);
+void spare_deinit(struct subflow *sf);
+void spare_arrived(struct subflow *sf, dsn64 awaited_before, uint32_t bytes, braid_time now);
+
 void harm_prove(struct braid_connection *c, braid_time now);
 
 /* worth.c */
@@ -392,6 +412,15 @@ uint32_t window_receive(void *owner, struct tcp *t);
 
 /* The longest round trip that a window for paths of this one permits. */
 braid_time window_span(braid_time rtt_ns);
+/* The most that arrived by it in a round trip, of the last ones. */
+/* Made when there is a second path; NULL: no memory. */
+struct stretch *window_stretch(struct braid_connection *c);
+void window_deinit(struct braid_connection *c);
+/* So far the peer's data goes now. There is a stretch. */
+void window_reached(struct subflow *sf, dsn64 highest, uint32_t bytes, braid_time now);
+uint64_t window_rate(const struct subflow *sf, braid_time now);
+/* Its round trip without a queue. */
+braid_time window_base(const struct subflow *sf);
 
 /* crowd.c */
 /* A rate was measured, in a round trip: the best one lately. */

@@ -141,7 +141,7 @@ struct connection_config {
     X(fastclose_received) X(fastclose_bad_key) X(fastclose_sent) X(tcprst_received) X(tcprst_sent)               \
     X(option_bad_length) X(option_unknown) X(option_misplaced) X(dss_mappings_full)                               \
     X(add_addr_id_in_use) X(add_addr_unusable) X(add_addr_echo_unknown) X(reinjected_segments) X(reinjected_bytes) \
-    X(copied_bytes) X(urgent_received) X(window_blocked) X(subflow_penalised) X(subflow_losing) X(subflow_harmful) X(subflow_rested)
+    X(copied_bytes) X(urgent_received) X(window_blocked) X(subflow_penalised) X(subflow_losing) X(subflow_harmful) X(subflow_rested) X(subflow_spared) X(subflow_costly)
 struct mptcp_counters {
 #define MPTCP_COUNTER_FIELD(name) uint64_t name;
     MPTCP_COUNTERS(MPTCP_COUNTER_FIELD)
