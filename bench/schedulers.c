@@ -2,6 +2,7 @@
  *
  *     bench_schedulers messages             200 bytes, 50 a second, over two idle paths: latency, and bytes spent twice
  *     bench_schedulers buffers [up]         8 Mb/s of 20 ms and 2 Mb/s of 150 ms, by receive buffer: goodput
+ *     bench_schedulers draw [COUNT [FROM]]  these pairs as JSON, one a line: Mb/s, ms, and what befalls one of them
  *     bench_schedulers pairs [COUNT [FROM]] drawn pairs of paths, one of them degraded, against the better one alone
  *     bench_schedulers pair SEED            one of those, with every scheduler
  * A scheduler's name after these: only that one. In the environment SAMPLES=1 shows how the paths do, EVENTS=1 what happens
@@ -277,6 +278,19 @@ static void pairs(uint64_t count, uint64_t from) {
     free(benefits);
 }
 
+static void draw(uint64_t count, uint64_t from) {
+    for (uint64_t seed = from; seed < from + count; seed++) {
+        struct pair pair = draw_pair(seed);
+        printf("{\"seed\": %" PRIu64 ", \"paths\": [", seed);
+        for (unsigned i = 0; i < 3; i++) {
+            const struct sim_path_config *path = i < 2 ? &pair.run.paths[i] : &pair.run.later;
+            printf("%s{\"mbps\": %.3f, \"rtt_ms\": %.3f, \"queue_ms\": %.3f, \"loss\": %.4f}", i == 1 ? ", " : i == 2 ? "], \"later\": " : "",
+                   (double)path->rate_bps / 1e6, (double)path->rtt_ns / 1e6, (double)path->queue_ns / 1e6, path->loss);
+        }
+        printf(", \"degraded\": %u, \"what\": \"%s\", \"at_s\": 6, \"seconds\": 25}\n", pair.run.degraded, pair.what);
+    }
+}
+
 static void one_pair(uint64_t seed) {
     struct pair pair = draw_pair(seed);
     printf("path 0: %.1f Mb/s %.0f ms queue %.0f; path 1: %.1f Mb/s %.0f ms queue %.0f; path %u gets %s\n",
@@ -297,10 +311,11 @@ int main(int argc, char **argv) {
     if (argc > 2 && scheduler_find(argv[argc - 1]) != NULL) only = argv[--argc];
     if (strcmp(what, "messages") == 0) messages();
     else if (strcmp(what, "buffers") == 0) buffers(argc > 2 && strcmp(argv[2], "up") == 0);
+    else if (strcmp(what, "draw") == 0) draw(argc > 2 ? strtoull(argv[2], NULL, 10) : 200, argc > 3 ? strtoull(argv[3], NULL, 10) : 1);
     else if (strcmp(what, "pairs") == 0) {
         pairs(argc > 2 ? strtoull(argv[2], NULL, 10) : 200, argc > 3 ? strtoull(argv[3], NULL, 10) : 1);
     }
     else if (strcmp(what, "pair") == 0 && argc > 2) one_pair(strtoull(argv[2], NULL, 10));
-    else return fprintf(stderr, "usage: bench_schedulers messages | buffers [up] | pairs [COUNT [FROM]] | pair SEED, [SCHEDULER]\n"), 2;
+    else return fprintf(stderr, "usage: bench_schedulers messages | buffers [up] | draw [COUNT [FROM]] | pairs [COUNT [FROM]] | pair SEED, [SCHEDULER]\n"), 2;
     return 0;
 }

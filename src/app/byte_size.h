@@ -12,5 +12,7 @@
 
 /* False: not a size, or out of that range. */
 bool byte_size_parse(const char *text, uint64_t *out);
+/* The same with a range of its own. */
+bool byte_size_parse_in(const char *text, uint64_t least, uint64_t most, uint64_t *out);
 
 #endif

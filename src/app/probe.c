@@ -14,7 +14,7 @@
 
 static const char help[] =
     "usage: braid probe serve [--port PORT] [--mptcp] [--congestion NAME]\n"
-    "       braid probe bulk HOST:PORT [--upload] [--bytes N] [--seed N] [--write-max N] [--mptcp] "
+    "       braid probe bulk HOST:PORT [--upload] [--bytes N | --for S] [--seed N] [--write-max N] [--mptcp] "
     "[--timeout S]\n"
     "       braid probe messages HOST:PORT [--rate N] [--size N] [--seconds N] [--mptcp]\n"
     "       braid probe receive [--port PORT] [--mptcp]\n"
@@ -32,8 +32,11 @@ static const char help[] =
     "\n"
     "  --mptcp          the kernel's own MPTCP (IPPROTO_MPTCP) instead of TCP\n"
     "  --congestion N   the kernel's congestion control for it, as cubic or bbr (default: the kernel's own choice)\n"
+    "  --receive-buffer N  the kernel's receive buffer for it, in bytes (SO_RCVBUF; default: the kernel tunes "
+    "it)\n"
     "  --upload         from here to there; without it, from there to here\n"
     "  --bytes N        how many (100000000); --seed N: which (1)\n"
+    "  --for S          for so many seconds in place of a number of bytes\n"
     "  --write-max N    the client writes pieces of random sizes up to N, each at once\n"
     "  --rate N         messages a second (50); --size N: bytes of each (200); --seconds N: for how long "
     "(10)\n"
@@ -47,7 +50,7 @@ static int bad_use(const char *what, const char *name) {
     return BAD_USE;
 }
 
-enum call { UPLOAD = 256, BYTES, SEED, WRITE_MAX, RATE, SIZE, SECONDS, TIMEOUT, PORT, MPTCP, CONGESTION };
+enum call { UPLOAD = 256, BYTES, SEED, WRITE_MAX, RATE, SIZE, SECONDS, TIMEOUT, PORT, MPTCP, CONGESTION, RECEIVE_BUFFER, FOR };
 static const struct option options_known[] = {
     {"upload", no_argument, NULL, UPLOAD},
     {"bytes", required_argument, NULL, BYTES},
@@ -60,6 +63,8 @@ static const struct option options_known[] = {
     {"port", required_argument, NULL, PORT},
     {"mptcp", no_argument, NULL, MPTCP},
     {"congestion", required_argument, NULL, CONGESTION},
+    {"receive-buffer", required_argument, NULL, RECEIVE_BUFFER},
+    {"for", required_argument, NULL, FOR},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
 };
@@ -117,6 +122,12 @@ static bool take_option(struct probe_options *options, int option) {
         if (!parse_number("--size", 16, 65536, &number)) return false;
         options->size = (uint32_t)number;
         return true;
+    case RECEIVE_BUFFER:
+        if (!parse_number("--receive-buffer", 2048, 1 << 30, &number)) return false;
+        options->receive_buffer_bytes = (int)number;
+        return true;
+    case FOR:
+        return parse_number("--for", 0.01, 86400, &options->for_s);
     case RATE:
         return parse_number("--rate", 0.1, 100000, &options->rate);
     case SECONDS:

@@ -30,14 +30,17 @@ static int print(json_t *object, bool good) {
 
 static json_t *download(int fd, const struct probe_options *options, const struct probe_pattern *pattern) {
     struct probe_seen seen;
-    probe_receive_stream(fd, pattern, options->bytes, &seen);
+    double end_s = options->for_s > 0 ? probe_now() + options->for_s : 0;
+    probe_receive_stream(fd, pattern, options->for_s > 0 ? UINT64_MAX : options->bytes, end_s, &seen);
     return probe_seen_json(&seen);
 }
 
 static json_t *upload(int fd, const struct probe_options *options, const struct probe_pattern *pattern) {
     static char answer[ANSWER_BYTES];
     if (options->write_max != 0) probe_no_delay(fd);
-    int error = probe_send_stream(fd, pattern, options->bytes, options->write_max);
+    double end_s = options->for_s > 0 ? probe_now() + options->for_s : 0;
+    uint64_t bytes = options->for_s > 0 ? UINT64_MAX : options->bytes;
+    int error = probe_send_stream(fd, pattern, bytes, end_s, options->write_max);
     if (error == 0) shutdown(fd, SHUT_WR);
     json_t *object =
         error == 0 && probe_read_line(fd, answer, sizeof(answer)) ? json_loads(answer, 0, NULL) : NULL;
@@ -58,14 +61,14 @@ int probe_bulk(const struct probe_options *options) {
     double connected = probe_now();
     probe_set_timeout(fd, options->timeout_s);
     snprintf(line, sizeof(line), "%s %" PRIu64 " %" PRIu64 "\n", options->upload ? "upload" : "download",
-             options->bytes, options->seed);
+             options->for_s > 0 ? UINT64_MAX : options->bytes, options->seed);
     errno = 0;
     json_t *object = !probe_write_all(fd, line, strlen(line)) ? json_pack("{s:s}", "error", strerror(errno))
                      : options->upload                        ? upload(fd, options, &pattern)
                                                               : download(fd, options, &pattern);
     double last = json_number_value(json_object_get(object, "last_s"));
     uint64_t bytes = (uint64_t)json_integer_value(json_object_get(object, "bytes"));
-    bool good = bytes == options->bytes && json_is_true(json_object_get(object, "verified"));
+    bool good = (options->for_s > 0 ? bytes > 0 : bytes == options->bytes) && json_is_true(json_object_get(object, "verified"));
     json_object_set_new(object, "started_s", json_real(started));
     json_object_set_new(object, "connect_ms", json_real((connected - started) * 1000));
     json_object_set_new(object, "seconds", json_real(last > started ? last - started : 0));

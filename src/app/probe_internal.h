@@ -15,8 +15,10 @@ struct probe_options {
     const char *host, *port; /* of the server */
     bool mptcp;              /* the kernel's, by IPPROTO_MPTCP */
     const char *congestion;  /* NULL: what the kernel takes */
+    int receive_buffer_bytes; /* SO_RCVBUF; 0: the kernel tunes it */
     bool upload;
     uint64_t bytes, seed;
+    double for_s; /* not 0: for so long, in place of bytes */
     uint32_t write_max; /* not 0: writes of random sizes up to this */
     double rate, seconds, timeout_s;
     uint32_t size; /* of a message */
@@ -60,10 +62,10 @@ struct probe_seen {
     size_t gap_count;
     double longest_gap_s;
 };
-/* Sends so many bytes of the pattern. 0 or an errno value. */
-int probe_send_stream(int fd, const struct probe_pattern *pattern, uint64_t bytes, uint32_t write_max);
-/* Receives to the end of the stream, or until `bytes` have come. */
-void probe_receive_stream(int fd, const struct probe_pattern *pattern, uint64_t bytes,
+/* Sends so many bytes of the pattern, or until `end_s` by probe_now() if that is not 0. 0 or an errno value. */
+int probe_send_stream(int fd, const struct probe_pattern *pattern, uint64_t bytes, double end_s, uint32_t write_max);
+/* Receives to the end of the stream, until `bytes` have come, or until `end_s` if that is not 0. */
+void probe_receive_stream(int fd, const struct probe_pattern *pattern, uint64_t bytes, double end_s,
                           struct probe_seen *seen);
 json_t *probe_seen_json(const struct probe_seen *seen);
 

@@ -15,7 +15,7 @@
 static void answer_download(int fd, uint64_t bytes, uint64_t seed) {
     struct probe_pattern pattern;
     if (!probe_pattern_init(&pattern, seed)) return;
-    if (probe_send_stream(fd, &pattern, bytes, 0) == 0) shutdown(fd, SHUT_WR);
+    if (probe_send_stream(fd, &pattern, bytes, 0, 0) == 0) shutdown(fd, SHUT_WR);
     char rest;
     while (read(fd, &rest, 1) > 0)
         continue; /* until the client has closed too */
@@ -26,7 +26,7 @@ static void answer_upload(int fd, uint64_t seed) {
     struct probe_pattern pattern;
     struct probe_seen seen;
     if (!probe_pattern_init(&pattern, seed)) return;
-    probe_receive_stream(fd, &pattern, UINT64_MAX, &seen);
+    probe_receive_stream(fd, &pattern, UINT64_MAX, 0, &seen);
     json_t *object = probe_seen_json(&seen);
     char *text = json_dumps(object, JSON_COMPACT);
     if (text != NULL && probe_write_all(fd, text, strlen(text)) && probe_write_all(fd, "\n", 1))

@@ -23,6 +23,12 @@ double probe_now(void) {
 static int open_socket(const struct probe_options *options, int family) {
     int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, options->mptcp ? IPPROTO_MPTCP : IPPROTO_TCP);
     const char *name = options->congestion;
+    if (fd >= 0 && options->receive_buffer_bytes > 0 &&
+        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &options->receive_buffer_bytes, sizeof(int)) != 0) {
+        fprintf(stderr, "braid: the kernel refuses a receive buffer of %d bytes: %s\n", options->receive_buffer_bytes, strerror(errno));
+        close(fd);
+        return -1;
+    }
     if (fd < 0 || name == NULL || setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, (socklen_t)strlen(name)) == 0)
         return fd;
     fprintf(stderr, "braid: the kernel refuses the congestion control %s: %s\n", name, strerror(errno));

@@ -30,10 +30,10 @@ void probe_pattern_deinit(struct probe_pattern *pattern) {
     free(pattern->bytes);
 }
 
-int probe_send_stream(int fd, const struct probe_pattern *pattern, uint64_t bytes, uint32_t write_max) {
+int probe_send_stream(int fd, const struct probe_pattern *pattern, uint64_t bytes, double end_s, uint32_t write_max) {
     struct prng sizes;
     prng_seed(&sizes, pattern->seed + 1);
-    for (uint64_t sent = 0; sent < bytes;) {
+    for (uint64_t sent = 0; sent < bytes && (end_s == 0 || probe_now() < end_s);) {
         uint64_t length = write_max != 0 ? 1 + prng_below(&sizes, write_max) : WRITE_BYTES;
         if (length > bytes - sent) length = bytes - sent;
         if (!probe_write_all(fd, pattern->bytes + sent % PROBE_PATTERN_BYTES, length)) return errno;
@@ -59,11 +59,11 @@ static void note_gap(struct probe_seen *seen, double from, double to) {
     seen->gaps[place][1] = to;
 }
 
-void probe_receive_stream(int fd, const struct probe_pattern *pattern, uint64_t bytes,
+void probe_receive_stream(int fd, const struct probe_pattern *pattern, uint64_t bytes, double end_s,
                           struct probe_seen *seen) {
     static uint8_t buffer[READ_BYTES];
     *seen = (struct probe_seen){.as_sent = true};
-    while (seen->bytes < bytes) {
+    while (seen->bytes < bytes && (end_s == 0 || seen->last_s < end_s)) {
         ssize_t length = read(fd, buffer, sizeof(buffer));
         if (length < 0 && errno == EINTR) continue;
         if (length < 0) seen->error = errno;

@@ -42,6 +42,8 @@ static const char help[] =
     "      --memory SIZE            what all connections may hold together of data on its way: 1M to 1024G\n"
     "                               (default: no bound but each one's 12M)\n"
     "      --threads N              connections are shared out among so many threads: 1 to %d (default 1)\n"
+    "      --receive-buffer SIZE    what one connection may hold at most of data that the command has not read:\n"
+    "                               16K to 1G (default 8M)\n"
     "  -h, --help                   this text\n"
     "\n"
     "Needs CAP_NET_ADMIN and CAP_NET_RAW, as root has them.\n";
@@ -184,6 +186,14 @@ static bool take_memory(struct run_options *out, const char *text) {
     return complain("--memory wants a size from " BYTE_SIZE_RANGE ", such as 64M, not %.64s", text);
 }
 
+static bool take_receive_buffer(struct run_options *out, const char *text) {
+    uint64_t bytes;
+    if (!byte_size_parse_in(text, UINT64_C(16) << 10, UINT64_C(1) << 30, &bytes))
+        return complain("--receive-buffer wants a size from 16K to 1G, such as 2M, not %.64s", text);
+    out->receive_buffer_bytes = (uint32_t)bytes;
+    return true;
+}
+
 static bool take_threads(struct run_options *out, const char *text) {
     size_t digits = strspn(text, "0123456789");
     unsigned value = 0;
@@ -207,7 +217,7 @@ static bool fit_together(const struct run_options *out) {
 
 enum {
     LONG_CHECKSUM = 256, LONG_CONGESTION, LONG_SCHEDULER, LONG_PATH_MANAGER, LONG_LIMIT, LONG_MPTCP, LONG_MEMORY, LONG_ECN,
-    LONG_STATISTICS, LONG_THREADS
+    LONG_STATISTICS, LONG_THREADS, LONG_RECEIVE_BUFFER
 };
 
 static const struct option long_options[] = {
@@ -227,6 +237,7 @@ static const struct option long_options[] = {
     {"ecn", no_argument, NULL, LONG_ECN},
     {"statistics", required_argument, NULL, LONG_STATISTICS},
     {"threads", required_argument, NULL, LONG_THREADS},
+    {"receive-buffer", required_argument, NULL, LONG_RECEIVE_BUFFER},
     {0},
 };
 
@@ -269,6 +280,8 @@ static bool take_option(struct run_options *out, int option, char **argv) {
         return take_memory(out, optarg);
     case LONG_THREADS:
         return take_threads(out, optarg);
+    case LONG_RECEIVE_BUFFER:
+        return take_receive_buffer(out, optarg);
     case LONG_LIMIT:
         return take_limits(out, optarg);
     case ':':

@@ -18,6 +18,7 @@ struct run_options {
     bool limited;
     enum braid_versions versions;
     uint64_t memory_bytes; /* of all connections together; 0: no bound but each one's */
+    uint32_t receive_buffer_bytes; /* of one connection; 0: what the stack takes */
     bool plain; /* no Multipath TCP */
     unsigned threads; /* 1..RUN_THREADS_MAX */
     bool checksum, ecn, live;

@@ -88,6 +88,7 @@ bool run_thread_create(struct run_thread *thread, const struct run_options *opti
         .port_count = ports_wanted(options->threads),
         .stack = {.checksum = options->checksum,
                   .memory_max_bytes = options->memory_bytes / options->threads,
+                  .receive_buffer_max_bytes = options->receive_buffer_bytes,
                   .congestion = options->congestion,
                   .scheduler = options->scheduler,
                   .versions = options->versions,

@@ -452,10 +452,16 @@ static void check_probe_rtt(struct congestion *c, struct bbr *b, const struct co
 
 /* --- "Setting the Pacing Rate", "Setting the Congestion Window" --- */
 
+/* BBRInitPacingRate(): before the first sample says anything; that may be of a request of a few bytes. */
+static void init_pacing(struct congestion *c, braid_time srtt_ns) {
+    if (c->pacing_bytes_per_s > 0 || srtt_ns == 0) return;
+    uint64_t nominal = (uint64_t)window_initial(c->mss_bytes) * BRAID_NS_PER_S / srtt_ns;
+    c->pacing_bytes_per_s = nominal * STARTUP_GAIN_PERCENT / 100;
+}
+
 static void set_pacing(struct congestion *c, const struct bbr *b, uint32_t gain_percent, braid_time srtt_ns) {
-    uint64_t bw = model_bw(b);
-    if (bw == 0 && srtt_ns > 0) bw = (uint64_t)c->cwnd_bytes * BRAID_NS_PER_S / srtt_ns;
-    uint64_t rate = bw * gain_percent / 100 * (100 - PACING_MARGIN_PERCENT) / 100;
+    init_pacing(c, srtt_ns);
+    uint64_t rate = model_bw(b) * gain_percent / 100 * (100 - PACING_MARGIN_PERCENT) / 100;
     if (rate > 0 && (b->full_bw_reached || rate > c->pacing_bytes_per_s)) c->pacing_bytes_per_s = rate;
 }
 

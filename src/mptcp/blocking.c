@@ -114,6 +114,7 @@ static struct subflow *first_holder(const struct braid_connection *c) {
 bool blocking_relieve(struct braid_connection *c, braid_time now) {
     struct sending *s = &c->send;
     struct tcp_info slow_info, fast_info;
+    if (c->config.scheduler->unguarded) return false;
     if (!blocked(c) || s->starved_until > now) {
         if (s->held_up_since != 0) harm_watch(c, NULL, NULL, now);
         return false;
@@ -137,6 +138,7 @@ bool blocking_relieve(struct braid_connection *c, braid_time now) {
 void blocking_look(struct braid_connection *c, braid_time now) {
     struct sending *s = &c->send;
     struct tcp_info slow_info, fast_info;
+    if (c->config.scheduler->unguarded) return;
     if (dsn64_ge(s->una, s->nxt) || !dsn_ranges_empty(&s->reinject) || s->starved_until > now) return;
     struct subflow *slow = first_holder(c), *fast = scheduler_for_probe(c);
     if (!slow || !fast || slow == fast) return;

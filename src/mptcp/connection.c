@@ -103,6 +103,7 @@ void connection_destroy(struct braid_connection *c) {
     addresses_deinit(c);
     path_targets_deinit(c);
     incoming_deinit(c);
+    window_deinit(c);
     budget_leave(c);
     c->env->release(c->env->context, c, sizeof(*c));
 }
@@ -169,13 +170,18 @@ void connection_input(struct braid_connection *c, struct subflow *sf, const stru
     c->now = now;
     sf->ack_arrived = false;
     sf->signals.acks_in_a_row = 0;
+    dsn64 awaited = c->receive.nxt;
+    spare_arriving(sf);
     tcp_input(sf->t, segment, buf, ecn, now);
     /* The window in the header counts from the DATA_ACK beside it: that one, though for the subflow the segment may be an
      * old one, whose window TCP does not take. */
     /* [R-3.3.2-3] [R-3.3.2-6] [R-4-1] */
     if (sf->ack_arrived && !connection_linear(c))
         outgoing_data_ack(c, sf->arrived_ack, tcp_window_of(sf->t, segment), now);
-    if (segment->payload_length > 0) window_update(c, now);
+    if (segment->payload_length > 0) {
+        spare_arrived(sf, awaited, segment->payload_length, now);
+        window_update(c, now);
+    }
     connection_settle(c, now);
 }
 

@@ -50,20 +50,20 @@ struct sending {
     bool write_starved; /* and nothing but memory was in the way */
     bool data_fin_sent, fin_acknowledged; /* DATA_FIN, or FIN without MPTCP */
     bool sent_reported;
+    bool turn_of_new;
+    bool infinite_due, infinite_said; /* see below */
     struct dsn_ranges reinject;
     struct dsn_ranges doubtful; /* unacknowledged on a path that was cut, but probably there (reinject.c) */
     braid_time refresh_at;       /* stale.c */
     braid_time paths_looked_at;  /* connection.c */
     braid_time cut_doubts_until; /* a path was cut a moment ago (reinject.c) */
-    bool turn_of_new;
     braid_time data_rto_at; /* BRAID_NEVER when nothing is unacknowledged */
     unsigned data_rto_backoff;
+    unsigned unanswered; /* timeouts since the last DATA_ACK in which the peer was heard */
     braid_time data_rto_began_at;
     braid_time tail_at; /* tail.c; BRAID_NEVER: nothing to say again */
-    unsigned tail_tries;
     dsn64 tail_end;      /* tried for what is before it */
     braid_time heard_at; /* the last DATA_ACK, or when a DATA_FIN began to wait for one */
-    unsigned unanswered; /* timeouts since the last DATA_ACK in which the peer was heard */
     braid_time starved_until; /* memory ran out */
     uint64_t bytes_written, bytes_acknowledged, bytes_reinjected, bytes_copied;
     braid_time held_up_since; /* harm.c; 0: nobody holds it up */
@@ -72,10 +72,9 @@ struct sending {
     braid_time blocked_at; /* the scheduler was last told that the window is shut */
     /* Fallback: subflow acknowledgements are what counts (§3.7). */
     dsn64 linear_acknowledged;
-    bool infinite_due;
     dsn64 infinite_dsn;
     seq32 infinite_seq, infinite_said_at;
-    bool infinite_said;
+    unsigned tail_tries;
 };
 
 /* incoming.c. The queue holds [nxt - queue.length, nxt), unread (DATA_FIN not counted). */
@@ -85,11 +84,11 @@ struct receiving {
     dsn64 told; /* the last one that was said */
     struct ahead ahead;
     bool fin_known, fin_reached;
-    dsn64 fin;
     bool urgent_known;
-    dsn64 urgent_end; /* urgent.c */
     bool doubtful; /* after fallback: the peer may not know of it (fallback.c) */
     bool discard; /* the application let go: what still comes resets the connection */
+    dsn64 fin;
+    dsn64 urgent_end; /* urgent.c */
     uint64_t bytes_received, bytes_read;
 };
 

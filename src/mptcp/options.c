@@ -102,7 +102,7 @@ static void write_removals(struct pen *pen, struct subflow *sf) {
 }
 
 static void write_prio(struct pen *pen, struct subflow *sf) {
-    struct mptcp_option option = {.subtype = MPTCP_MP_PRIO, .as.mp_prio.backup = sf->backup_here};
+    struct mptcp_option option = {.subtype = MPTCP_MP_PRIO, .as.mp_prio.backup = sf->backup_here || spare_asked(sf)};
     if (!sf->signals.prio || !put(pen, &option)) return;
     COUNT(sf->c, mp_prio_sent);
     sf->signals.prio = false;

@@ -3,7 +3,8 @@
 
 static const struct scheduler_ops *const schedulers[] = {
     &scheduler_lowest_rtt, &scheduler_round_robin, &scheduler_redundant, &scheduler_redundant_small,
-    &scheduler_blest,      &scheduler_ecf,         &scheduler_backup,    &scheduler_cost_aware};
+    &scheduler_blest,      &scheduler_ecf,         &scheduler_backup,    &scheduler_cost_aware,
+    &scheduler_linux};
 
 static bool same_text(const char *a, const char *b) {
     while (*a != '\0' && *a == *b) a++, b++;
@@ -68,6 +69,11 @@ static uint64_t preference_of(const struct subflow *sf) {
     return id << 48 | (sf->number & 0xffffffffffff);
 }
 
+static uint32_t unguarded_room(const struct tcp_info *info) {
+    uint64_t used = (uint64_t)info->in_flight_bytes + info->unsent_bytes, buffer = 2 * (uint64_t)info->cwnd_bytes;
+    return used < buffer ? (uint32_t)(buffer - used) : 0;
+}
+
 /* All of it but the room that it shows, which depends on how much waits: what there is of that is returned. */
 static uint32_t path_fill(struct scheduler_path *path, struct subflow *sf) {
     struct tcp_info info;
@@ -88,6 +94,7 @@ static uint32_t path_fill(struct scheduler_path *path, struct subflow *sf) {
         .unsent_bytes = info.unsent_bytes,
         .behind = copies_behind(sf),
     };
+    if (sf->c->config.scheduler->unguarded) return meter_bounded(sf, unguarded_room(&info));
     return blocking_bounded(sf, &info, meter_bounded(sf, room_of(sf, &info, sf->c->now)), sf->c->now);
 }
 

@@ -155,6 +155,7 @@ void subflow_destroy(struct subflow *sf) {
     mapping_list_deinit(&sf->mapped);
     slice_queue_deinit(&sf->held);
     addresses_echoes_release(sf);
+    spare_deinit(sf);
     list_remove(&sf->node);
     c->subflow_count--;
     c->events |= CONNECTION_PATHS;

@@ -9,14 +9,14 @@ struct signals {
     bool data_fin; /* after an ACK with MP_CAPABLE; or a DATA_ACK there */
     bool prio;
     bool fail;
+    bool announce;
+    bool announce_whole; /* at the cost of the ACK's timestamps */
     dsn64 fail_dsn;
     unsigned remove_count;
     uint8_t remove_ids[SIGNAL_IDS_MAX];
     unsigned echo_count;
     struct add_addr *echoes; /* SIGNAL_ECHOES_MAX; NULL while there is none */
-    bool announce;
     struct add_addr announcement;
-    bool announce_whole; /* at the cost of the ACK's timestamps */
     unsigned acks_in_a_row; /* for signals alone, since the peer last said something */
 };
 
@@ -74,6 +74,17 @@ struct harm {
     bool unproved;                 /* proving.c: it gets copies, then, so many rounds of them */
     uint8_t rounds;
     uint64_t retransmitted_bytes;  /* of the subflow, before them */
+};
+
+/* spare.c */
+struct spare {
+    uint64_t cost_bytes, brought_bytes;
+    uint64_t peak_bytes_per_s;
+    braid_time since, told_at, costly_since; /* the last is 0 when it costs nothing worth mentioning */
+    braid_time until;         /* the peer is asked to take it for a backup; 0: it is not */
+    braid_time forgiven_from; /* the last time that was over */
+    uint8_t times;
+    bool had_hole;            /* its own data had one when the segment came */
 };
 
 /* worth.c */
@@ -158,6 +169,7 @@ struct subflow {
     seq32 astray_end; /* fallback.c */
     struct run *hint;
     struct rate_meter meter;
+    struct spare *spare; /* NULL: no data came by it beside another path */
 
     struct signals signals;
     /* REMOVE_ADDR came: if nothing is heard until then, it goes. */
@@ -309,6 +321,19 @@ void harm_again(struct subflow *sf, const char *reason, braid_time now);
 /* The window is shut, and `holder` has what is awaited while `idle` has room; NULL: it is not. */
 void harm_watch(struct braid_connection *c, struct subflow *holder, struct subflow *idle, braid_time now);
 
+/* spare.c */
+/* The peer is asked to take it for a backup. */
+bool spare_asked(const struct subflow *sf);
+/* Before and after TCP took a segment with data; `awaited_before`: what the connection waited for before. */
+static inline void spare_arriving(struct subflow *sf) {
+    if (sf->spare) sf->spare->had_hole = tcp_reassembly_bytes(sf->t) > 0;
+}
+void spare_data_arrived(struct subflow *sf, dsn64 awaited_before, uint32_t bytes, braid_time now);
+static inline void spare_arrived(struct subflow *sf, dsn64 awaited_before, uint32_t bytes, braid_time now) {
+    if (sf->spare || sf->c->subflow_count > 1) spare_data_arrived(sf, awaited_before, bytes, now);
+}
+void spare_deinit(struct subflow *sf);
+
 /* proving.c */
 void harm_prove(struct braid_connection *c, braid_time now);
 
@@ -400,6 +425,15 @@ void window_shrunk(void *owner);
 
 /* The longest round trip that a window for paths of this one permits. */
 braid_time window_span(braid_time rtt_ns);
+/* The most that arrived by it in a round trip, of the last ones. */
+/* Made when there is a second path; NULL: no memory. */
+struct stretch *window_stretch(struct braid_connection *c);
+void window_deinit(struct braid_connection *c);
+/* So far the peer's data goes now. There is a stretch. */
+void window_reached(struct subflow *sf, dsn64 highest, uint32_t bytes, braid_time now);
+uint64_t window_rate(const struct subflow *sf, braid_time now);
+/* Its round trip without a queue. */
+braid_time window_base(const struct subflow *sf);
 
 /* crowd.c */
 /* A rate was measured, in a round trip: the best one lately. */

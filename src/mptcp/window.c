@@ -23,6 +23,11 @@
  * round trip at all: acknowledgements held back a moment, bursts, timers. The window is never set below its initial
  * size, so that the next message, or the start of a transfer, is not held up; nor above receive_buffer_max.
  *
+ * A peer may also give a path more than it can send soon, as Linux does: then the window is used up by what waits there,
+ * and the others stand still. If all of it was there but for what is awaited for a noticeable time, or the peer used all that it
+ * could know of while less came than the paths have shown to carry, it is stretched, by a quarter in a round trip; and eased
+ * again when that is over, the later the more often it was too soon.
+ *
  * Where others keep a queue filled, or the path has become longer, that would be too small: crowd.c finds it out, and then
  * the round trip as it is takes the smallest one's place.
  *
@@ -40,6 +45,12 @@ enum window_constant {
     RTT_UNKNOWN_US = 100000,
     USED_SHARE_PERCENT = 2,       /* of all that arrives: less, and a backup's RTT does not count */
     PLAIN_FACTOR = 4,             /* plain TCP: window per bytes arrived in a round trip */
+    STRETCH_STEP_PERCENT = 125,   /* when it was shut for more than ... */
+    STRETCH_SHUT_PERCENT = 12,     /* ... so much of a round trip, or limited while less than ... */
+    STRETCH_USED_PERCENT = 85,    /* ... so much came of what the paths can */
+    STRETCH_MAX_PERCENT = 800,
+    STRETCH_ROUNDS_MIN = 4,       /* without that: a step back; twice as many, if that was too soon */
+    STRETCH_ROUNDS_MAX = 64,
     STEP_BYTES = 1400,            /* the edge moves by no less (RFC 9293 §3.8.6.2.2) */
 };
 
@@ -187,10 +198,16 @@ uint64_t window_round_bytes(const struct subflow *sf, braid_time now) {
     return lately > m->interval_bytes ? lately : m->interval_bytes;
 }
 
+braid_time window_base(const struct subflow *sf) { return path_base(sf); }
+
+uint64_t window_rate(const struct subflow *sf, braid_time now) { return meter_best(&sf->meter, path_base(sf), now); }
+
 struct arrival {
     uint64_t bytes_per_s;
     braid_time rtt_ns;
     braid_time base_ns; /* without others' queues */
+    braid_time fast_ns; /* of the shortest path */
+    bool crowded;
 };
 
 static bool counts(const struct subflow *sf) {
@@ -208,15 +225,84 @@ static struct arrival measure(const struct braid_connection *c, braid_time now) 
         if (!counts(sf)) continue;
         braid_time rtt = path_rtt(sf);
         bool used = meter_best(&sf->meter, path_base(sf), now) * 100 >= sum.bytes_per_s * USED_SHARE_PERCENT;
-        if (!used && subflow_backup(sf)) continue;
+        if (!used && (subflow_backup(sf) || spare_asked(sf))) continue;
         if (rtt > sum.rtt_ns) sum.rtt_ns = rtt;
+        if (sf->meter.crowd.crowded) sum.crowded = true;
         if (path_base(sf) > sum.base_ns) sum.base_ns = path_base(sf);
+        if (sum.fast_ns == 0 || path_base(sf) < sum.fast_ns) sum.fast_ns = path_base(sf);
     }
     return sum;
 }
 
+struct stretch *window_stretch(struct braid_connection *c) {
+    struct window *w = &c->window;
+    if (w->stretch) return w->stretch;
+    w->stretch = c->env->allocate(c->env->context, sizeof(*w->stretch));
+    if (w->stretch) *w->stretch = (struct stretch){.percent = 100, .rounds = STRETCH_ROUNDS_MIN, .fast_ns = w->base_ns};
+    return w->stretch;
+}
+
+void window_deinit(struct braid_connection *c) {
+    if (c->window.stretch) c->env->release(c->env->context, c->window.stretch, sizeof(*c->window.stretch));
+    c->window.stretch = NULL;
+}
+
+/* What the peer knew when it sent what comes now by a path with this round trip. */
+static dsn64 edge_known(const struct stretch *s, braid_time rtt_ns) {
+    braid_time step = s->fast_ns / WINDOW_EDGES_A_ROUND;
+    unsigned ago = step > 0 && rtt_ns / step < WINDOW_EDGES - 1 ? (unsigned)(rtt_ns / step) : WINDOW_EDGES - 1;
+    return s->edges[(s->edge_next + WINDOW_EDGES - 1 - ago) % WINDOW_EDGES];
+}
+
+void window_reached(struct subflow *sf, dsn64 highest, uint32_t bytes, braid_time now) {
+    struct stretch *s = sf->c->window.stretch;
+    if (dsn64_ge(dsn64_add(highest, 2 * STEP_BYTES), edge_known(s, tcp_receive_rtt(sf->t)))) s->limited_bytes += bytes;
+    s->arrived_bytes += bytes;
+    if (now - s->edge_at < s->fast_ns / WINDOW_EDGES_A_ROUND) return;
+    s->edge_at = now;
+    s->edges[s->edge_next] = sf->c->window.edge;
+    s->edge_next = (s->edge_next + 1) % WINDOW_EDGES;
+}
+
+static bool too_small(const struct stretch *s, const struct arrival *a, braid_time round_ns) {
+    if (a->crowded) return false; /* then it does not bind as it is */
+    if (s->shut_ns * 100 > round_ns * STRETCH_SHUT_PERCENT) return true;
+    uint64_t possible = a->bytes_per_s * (round_ns / BRAID_NS_PER_US) / 1000000;
+    return 2 * s->limited_bytes > s->arrived_bytes && s->arrived_bytes * 100 < possible * STRETCH_USED_PERCENT;
+}
+
+/* It is held longer the more often it turns out to be needed: a burst of losses is over soon, a peer's ways stay. */
+static void stretch_more(struct stretch *s) {
+    if (s->eased && s->rounds < STRETCH_ROUNDS_MAX) s->rounds *= 2;
+    unsigned percent = s->percent * STRETCH_STEP_PERCENT / 100;
+    s->percent = (uint16_t)(percent < STRETCH_MAX_PERCENT ? percent : STRETCH_MAX_PERCENT);
+    s->eased = false;
+    s->rounds_open = 0;
+}
+
+static void stretch_less(struct stretch *s) {
+    if (++s->rounds_open < s->rounds) return;
+    s->rounds_open = 0;
+    if (s->percent == 100) {
+        s->rounds = s->rounds / 2 > STRETCH_ROUNDS_MIN ? s->rounds / 2 : STRETCH_ROUNDS_MIN;
+        return;
+    }
+    unsigned percent = s->percent * 100 / STRETCH_STEP_PERCENT;
+    s->percent = (uint16_t)(percent > 100 ? percent : 100);
+    s->eased = true;
+}
+
+static void judge_stretch(struct stretch *s, const struct arrival *a, braid_time round_ns) {
+    if (too_small(s, a, round_ns)) stretch_more(s);
+    else stretch_less(s);
+    s->shut_ns = 0;
+    s->arrived_bytes = s->limited_bytes = 0;
+    s->fast_ns = a->fast_ns;
+}
+
 static void judge_growth(struct window *w, const struct arrival *a, braid_time now) {
     if (now - w->round_start < a->rtt_ns) return;
+    if (w->stretch) judge_stretch(w->stretch, a, now - w->round_start);
     w->round_start = now;
     if (a->bytes_per_s * 100 >= w->full_bytes_per_s * GROWTH_PERCENT) {
         w->full_bytes_per_s = a->bytes_per_s;
@@ -232,6 +318,14 @@ static uint32_t bounded(const struct braid_connection *c, uint64_t bytes) {
     return (uint32_t)bytes;
 }
 
+/* Not beyond half of the bound: that is for what the paths need. */
+static uint64_t stretched(const struct braid_connection *c, uint64_t bytes) {
+    if (!c->window.stretch) return bytes;
+    uint64_t more = bytes * c->window.stretch->percent / 100, most = c->config.receive_buffer_max_bytes / 2;
+    if (more > most) more = most;
+    return more > bytes ? more : bytes;
+}
+
 static void update_multipath(struct braid_connection *c, braid_time now) {
     struct window *w = &c->window;
     crowd_try(c, now);
@@ -245,7 +339,7 @@ static void update_multipath(struct braid_connection *c, braid_time now) {
     judge_growth(w, &a, now);
     unsigned gain = w->starting ? START_GAIN_PERCENT : STEADY_GAIN_PERCENT;
     uint64_t span_us = a.rtt_ns / BRAID_NS_PER_US * gain / 100 + SLACK_US;
-    uint32_t target = bounded(c, a.bytes_per_s * span_us / 1000000);
+    uint32_t target = bounded(c, stretched(c, a.bytes_per_s * span_us / 1000000));
     if (target == w->target_bytes) return;
     w->target_bytes = target;
     TRACE(c->env, now, connection_window, .connection = c->config.number, .window_bytes = target,

@@ -29,21 +29,39 @@ struct rate_meter {
     struct crowd crowd;
 };
 
+/* How much larger than the paths need: for a peer that gives a path more than it can send soon. */
+enum { WINDOW_EDGES = 16, WINDOW_EDGES_A_ROUND = 4 };
+struct stretch {
+    uint16_t percent;
+    uint8_t rounds_open, rounds; /* without being too small; after so many there is less of it */
+    bool eased;                  /* that was done, and since then the window was not too small */
+    braid_time held_since;       /* spare.c: what is awaited holds the others up; 0: it does not */
+    uint64_t held_bytes;         /* that came since then */
+    bool shut;                   /* the window is what holds them */
+    uint8_t spared;              /* subflows that the peer is asked to spare */
+    braid_time shut_ns;          /* in this round trip */
+    uint64_t arrived_bytes, limited_bytes; /* the same; and what came when the peer had used all it could know of */
+    braid_time fast_ns;          /* the shortest path's round trip */
+    dsn64 edges[WINDOW_EDGES];   /* of the window, every quarter of that, from edge_next on */
+    braid_time edge_at;
+    unsigned edge_next;
+};
+
 struct window {
     dsn64 edge;            /* largest DATA_ACK + window ever offered: never goes back */
     dsn64 told;            /* DATA_ACK + window as last said, which may be less */
     uint32_t target_bytes; /* what the window would be with nothing left unread */
     bool starting;         /* rates still grow */
     bool rate_news;        /* an interval ended since it was last looked at */
-    unsigned rounds_without_growth;
+    unsigned rounds_without_growth, trial_backoff;
     braid_time round_start;
     braid_time round_ns;       /* how long a round trip was when that was last looked at */
     braid_time trial_at, trial_until; /* crowd.c; 0: none is due; none goes on */
-    unsigned trial_backoff;
     braid_time base_ns;        /* the same without others' queues */
     uint64_t full_bytes_per_s; /* the most seen when growth was last judged */
     uint64_t round_bytes;      /* plain TCP: arrived in this round trip */
     uint64_t opened_bytes;     /* read by the application since it was last considered to tell the peer */
+    struct stretch *stretch;   /* NULL: there never was a second path by which data could come, or no memory */
 };
 
 #endif

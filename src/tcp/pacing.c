@@ -1,6 +1,7 @@
 /* Pacing keeps bursts small without costing rate. The inequality it keeps: over any interval d, data leaves at
  * most at bytes_per_s * d + burst, where burst is about a millisecond's worth, two segments at least and a
- * super-segment at most. The rate is a fifth above cwnd/srtt (twice that in slow start), so that the window, not the
+ * super-segment at most. A process that is woken late, as on a busy machine, may send at once what it missed,
+ * up to LATE_MAX_US' worth, into a queue that has run empty meanwhile. The rate is a fifth above cwnd/srtt (twice that in slow start), so that the window, not the
  * pace, is what limits on a path whose queue is empty.
  *
  * Where a segment's turn is so long that the receiver would delay the ACK of each, two leave together: ACKs delayed by the
@@ -10,6 +11,7 @@
 #define UNPACED_BELOW_RTT_NS BRAID_NS_PER_MS
 #define BURST_NS BRAID_NS_PER_MS
 #define PAIRED_ABOVE_NS (10 * BRAID_NS_PER_MS) /* a segment's turn */
+#define LATE_MAX_US 20000
 
 void pacing_update(struct tcp *t) {
     if (t->congestion.pacing_bytes_per_s > 0) {
@@ -51,11 +53,18 @@ bool pacing_holds(const struct tcp *t, braid_time now) {
     return paced(t) && now < t->pacing.next_at && !half_a_pair(t);
 }
 
+/* What waited for its turn got it so much later. */
+void pacing_woken_late(struct tcp *t, braid_time late_ns) {
+    braid_time late_us = late_ns / BRAID_NS_PER_US;
+    t->pacing.missed_us = late_us < LATE_MAX_US ? (uint32_t)late_us : LATE_MAX_US;
+}
+
 void pacing_sent(struct tcp *t, uint32_t bytes, braid_time now) {
     if (!paced(t)) return;
     t->pacing.half = now >= t->pacing.next_at && bytes <= t->piece_bytes;
-    /* Time lost to a late wake-up counts, up to a burst. */
-    braid_time credit = now > BURST_NS ? now - BURST_NS : 0;
+    braid_time missed = t->pacing.missed_us * BRAID_NS_PER_US, counts = missed > BURST_NS ? missed : BURST_NS;
+    braid_time credit = now > counts ? now - counts : 0;
     if (t->pacing.next_at < credit) t->pacing.next_at = credit;
     t->pacing.next_at += (uint64_t)bytes * BRAID_NS_PER_S / t->pacing.bytes_per_s;
+    if (t->pacing.next_at >= now) t->pacing.missed_us = 0;
 }

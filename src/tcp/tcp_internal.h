@@ -170,6 +170,7 @@ struct rate {
 struct pacing {
     braid_time next_at;   /* when new data may leave */
     uint64_t bytes_per_s; /* 0: unpaced */
+    uint32_t missed_us;   /* by the last wake-up */
     bool half;            /* of two segments that leave together, the first has */
 };
 
@@ -434,6 +435,7 @@ uint64_t rate_max(const struct tcp *t);
 void pacing_update(struct tcp *t);
 bool pacing_holds(const struct tcp *t, braid_time now);
 uint32_t pacing_burst(const struct tcp *t);
+void pacing_woken_late(struct tcp *t, braid_time late_ns);
 void pacing_sent(struct tcp *t, uint32_t bytes, braid_time now);
 
 /* --- output.c, packet.c --- */

@@ -100,6 +100,7 @@ void timers_rearm(struct tcp *t, braid_time now) {
     } else {
         arm_loss(t);
     }
+    if (t->timers[TIMER_PACE] <= now) pacing_woken_late(t, now - t->timers[TIMER_PACE]);
     timer_set(t, TIMER_PACE, output_pace_release(t));
     if (t->tuning.cork || t->tuning.keepalive_idle_ns > 0) tuning_rearm(t, now);
 }
@@ -187,6 +188,7 @@ void tcp_expire(struct tcp *t, braid_time now) {
     saw_time(t, now);
     for (enum tcp_timer timer = 0; timer < TIMER_COUNT; timer++) {
         if (t->timers[timer] > now) continue;
+        if (timer == TIMER_PACE) pacing_woken_late(t, now - t->timers[TIMER_PACE]);
         timer_clear(t, timer);
         if (timer != TIMER_PACE && timer != TIMER_DELAYED_ACK) {
             TRACE(t->env, now, timer_fired, .connection = t->config.connection_number,

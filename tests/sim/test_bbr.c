@@ -47,18 +47,21 @@ static void it_fills_a_link_and_keeps_its_queue_short(void **state) {
     }
 }
 
+/* Of single seeds 20 to 43 Mb/s: when losses come decides how soon it dares to probe. */
 static void random_loss_of_a_percent_does_not_slow_it(void **state) {
+    enum { SEEDS = 16 };
+    double sum = 0, cubic_sum = 0;
     (void)state;
-    for (uint64_t seed = 1; seed <= 3; seed++) {
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
         struct sim_phone_config config = one_path(seed, "bbr");
         config.paths[0].loss = 0.01;
-        double rate = download_mbps(&config, 2 * S, 20 * S, NULL);
+        sum += download_mbps(&config, 2 * S, 20 * S, NULL);
         config.server.congestion = "cubic";
-        double cubic = download_mbps(&config, 2 * S, 20 * S, NULL);
-        print_message("with 1 %% of loss: bbr %.1f Mb/s, cubic %.1f Mb/s\n", rate, cubic);
-        assert_true(rate > 35);
-        assert_true(rate > 2 * cubic);
+        cubic_sum += download_mbps(&config, 2 * S, 20 * S, NULL);
     }
+    print_message("with 1 %% of loss: bbr %.1f Mb/s, cubic %.1f Mb/s\n", sum / SEEDS, cubic_sum / SEEDS);
+    assert_true(sum / SEEDS > 35);
+    assert_true(sum > 4 * cubic_sum);
 }
 
 static void a_shallow_queue_is_enough(void **state) {

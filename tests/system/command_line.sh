@@ -96,6 +96,8 @@ probe bulk --bytes 99999999999999999999 127.0.0.1:1
 probe bulk --seed 99999999999999999999 127.0.0.1:1
 probe bulk --write-max 99999999999999999999 127.0.0.1:1
 probe bulk --timeout 99999999999999999999 127.0.0.1:1
+probe bulk --for 99999999999999999999 127.0.0.1:1
+probe bulk --receive-buffer 99999999999999999999 127.0.0.1:1
 probe messages --size 99999999999999999999 127.0.0.1:1
 probe messages --rate 99999999999999999999 127.0.0.1:1
 probe messages --seconds 99999999999999999999 127.0.0.1:1
@@ -112,6 +114,9 @@ EOF
     done
     refused '^braid run: uplink lo: a cap cannot be kept by several threads' offline "$braid" run --threads 2 --uplink lo:cap=1G -- true
     refused '^braid run: --memory is shared by the 4 threads .*4M or more' offline "$braid" run --threads 4 --memory 3M -- true
+    for size in 99999999999999999999 15K 2G 64KB -1 '' K; do
+        refused '^braid run: --receive-buffer wants a size from 16K to 1G, such as 2M' offline "$braid" run --receive-buffer "$size" -- true
+    done
     refused '"99999999999999999999"' "$braid" sim --seed 99999999999999999999 "$root/lab/scenarios/handover.yaml"
     refused 'from 0 to 18446744073709551615' "$braid" sim --seed -1 "$root/lab/scenarios/handover.yaml"
 }

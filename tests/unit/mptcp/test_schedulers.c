@@ -59,7 +59,7 @@ static void names_are_known_and_others_are_not(void **state) {
     assert_string_equal(scheduler_name(0), "lowest-rtt");
     for (; scheduler_name(count) != NULL; count++)
         assert_string_equal(scheduler_find(scheduler_name(count))->name, scheduler_name(count));
-    assert_int_equal(count, 8);
+    assert_int_equal(count, 9);
     assert_null(scheduler_find("fastest"));
     assert_null(scheduler_find(""));
 }

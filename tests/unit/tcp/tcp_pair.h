@@ -86,6 +86,7 @@ struct end {
     struct tcp_config config;
     struct wire_model wire; /* from here to the other */
     braid_time wire_free_at;
+    braid_time tick_ns; /* the process is woken at multiples of this only, as where others have the processor; 0: at once */
     /* The application. */
     uint64_t to_send, written;   /* bytes in all, and given to tcp_send() */
     uint32_t write_bytes;        /* of one tcp_send() */
@@ -295,6 +296,10 @@ static bool flight_earlier(const struct flight *a, const struct flight *b) {
     return a->at < b->at || (a->at == b->at && a->number < b->number);
 }
 
+static braid_time end_woken(const struct end *e, braid_time at) {
+    return e->tick_ns == 0 || at == BRAID_NEVER ? at : (at + e->tick_ns - 1) / e->tick_ns * e->tick_ns;
+}
+
 static void flight_push(struct pair *p, struct flight f) {
     if (p->flight_count == p->flight_capacity) {
         p->flight_capacity = p->flight_capacity > 0 ? 2 * p->flight_capacity : 256;
@@ -382,7 +387,7 @@ static void wire_carry(struct end *from, const uint8_t *bytes, uint32_t length) 
         memcpy(copy, bytes, length);
         ip.ecn = mark ? 3 : ip.ecn;
         if (mark) assert_true(ip_encode(&ip, copy, length) > 0);
-        flight_push(p, (struct flight){at, 0, 1 - from->index, length, copy});
+        flight_push(p, (struct flight){end_woken(&p->ends[1 - from->index], at), 0, 1 - from->index, length, copy});
     }
 }
 
@@ -475,6 +480,7 @@ static void end_output(struct end *e) {
 
 static UNUSED void pair_settle(struct pair *p) {
     for (int i = 0; i < 2; i++) {
+        if (end_woken(&p->ends[i], p->now) > p->now) continue;
         end_write(&p->ends[i]);
         end_output(&p->ends[i]);
         if (p->ends[i].by_room) {
@@ -512,7 +518,7 @@ static void pair_deliver(struct pair *p) {
 static braid_time pair_next(const struct pair *p) {
     braid_time next = p->flight_count > 0 ? p->flights[0].at : BRAID_NEVER;
     for (int i = 0; i < 2; i++) {
-        braid_time deadline = tcp_deadline(p->ends[i].t);
+        braid_time deadline = p->ends[i].tick_ns > 0 ? end_woken(&p->ends[i], p->now + 1) : tcp_deadline(p->ends[i].t);
         if (deadline < next) next = deadline;
     }
     /* Applications that found no memory try again. */
@@ -531,7 +537,7 @@ static UNUSED bool pair_step(struct pair *p, braid_time until) {
     if (next > p->now) p->now = next;
     while (p->flight_count > 0 && p->flights[0].at <= p->now) pair_deliver(p);
     for (int i = 0; i < 2; i++) {
-        if (tcp_deadline(p->ends[i].t) <= p->now) tcp_expire(p->ends[i].t, p->now);
+        if (end_woken(&p->ends[i], tcp_deadline(p->ends[i].t)) <= p->now) tcp_expire(p->ends[i].t, p->now);
         end_check(&p->ends[i]);
     }
     pair_settle(p);

@@ -305,6 +305,44 @@ static void bursts_stay_small_on_a_path_with_a_round_trip(void **state) {
     pair_destroy(&p);
 }
 
+/* On a busy machine: whoever sends is woken every 7 ms only. BBR paces at the rate of the path itself. */
+static void a_process_that_is_woken_late_still_fills_the_path(void **state) {
+    (void)state;
+    pair_init(&p, 1);
+    for (int i = 0; i < 2; i++) {
+        p.ends[i].wire = (struct wire_model){.bits_per_s = 20000000, .delay = 25 * MS, .queue_bytes = 125000};
+        p.ends[i].config.congestion = &congestion_bbr;
+    }
+    pair_establish(&p);
+    p.ends[0].tick_ns = 7 * MS;
+    p.ends[0].to_send = 100000000;
+    pair_run(&p, 3 * SECOND);
+    uint64_t before = p.ends[1].received;
+    pair_run(&p, 10 * SECOND);
+    uint64_t percent = (p.ends[1].received - before) * 8 * 100 / 10 / 20000000;
+    assert_in_range(percent, 90, 100);
+    pair_destroy(&p);
+}
+
+/* A request of a few bytes is also a rate, but none that what follows may be paced by. */
+static void a_small_request_sets_no_pace_under_any_control(void **state) {
+    static const struct congestion_ops *const controls[] = {&congestion_bbr, &congestion_cubic, &congestion_newreno};
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        pair_init(&p, 1);
+        for (int e = 0; e < 2; e++) {
+            p.ends[e].wire = (struct wire_model){.bits_per_s = 20000000, .delay = 25 * MS, .queue_bytes = 125000};
+            p.ends[e].config.congestion = controls[i];
+        }
+        pair_establish(&p);
+        p.ends[0].to_send = 17;
+        pair_run(&p, 10 * MS);
+        p.ends[0].to_send = 1000000;
+        assert_true(pair_run_until(&p, all_received, SECOND));
+        pair_destroy(&p);
+    }
+}
+
 static braid_time alone_last;
 static unsigned alone_count, sent_count;
 static void watch_pairs(struct end *from, const struct tcp_segment *s) {
@@ -422,6 +460,8 @@ int main(void) {
         cmocka_unit_test(packet_too_big_is_obeyed_if_it_is_about_us),
         cmocka_unit_test(unreachable_ends_an_attempt_but_not_a_connection),
         cmocka_unit_test(bursts_stay_small_on_a_path_with_a_round_trip),
+        cmocka_unit_test(a_process_that_is_woken_late_still_fills_the_path),
+        cmocka_unit_test(a_small_request_sets_no_pace_under_any_control),
         cmocka_unit_test(where_a_segments_turn_is_long_two_leave_together),
         cmocka_unit_test(a_fast_link_is_not_paced_and_gets_super_segments),
         cmocka_unit_test(the_delivery_rate_is_that_of_the_path),

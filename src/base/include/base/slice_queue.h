@@ -14,10 +14,10 @@ struct slice_queue {
     uint32_t capacity;
     uint32_t head; /* index of the first slice, masked on use */
     uint32_t count;
-    uint64_t length; /* bytes in all */
     /* Where the last search ended: slice number from the front, and the offset of its first byte. */
     uint32_t cursor_index;
     uint64_t cursor_offset;
+    uint64_t length; /* bytes in all */
     /* The buffer the last slice lies in, if append_copy made it and may go on filling it; else NULL. It is kept
      * alive by that slice. */
     struct braid_buf *tail;

@@ -17,6 +17,7 @@
     EVENT(subflow_closed, U(connection) U(subflow) S(reason))                                                    \
     EVENT(subflow_suspected, U(connection) U(subflow) U(unacknowledged_bytes))                                   \
     EVENT(subflow_recovered, U(connection) U(subflow))                                                           \
+    EVENT(subflow_spared, U(connection) U(subflow) U(spared) U(cost_bytes) U(brought_bytes))                    \
     EVENT(subflow_harmful, U(connection) U(subflow) U(cost_bytes) U(brought_bytes) U(until_us))                 \
     EVENT(subflow_rests, U(connection) U(subflow) U(rtt_us) U(delivery_bytes_per_s))                            \
     EVENT(subflow_longer, U(connection) U(subflow) U(before_us) U(rtt_us) U(window_bytes))                      \

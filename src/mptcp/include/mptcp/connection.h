@@ -217,6 +217,8 @@ struct connection_config {
     X(subflow_losing, "subflows reset because they kept losing")                                               \
     X(subflow_harmful, "times a subflow cost more than it brought, and rested")                                \
     X(subflow_rested, "times a subflow was not worth its delay, and rested")                                   \
+    X(subflow_spared, "times the peer was asked to spare a subflow that cost more than it brought")            \
+    X(subflow_costly, "subflows reset because they went on costing more than they brought")                    \
     X(urgent_behind, "urgent pointers to what had come already")                                               \
     X(urgent_misplaced, "urgent pointers on a subflow of Multipath TCP, in a SYN, or behind the end")          \
     X(window_shrunk, "windows that plain TCP's peer took back")

@@ -73,11 +73,13 @@ struct scheduler_ops {
     enum scheduler_copies copies;
     bool one_at_a_time;  /* what it does not choose stays idle, whoever waits */
     bool spares_waits;   /* paths that are not worth the wait (worth.c) rest */
+    bool unguarded;      /* a path's room is twice its congestion window, and nothing is done about one that blocks or harms */
     bool spares_metered; /* metered paths rank behind all that work, backups included */
 };
 
 extern const struct scheduler_ops scheduler_lowest_rtt, scheduler_round_robin, scheduler_redundant,
-    scheduler_redundant_small, scheduler_blest, scheduler_ecf, scheduler_backup, scheduler_cost_aware;
+    scheduler_redundant_small, scheduler_blest, scheduler_ecf, scheduler_backup, scheduler_cost_aware,
+    scheduler_linux;
 
 /* By name; NULL if there is none such. scheduler_name(i) lists them, the default first, NULL after the last. */
 const struct scheduler_ops *scheduler_find(const char *name);
