@@ -45,11 +45,11 @@ static void reduce_proportionally(struct tcp *t, uint32_t delivered_bytes, bool 
         uint64_t share = (r->delivered_bytes * ssthresh + r->flight_bytes - 1) / r->flight_bytes;
         room = (int64_t)share - (int64_t)r->out_bytes;
     } else {
+        /* At least what was just delivered may be replaced, also where more went out before (RFC 6937 would wait for that to be
+         * made up): a retransmission that is lost would else not go again, and nothing but a timeout was left. Linux does so. */
         int64_t limit = (int64_t)r->delivered_bytes - (int64_t)r->out_bytes;
-        if (safe) {
-            if (limit < (int64_t)delivered_bytes) limit = delivered_bytes;
-            limit += t->mss_bytes;
-        }
+        if (limit < (int64_t)delivered_bytes) limit = delivered_bytes;
+        if (safe) limit += t->mss_bytes;
         int64_t missing = (int64_t)(ssthresh - pipe);
         room = missing < limit ? missing : limit;
     }
@@ -63,8 +63,10 @@ static void reduce_proportionally(struct tcp *t, uint32_t delivered_bytes, bool 
 void recovery_on_loss(struct tcp *t, uint32_t lost_bytes, braid_time now, const char *by) {
     TRACE(t->env, now, loss_detected, .connection = t->config.connection_number,
           .subflow = t->config.subflow_number, .bytes = lost_bytes, .by = by);
-    if (t->recovery.phase == RECOVERY_FAST) reduce_proportionally(t, 0, false);
-    if (t->recovery.phase != RECOVERY_NONE) return;
+    struct recovery *r = &t->recovery;
+    /* There is less in flight; the room stays. */
+    if (r->phase == RECOVERY_FAST) r->cwnd_bytes -= lost_bytes < r->cwnd_bytes ? lost_bytes : r->cwnd_bytes;
+    if (r->phase != RECOVERY_NONE) return;
     begin(t, RECOVERY_FAST);
     t->counts.fast_recoveries++;
     t->congestion.ops->on_loss(&t->congestion, flight_size(t), now);
