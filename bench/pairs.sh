@@ -6,38 +6,10 @@
 set -eu
 cd "$(dirname "$0")/.."
 repetitions=${1:-5} seconds=${2:-7}
-braid=$PWD/build/release/braid out=$PWD/build/bench/pairs
+. bench/two_paths.sh
+out=$PWD/build/bench/pairs
 rm -rf "$out"
 mkdir -p "$out"
-
-# scenario: of $rate1 and $rate2 in Mb/s, $rtt1 and $rtt2 in ms
-scenario() {
-    cat <<E2
-hosts: {phone: {}, router: {forwarding: true}, server: {}}
-links:
-  wlan0:
-    from: {host: phone, interface: wlan0, address: [10.0.1.2/24], gateway: [10.0.1.1], metric: 100}
-    to: {host: router, interface: wifi, address: [10.0.1.1/24]}
-    rate: ${rate1}Mbit
-    delay: $(echo "$rtt1" | awk '{ print $1 / 2 }')ms
-    queue: 100ms
-  cell0:
-    from: {host: phone, interface: cell0, address: [10.0.2.2/24], gateway: [10.0.2.1], metric: 200}
-    to: {host: router, interface: cellular, address: [10.0.2.1/24]}
-    rate: ${rate2}Mbit
-    delay: $(echo "$rtt2" | awk '{ print $1 / 2 }')ms
-    queue: 100ms
-  wire:
-    from: {host: server, interface: eth0, address: [10.0.9.1/24], gateway: [10.0.9.254]}
-    to: {host: router, interface: eth0, address: [10.0.9.254/24]}
-    direct: true
-services:
-  probe:
-    host: server
-    command: 'ip mptcp limits set subflow 2; exec $braid probe serve --mptcp --port 7000 --congestion cubic'
-    ready: {tcp: 7000}
-E2
-}
 
 # commands OPTION: the transfer, and beside it the messages
 commands() {
@@ -65,16 +37,16 @@ run() {
     "$braid" lab "$out/pair.yaml" --quiet -- phone "$@" | jq -c "{client: \"$client\"} + ." >>"$out/lines"
 }
 
-kernel_paths='ip mptcp limits set subflow 2 add_addr_accepted 2; ip mptcp endpoint add 10.0.2.2 dev cell0 subflow'
 printf '%-26s %-9s %-13s %28s %28s\n' 'Mb/s; RTT in ms' way client 'Mb/s' 'messages: median, p99 in ms'
 for pair in '50 20 30 70' '50 30 20 300' '10 10 0 25' '15 5 0 25'; do
     [ "${BENCH_PAIR:-$pair}" = "$pair" ] || continue
     # shellcheck disable=SC2086
     set -- $pair
     rate1=$1 rate2=$2 rtt1=$3 rtt2=$4
-    scenario >"$out/pair.yaml"
+    two_paths "$rate1 $rtt1 100" "$rate2 $rtt2 100" >"$out/pair.yaml"
     : >"$out/lines"
-    run braid '' "$braid" run --policy aggregate --congestion cubic --uplink wlan0 --uplink cell0 -- sh "$out/commands"
+    # shellcheck disable=SC2086
+    run braid '' $of_braid -- sh "$out/commands"
     run 'kernel MPTCP' --mptcp sh -c "$kernel_paths; sh $out/commands"
     run 'kernel TCP' '' sh "$out/commands"
     cat "$out/lines" >>"$out/all"

@@ -12,7 +12,7 @@ printf '%-8s %-9s %-9s %10s %12s %14s %10s\n' paths segments checksum Gb/s 'of o
 : >"$out/pipe.lines"
 for super in 1 0; do
     # paths:checksum, the first of which is what the others are compared with
-    for kind in 0:0 1:0 1:1 2:0 2:1 4:0 4:1 8:0 8:1; do
+    for kind in 0:0 0:2 1:0 1:1 2:0 2:1 4:0 4:1 8:0 8:1; do
         paths=${kind%:*} checksum=${kind#*:} megabytes=2000
         [ $super = 1 ] || megabytes=200
         runs=$(for _ in $(seq "$repetitions"); do "$pipe" "$paths" $super "$checksum" $megabytes; done)

@@ -57,6 +57,8 @@ fi
 if [ "$long" = 1 ]; then
     if part lossy 0 2400; then sh bench/lossy.sh "$repetitions"; fi
     if part pairs 0 260; then sh bench/pairs.sh "$repetitions"; fi
+    if part buffers 0 480; then sh bench/buffers.sh "$repetitions"; fi
+    if part degrade 1700 0; then sh bench/degrade.sh 16; fi
 else
     if part lossy 0 60; then BENCH_COURSES='50:0:1:0 50:0.1:1:0 50:1:1:0' sh bench/lossy.sh "$repetitions" cubic; fi
     if part pairs 0 70; then BENCH_PAIR='50 20 30 70' sh bench/pairs.sh "$repetitions"; fi
