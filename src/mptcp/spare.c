@@ -7,9 +7,9 @@
  *     it costs    what the others can carry, less what they do, while the window is shut but for what is awaited of it, or far more
  *                 waits behind that than the paths' round trips explain: then the peer's own memory is such a window
  *
- * If within a while it costs more than it brings,, and not just once, the peer is asked to spare it: MP_PRIO says that it is a backup (RFC 8684
- * §3.3.8), for SPARE_FIRST_MS, and each time that it turns out no better, for twice as long. What lies under way on it is not
- * moved by that. If it goes on costing, the subflow is reset (§3.6, reason 5: unacceptable performance), for then the peer sends
+ * If within a while it costs more than it brings, and not just once, the peer is asked to spare it: MP_PRIO says that it is a
+ * backup (RFC 8684 §3.3.8), for SPARE_FIRST_MS, and each time that it turns out no better, for twice as long. What lies under way
+ * on it is not moved by that. If it goes on costing, the subflow is reset (§3.6, reason 5: unacceptable performance), for then the peer sends
  * at once on others what it lacks; it is built anew as one that kept losing is (losing.c). */
 #include "subflow.h"
 
