@@ -119,7 +119,7 @@ everything | awk -F '\t' '
             printf "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" font-family=\"sans-serif\" font-size=\"12\">\n", here * column, tallest + 20
             print "<rect width=\"100%\" height=\"100%\" fill=\"white\"/>"
             printf "<text x=\"14\" y=\"24\" font-size=\"15\" font-weight=\"bold\">braid beside the kernel, one run: medians; whiskers: lowest and highest; each group has a scale of its own</text>\n"
-            legend(14, "braid", "braid"); legend(90, "tcp", "kernel TCP"); legend(200, "mptcp", "kernel MPTCP"); legend(330, "bare", "only moves packets")
+            legend(14, "braid", "braid"); legend(90, "tcp", "kernel TCP"); legend(200, "mptcp", "kernel MPTCP"); legend(330, "bare", "only moves packets"); legend(480, "low", "braid, some size below 0.95 of the kernel")
         }
         print "</svg>"
     }'
