@@ -1,8 +1,8 @@
 /* Pacing keeps bursts small without costing rate. The inequality it keeps: over any interval d, data leaves at
  * most at bytes_per_s * d + burst, where burst is about a millisecond's worth, two segments at least and a
  * super-segment at most. A process that is woken late, as on a busy machine, may send at once what it missed,
- * up to LATE_MAX_US' worth, into a queue that has run empty meanwhile. The rate is a fifth above cwnd/srtt (twice that in slow start), so that the window, not the
- * pace, is what limits on a path whose queue is empty.
+ * up to LATE_MAX_US' worth, into a queue that has run empty meanwhile. The rate is a fifth above cwnd/srtt (twice
+ * that in slow start), so that the window, not the pace, is what limits on a path whose queue is empty.
  *
  * Where a segment's turn is so long that the receiver would delay the ACK of each, two leave together: ACKs delayed by the
  * peer look like a queue to whoever goes by round trips. */

@@ -34,7 +34,7 @@ static void begin(struct tcp *t, enum recovery_phase phase) {
 }
 
 /* RFC 6937 §3. `safe`: the ACK moved snd_una and brought no further loss, so there is room to catch up (PRR-SSRB);
- * else only what left may be replaced (PRR-CRB). */
+ * else only what left may be replaced (PRR-CRB, with a deviation that is told below). */
 /* [R-8985-9.3-2] [R-6937-3-1] [R-6937-3-2] */
 static void reduce_proportionally(struct tcp *t, uint32_t delivered_bytes, bool safe) {
     struct recovery *r = &t->recovery;
