@@ -5,6 +5,8 @@
 #include <braid/braid.h>
 #include <host/environment.h>
 #include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -30,6 +32,15 @@ static void turn(struct braid_host *host, bool idle) {
     struct pollfd wait = {.fd = braid_host_fd(host), .events = POLLIN};
     if (idle) poll(&wait, 1, timeout > BRAID_NS_PER_S ? 1000 : (int)((timeout + 999999) / 1000000));
     while (braid_wait(host, &news, 0)) continue;
+}
+
+/* With BENCH_COUNTERS: what the stack counted, on standard error. */
+static void counters_tell(struct braid_host *host, const char *who) {
+    uint64_t value;
+    const char *name;
+    if (getenv("BENCH_COUNTERS") == NULL) return;
+    for (unsigned i = 0; (name = braid_stack_counter(braid_host_stack(host), i, &value)) != NULL; i++)
+        if (value != 0) fprintf(stderr, "%s %s %llu\n", who, name, (unsigned long long)value);
 }
 
 /* ---- the server ---- */
@@ -74,6 +85,7 @@ static void serve(struct embed *e) {
     } else {
         answer_all(e, host, server);
     }
+    counters_tell(host, "server");
     braid_host_destroy(host, BRAID_NS_PER_S);
 }
 
@@ -85,9 +97,9 @@ struct talk {
     struct braid_connection *connection;
 };
 
-static void plain_open(struct talk *talk) {
+static void plain_open(struct talk *talk, const struct embed *e) {
     struct braid_connect_config config = {.remote = {.address = {.family = 4, .bytes = {10, 8, 0, 2}}, .port = EMBED_PORT},
-                                          .no_delay = true};
+                                          .no_delay = e->what != EMBED_STREAM};
     struct braid_connection_info info = {0};
     enum braid_connect_error problem;
     talk->connection = braid_stack_connect(braid_host_stack(talk->host), &config, host_now(), &problem);
@@ -106,7 +118,7 @@ static void talk_open(struct talk *talk, const struct embed *e) {
         talk->stream = braid_open(talk->host, EMBED_SERVER_ADDRESS, EMBED_PORT, BRAID_NEVER, &error);
         embed_check(talk->stream != NULL, "open");
     } else {
-        plain_open(talk);
+        plain_open(talk, e);
     }
 }
 
@@ -171,6 +183,7 @@ static void use(struct embed *e) {
     for (double end = embed_seconds() + 5; embed_seconds() < end && braid_stack_connections(braid_host_stack(talk.host)) > 0;)
         turn(talk.host, true);
     e->shared->over = true;
+    counters_tell(talk.host, "client");
     braid_host_destroy(talk.host, BRAID_NS_PER_S);
 }
 

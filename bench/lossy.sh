@@ -9,14 +9,14 @@ set -eu
 cd "$(dirname "$0")/.."
 repetitions=${1:-5}
 [ $# -lt 1 ] || shift
-[ $# -gt 0 ] || set -- cubic bbr newreno
+[ $# -gt 0 ] || set -- cubic bbr bbr1 newreno
 braid=${BENCH_BRAID:-$PWD/build/release/braid}
 BULK_SECONDS=6 RATE_MBIT=20
 
 # How much of the link a course is likely to leave (%), by congestion control: only for how long a transfer takes.
 share() {
     awk -v name="$1" -v rtt="$2" -v loss="$3" 'BEGIN {
-        if (loss == 0 || (name == "bbr" && loss < 2)) { print 90; exit }
+        if (loss == 0 || name == "bbr1" || (name == "bbr" && loss < 2)) { print 90; exit }
         if (name == "bbr") { print 60; exit }
         share = 122 * 1460 * 8 / (rtt / 1000) / sqrt(loss / 100) / 20e6
         if (share < 12) share *= 1.3
@@ -58,7 +58,7 @@ courses='50:0:1:0 50:0.1:1:0 50:0.5:1:0 50:1:1:0 50:2:1:0 50:5:1:0 1:0.1:1:0 10:
     50:0:1:0.1 50:0:1:1 50:0:1:5 50:0:1:20'
 for congestion in "$@"; do
     out=$PWD/build/bench/lossy/$congestion kernel=$congestion
-    [ "$congestion" != newreno ] || kernel=reno
+    case $congestion in newreno) kernel=reno ;; bbr1) kernel=bbr ;; esac
     rm -rf "$out"
     mkdir -p "$out"
     printf '%-8s %-7s %-7s %-7s %-9s %10s %28s %28s %7s\n' 'RTT ms' 'loss %' 'queue' 'reord.' '' bytes 'braid: seconds' 'kernel: seconds' ratio

@@ -15,6 +15,7 @@
  * repeated; one acknowledgement that reports loss counts as one of the lost ranges that end STARTUP. */
 #include <congestion/congestion.h>
 
+#include "aggregation.h"
 #include "window.h"
 
 #define NONE_BYTES UINT32_MAX
@@ -34,7 +35,6 @@ enum {
     FULL_BW_ROUNDS = 3,
     FULL_LOSS_RANGES = 6,
     COEXISTENCE_ROUNDS_MAX = 63,
-    EXTRA_ACKED_ROUNDS = 5, /* of each of two halves: ten rounds in all */
 };
 #define MIN_RTT_FILTER_NS (10 * BRAID_NS_PER_S)
 #define PROBE_RTT_INTERVAL_NS (5 * BRAID_NS_PER_S)
@@ -46,14 +46,14 @@ enum ack_phase { ACKS_INIT, ACKS_REFILLING, ACKS_PROBE_STARTING, ACKS_PROBE_FEED
 
 struct bbr {
     uint8_t state, ack_phase;
-    bool idle_restart, conserve; /* packet conservation: in the first round trip of a recovery */
-    bool round_start, loss_round_start, loss_in_round;
-    bool full_bw_reached, full_bw_now;
-    bool probe_rtt_expired, probe_rtt_round_done;
-    bool probe_samples; /* what was sent while probing is still being acknowledged */
+    bool idle_restart : 1, conserve : 1; /* packet conservation: in the first round trip of a recovery */
+    bool round_start : 1, loss_round_start : 1, loss_in_round : 1;
+    bool full_bw_reached : 1, full_bw_now : 1;
+    bool probe_rtt_expired : 1, probe_rtt_round_done : 1;
+    bool probe_samples : 1; /* what was sent while probing is still being acknowledged */
     uint8_t full_bw_count, loss_ranges;
     uint8_t up_rounds; /* growth of inflight_hi: 2^up_rounds segments a round trip */
-    uint8_t extra_rounds, rounds_since_probe;
+    uint8_t rounds_since_probe;
     uint8_t undo_state;
 
     /* Rounds, in bytes delivered. */
@@ -64,8 +64,7 @@ struct bbr {
     /* Volumes, in bytes. */
     uint32_t inflight_hi, inflight_lo, inflight_latest, undo_inflight_hi, undo_inflight_lo;
     uint32_t prior_cwnd, up_acked;
-    uint32_t extra_acked[2], extra_delivered;
-    braid_time extra_since;
+    struct aggregation aggregation;
     /* Round trips. */
     braid_time min_rtt, min_rtt_at, probe_rtt_min, probe_rtt_min_at, probe_rtt_done_at;
     braid_time cycle_at, probe_wait;
@@ -217,26 +216,6 @@ static void advance_signals(struct bbr *b, const struct congestion_ack *ack) {
     b->loss_ranges = 0;
     b->bw_latest = ack->sample_bytes_per_s;
     b->inflight_latest = window_bounded(ack->delivered_total_bytes - ack->delivered_before_bytes);
-}
-
-/* "BBR.extra_acked": what arrives above the model's rate, for acknowledgements that come in bunches. */
-static void update_aggregation(struct congestion *c, struct bbr *b, const struct congestion_ack *ack) {
-    uint64_t interval_us = (ack->now - b->extra_since) / BRAID_NS_PER_US;
-    if (interval_us > (1u << 26)) interval_us = 1u << 26;
-    uint64_t expected = model_bw(b) / 1000 * interval_us / 1000;
-    if (b->extra_delivered <= expected) {
-        b->extra_delivered = 0;
-        b->extra_since = ack->now;
-        expected = 0;
-    }
-    b->extra_delivered = window_bounded((uint64_t)b->extra_delivered + ack->acked_bytes);
-    uint32_t extra = least(b->extra_delivered - (uint32_t)expected, c->cwnd_bytes);
-    if (b->round_start && ++b->extra_rounds >= (b->full_bw_reached ? EXTRA_ACKED_ROUNDS : 1)) {
-        b->extra_rounds = 0;
-        b->extra_acked[0] = b->extra_acked[1];
-        b->extra_acked[1] = 0;
-    }
-    b->extra_acked[1] = most(b->extra_acked[1], extra);
 }
 
 /* --- "Startup", "Drain" --- */
@@ -477,9 +456,8 @@ static void bound_by_model(struct congestion *c, const struct bbr *b) {
 }
 
 static void set_cwnd(struct congestion *c, struct bbr *b, const struct congestion_ack *ack) {
-    uint64_t aggregated = most(b->extra_acked[0], b->extra_acked[1]);
-    uint32_t limit =
-        with_budget(c, b, (uint64_t)product(c, b, model_bw(b)) * cwnd_gain(b) / 100 + aggregated);
+    uint64_t wanted = (uint64_t)product(c, b, model_bw(b)) * cwnd_gain(b) / 100 + aggregation_bytes(&b->aggregation);
+    uint32_t limit = with_budget(c, b, wanted);
     uint32_t grown = window_bounded((uint64_t)c->cwnd_bytes + ack->acked_bytes);
     if (b->conserve && ack->rate_valid && ack->delivered_before_bytes >= b->conserve_until)
         b->conserve = false;
@@ -507,7 +485,7 @@ static void bbr_init(struct congestion *c, braid_time now) {
                       .probe_rtt_min = BRAID_NEVER,
                       .min_rtt_at = now,
                       .probe_rtt_min_at = now,
-                      .extra_since = now};
+                      .aggregation = {.since = now}};
     reset_short_term(b);
 }
 
@@ -516,7 +494,7 @@ static void bbr_on_ack(struct congestion *c, const struct congestion_ack *ack) {
     b->delivered = ack->delivered_total_bytes;
     update_round(b, ack);
     update_signals(c, b, ack);
-    update_aggregation(c, b, ack);
+    aggregation_on_ack(&b->aggregation, c, ack, model_bw(b), b->round_start, b->full_bw_reached ? AGGREGATION_ROUNDS : 1);
     check_full_bw(b, ack);
     check_startup_loss(c, b, ack);
     if (b->state == STARTUP && b->full_bw_reached) b->state = DRAIN;
@@ -612,8 +590,7 @@ static void bbr_on_restart(struct congestion *c, braid_time idle_ns, braid_time 
 static void bbr_on_flight(struct congestion *c, braid_time now) {
     struct bbr *b = bbr_of(c);
     b->idle_restart = true;
-    b->extra_since = now;
-    b->extra_delivered = 0;
+    aggregation_begin(&b->aggregation, now);
     if (probing_bw(b))
         set_pacing(c, b, 100, 0);
     else if (b->state == PROBE_RTT)

@@ -5,7 +5,7 @@
 #include "window.h"
 
 static const struct congestion_ops *const algorithms[] = {
-    &congestion_cubic, &congestion_newreno, &congestion_bbr, &congestion_lia, &congestion_olia, &congestion_balia};
+    &congestion_cubic, &congestion_newreno, &congestion_bbr, &congestion_bbr1, &congestion_lia, &congestion_olia, &congestion_balia};
 
 static bool same_text(const char *a, const char *b) {
     while (*a != '\0' && *a == *b) a++, b++;

@@ -20,8 +20,9 @@
  * holds while the sum of rates still grows, by a quarter in a round trip as BBR has it, and anew when a subflow is
  * added. Afterwards 1.25 remain, so that a path that gets faster is found out: the rate rises with the window by a
  * quarter in a round trip until the path is full, and then the window stays with the path. The slack covers what is no
- * round trip at all: acknowledgements held back a moment, bursts, timers. The window is never set below its initial
- * size, so that the next message, or the start of a transfer, is not held up; nor above receive_buffer_max.
+ * round trip at all: acknowledgements held back a moment, bursts, timers; beyond a megabyte it would only be more than the
+ * processor's caches hold, for at such rates both ends are near. The window is never set below its initial size, so that
+ * the next message, or the start of a transfer, is not held up; nor above receive_buffer_max.
  *
  * A peer may also give a path more than it can send soon, as Linux does: then the window is used up by what waits there,
  * and the others stand still. If all of it was there but for what is awaited for a noticeable time, or the peer used all that it
@@ -32,13 +33,15 @@
  * the round trip as it is takes the smallest one's place.
  *
  * Without MPTCP there is no handover to keep short: a plain TCP connection gets a generous window, several times what
- * arrived in the last round trip, which only grows (dynamic right-sizing). */
+ * arrived in the last round trip, which only grows (dynamic right-sizing); but where a round trip with its queue is that short, the
+ * queue does not count. */
 #include "subflow.h"
 
 enum window_constant {
     START_GAIN_PERCENT = 200,
     STEADY_GAIN_PERCENT = 125,
     SLACK_US = 5000,
+    SLACK_BYTES_MAX = 1 << 20,
     GROWTH_PERCENT = 125,         /* in one round trip: what counts as still growing */
     ROUNDS_WITHOUT_GROWTH = 3,
     RATE_INTERVAL_MIN_US = 5000,  /* shorter than this, a rate is only noise */
@@ -326,6 +329,11 @@ static uint64_t stretched(const struct braid_connection *c, uint64_t bytes) {
     return more > bytes ? more : bytes;
 }
 
+static uint64_t slack_bytes(uint64_t bytes_per_s) {
+    uint64_t bytes = bytes_per_s * SLACK_US / 1000000;
+    return bytes < SLACK_BYTES_MAX ? bytes : SLACK_BYTES_MAX;
+}
+
 static void update_multipath(struct braid_connection *c, braid_time now) {
     struct window *w = &c->window;
     crowd_try(c, now);
@@ -338,12 +346,20 @@ static void update_multipath(struct braid_connection *c, braid_time now) {
     if (a.bytes_per_s == 0) return;
     judge_growth(w, &a, now);
     unsigned gain = w->starting ? START_GAIN_PERCENT : STEADY_GAIN_PERCENT;
-    uint64_t span_us = a.rtt_ns / BRAID_NS_PER_US * gain / 100 + SLACK_US;
-    uint32_t target = bounded(c, stretched(c, a.bytes_per_s * span_us / 1000000));
+    uint64_t span_us = a.rtt_ns / BRAID_NS_PER_US * gain / 100;
+    uint32_t target = bounded(c, stretched(c, a.bytes_per_s * span_us / 1000000 + slack_bytes(a.bytes_per_s)));
     if (target == w->target_bytes) return;
     w->target_bytes = target;
     TRACE(c->env, now, connection_window, .connection = c->config.number, .window_bytes = target,
           .rate_bytes_per_s = a.bytes_per_s, .rtt_us = a.rtt_ns / BRAID_NS_PER_US);
+}
+
+/* arrived: in a round trip of rtt_ns. What it would be without a queue is known as min RTT. */
+static uint64_t plain_target(const struct subflow *sf, uint64_t arrived, braid_time rtt_ns) {
+    uint64_t wanted = PLAIN_FACTOR * arrived;
+    if (rtt_ns >= SLACK_US * BRAID_NS_PER_US || wanted <= SLACK_BYTES_MAX) return wanted;
+    uint64_t needed = wanted * (path_base(sf) / BRAID_NS_PER_US) / (rtt_ns / BRAID_NS_PER_US + 1);
+    return needed > SLACK_BYTES_MAX ? needed : SLACK_BYTES_MAX;
 }
 
 static void update_plain(struct braid_connection *c, braid_time now) {
@@ -355,7 +371,7 @@ static void update_plain(struct braid_connection *c, braid_time now) {
     uint64_t arrived = c->receive.bytes_received - w->round_bytes;
     w->round_bytes = c->receive.bytes_received;
     w->round_start = now;
-    uint32_t target = bounded(c, PLAIN_FACTOR * arrived);
+    uint32_t target = bounded(c, plain_target(sf, arrived, rtt));
     if (target > w->target_bytes) w->target_bytes = target;
 }
 

@@ -64,6 +64,20 @@ static void random_loss_of_a_percent_does_not_slow_it(void **state) {
     assert_true(sum > 4 * cubic_sum);
 }
 
+/* What the kernel calls bbr: no loss is a sign of anything to it. */
+static void version_1_does_not_mind_five_percent_either(void **state) {
+    (void)state;
+    for (uint64_t seed = 1; seed <= 3; seed++) {
+        struct sim_phone_config config = one_path(seed, "bbr1");
+        config.paths[0].loss = 0.05;
+        double rate = download_mbps(&config, 2 * S, 20 * S, NULL);
+        config.server.congestion = "bbr";
+        print_message("with 5 %% of loss: version 1 %.1f Mb/s, version 3 %.1f Mb/s\n", rate,
+                      download_mbps(&config, 2 * S, 20 * S, NULL));
+        assert_true(rate > 40);
+    }
+}
+
 static void a_shallow_queue_is_enough(void **state) {
     (void)state;
     static const unsigned queues_ms[] = {3, 6, 15, 30};
@@ -178,6 +192,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_fills_a_link_and_keeps_its_queue_short),
         cmocka_unit_test(random_loss_of_a_percent_does_not_slow_it),
+        cmocka_unit_test(version_1_does_not_mind_five_percent_either),
         cmocka_unit_test(a_shallow_queue_is_enough),
         cmocka_unit_test(it_starts_as_fast_as_slow_start),
         cmocka_unit_test(it_follows_the_link),

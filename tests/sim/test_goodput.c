@@ -14,10 +14,10 @@
 #define TABLE "docs/goodput.md"
 #define RATE_BPS 20000000
 
-enum { SECONDS = 20, START_SECONDS = 5, TOLERANCE = 5, CONTROLS = 3, CELLS_MAX = 8, REORDER_SEEDS = 4 };
+enum { SECONDS = 20, START_SECONDS = 5, TOLERANCE = 5, CONTROLS = 4, COUPLED = 3, CELLS_MAX = 8, REORDER_SEEDS = 4 };
 
-static const char *const controls[CONTROLS] = {"newreno", "cubic", "bbr"};
-static const char *const coupled_controls[CONTROLS] = {"lia", "olia", "balia"};
+static const char *const controls[CONTROLS] = {"newreno", "cubic", "bbr", "bbr1"};
+static const char *const coupled_controls[COUPLED] = {"lia", "olia", "balia"};
 
 /* What a link is like; a row of a table varies one of these. */
 struct course {
@@ -180,7 +180,7 @@ static void measure_table(FILE *out, struct figures *figures, const struct table
     unsigned columns = table_columns(table);
     write_heads(out, figures, table->title, "% of the link", table->heads, columns);
     const char *const *names = table->coupled ? coupled_controls : controls;
-    for (unsigned k = 0; k < CONTROLS; k++) {
+    for (unsigned k = 0; k < (table->coupled ? COUPLED : CONTROLS); k++) {
         int cells[CELLS_MAX];
         for (unsigned i = 0; i < columns; i++) {
             const struct course *course = &table->courses[i];
@@ -229,8 +229,8 @@ static void write_text(FILE *out, struct figures *figures) {
     measure_fairness(out, figures);
 }
 
-static bool begins_with_one_of(const char *line, const char *const names[CONTROLS]) {
-    for (unsigned k = 0; k < CONTROLS; k++)
+static bool begins_with_one_of(const char *line, const char *const *names, unsigned count) {
+    for (unsigned k = 0; k < count; k++)
         if (line[0] == '|' && strncmp(line + 2, names[k], strlen(names[k])) == 0) return true;
     return false;
 }
@@ -244,7 +244,7 @@ static void read_figures(struct figures *figures) {
         exit(1);
     }
     while (fgets(line, sizeof(line), file) != NULL && figures->rows < ROWS_MAX) {
-        if (!begins_with_one_of(line, controls) && !begins_with_one_of(line, coupled_controls)) continue;
+        if (!begins_with_one_of(line, controls, CONTROLS) && !begins_with_one_of(line, coupled_controls, COUPLED)) continue;
         unsigned n = 0;
         strtok(line, "|");
         for (char *cell; n < CELLS_MAX && (cell = strtok(NULL, "|\n")) != NULL; n++)

@@ -123,6 +123,36 @@ static void eight_paths_keep_to_the_bounds(void **state) {
         }
 }
 
+/* Near and fast, and whatever is sent finds room in the queue: a window that followed the queue would be 8 MB, and no cache
+ * would hold it. */
+static void a_fast_and_near_peer_gets_a_megabyte_more_than_the_path(void **state) {
+    enum { PRODUCT = 10000 / 8 * 100 }; /* 10 Gb/s, 100 us */
+    (void)state;
+    for (int plain = 0; plain < 2; plain++) {
+        struct sim_phone_config config = {
+            .world = {.seed = 1},
+            .paths = {{.rate_bps = UINT64_C(10000000000), .rtt_ns = 100 * BRAID_NS_PER_US, .queue_ns = S}},
+            .path_count = 1};
+        struct sim_conversation_config talk = {.plain_client = plain, .streams[SIM_DOWN] = {.bytes = UINT64_C(1) << 40}};
+        struct sim_phone phone;
+        struct sim_stream_result before, after;
+        struct braid_connection_info info;
+        sim_phone_init(&phone, &config);
+        struct sim_conversation *c = sim_phone_talk(&phone, &talk);
+        braid_time began = sim_world_now(phone.world);
+        sim_world_run(phone.world, began + 50 * MS);
+        sim_conversation_result(c, SIM_DOWN, &before);
+        sim_world_run(phone.world, began + 150 * MS);
+        sim_conversation_result(c, SIM_DOWN, &after);
+        braid_connection_info(sim_conversation_connection(c, SIM_UP), &info);
+        double gbps = (double)(after.read - before.read) * 8 / (double)(100 * MS);
+        print_message("%s: %.2f Gb/s of 10, a window of %u kB\n", plain ? "TCP" : "MPTCP", gbps, info.receive_window_bytes / 1000);
+        assert_true(gbps > 9);
+        assert_in_range(info.receive_window_bytes, 2 * PRODUCT, (1 << 20) + 4 * PRODUCT);
+        phone_end(&phone);
+    }
+}
+
 /* Whatever the number of connections, each keeps to its own. */
 static void many_connections_have_as_many_bounds(void **state) {
     enum { BOUND = 200000 };
@@ -155,6 +185,7 @@ static void many_connections_have_as_many_bounds(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(eight_paths_keep_to_the_bounds),
+        cmocka_unit_test(a_fast_and_near_peer_gets_a_megabyte_more_than_the_path),
         cmocka_unit_test(many_connections_have_as_many_bounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -91,7 +91,8 @@ struct congestion_ops {
 
 extern const struct congestion_ops congestion_cubic; /* RFC 9438, with HyStart++ (RFC 9406) */
 extern const struct congestion_ops congestion_newreno;
-extern const struct congestion_ops congestion_bbr; /* version 3: draft-ietf-ccwg-bbr */
+extern const struct congestion_ops congestion_bbr;  /* version 3: draft-ietf-ccwg-bbr */
+extern const struct congestion_ops congestion_bbr1; /* version 1: draft-cardwell-iccrg-bbr-congestion-control-00 */
 extern const struct congestion_ops congestion_lia;   /* coupled: RFC 6356 */
 extern const struct congestion_ops congestion_olia;  /* draft-khalili-mptcp-congestion-control */
 extern const struct congestion_ops congestion_balia; /* draft-walid-mptcp-congestion-control */
