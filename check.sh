@@ -12,9 +12,11 @@ BRAID_RESULTS=$PWD/build/check/results
 export BRAID_RESULTS
 : >"$BRAID_RESULTS"
 
+so_far() { echo $(($(date +%s) - began)); }
+
 # The tests that CMake knows in a preset whose label matches; what they say is kept in build/check/units-PRESET.log.
 units() {
-    echo "Tests of the preset $1"
+    echo "Tests of the preset $1 (after $(so_far) s)"
     CMOCKA_MESSAGE_OUTPUT=tap ctest --test-dir "build/$1" -L "$3" --verbose --timeout 400 -j "$(nproc)" \
         >"build/check/units-$1.log" 2>&1 </dev/null || true
     awk -v prefix="$2" -f scripts/unit_results.awk "build/check/units-$1.log" >"build/check/units-$1"
@@ -45,6 +47,7 @@ build_and_test asan "unit, with sanitizers: " ''
 build_and_test fuzz "" fuzz -DBRAID_FUZZ_SECONDS=20
 awk -f scripts/fuzz_rates.awk build/check/units-fuzz.log
 for script in tests/system/*.sh tests/interop/*.sh; do
+    echo "$script (after $(so_far) s)"
     sh "$script" || true
 done
 
@@ -60,7 +63,7 @@ if [ "$skipped" != 0 ]; then
     sed -n 's/^skip\t/  /p' "$BRAID_RESULTS"
 fi
 echo
-echo "It took $(($(date +%s) - began)) s; logs are in build/check."
+echo "It took $(so_far) s; logs are in build/check."
 suffix=
 [ "$skipped" = 0 ] || suffix=", $skipped skipped"
 echo "$passed passed, $failed failed$suffix"

@@ -68,7 +68,7 @@ int64_t coupled_increase(const struct congestion *c, uint64_t growth, uint64_t a
 }
 
 int64_t coupled_newreno_increase(const struct congestion *c, uint64_t acked_bytes) {
-    return (int64_t)mul_div(acked_bytes, (uint64_t)c->mss_bytes * COUPLED_FRACTION, c->cwnd_bytes);
+    return (int64_t)mul_div(acked_bytes, (uint64_t)c->mss_bytes * COUPLED_FRACTION, window_in_segments(c));
 }
 
 /* --- the window --- */

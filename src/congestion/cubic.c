@@ -107,8 +107,8 @@ static void update_w_est(const struct congestion *c, struct cubic *q, uint32_t a
     uint64_t alpha_17ths = q->w_est_bytes < q->cwnd_prior_bytes ? 9 : 17;
     /* 2^30 * 2^17 * 17 < 2^52, and the fraction kept is below 17 cwnd < 2^35. */
     q->w_est_fraction += alpha_17ths * acked_bytes * c->mss_bytes;
-    uint64_t whole = q->w_est_fraction / (UINT64_C(17) * c->cwnd_bytes);
-    q->w_est_fraction -= whole * 17 * c->cwnd_bytes;
+    uint64_t cwnd_17ths = UINT64_C(17) * window_in_segments(c), whole = q->w_est_fraction / cwnd_17ths;
+    q->w_est_fraction -= whole * cwnd_17ths;
     q->w_est_bytes = window_bounded(q->w_est_bytes + whole);
 }
 
@@ -124,8 +124,8 @@ static void congestion_avoidance(struct congestion *c, const struct congestion_a
     }
     /* cwnd += (target - cwnd) / cwnd for each segment: 2^29 * 2^30. */
     q->growth_fraction += (target_bytes(c, q, ack) - c->cwnd_bytes) * acked_bytes;
-    uint64_t whole = q->growth_fraction / c->cwnd_bytes;
-    q->growth_fraction -= whole * c->cwnd_bytes;
+    uint64_t cwnd = window_in_segments(c), whole = q->growth_fraction / cwnd;
+    q->growth_fraction -= whole * cwnd;
     c->cwnd_bytes = window_bounded(c->cwnd_bytes + whole);
 }
 
@@ -134,7 +134,7 @@ static void congestion_avoidance(struct congestion *c, const struct congestion_a
 static uint32_t slow_start(struct congestion *c, const struct congestion_ack *ack, uint32_t acked_bytes) {
     struct cubic *q = cubic_of(c);
     uint32_t growth = acked_bytes;
-    if (c->ssthresh_bytes == UINT32_MAX) growth = hystart_on_ack(&q->hystart, ack, acked_bytes);
+    if (c->ssthresh_bytes == UINT32_MAX) growth = hystart_on_ack(&q->hystart, ack, c->cwnd_bytes, acked_bytes);
     c->queue_felt = q->hystart.phase == HYSTART_CONSERVATIVE;
     uint32_t until_threshold = c->ssthresh_bytes - c->cwnd_bytes;
     uint32_t left = growth > until_threshold ? growth - until_threshold : 0;

@@ -28,8 +28,8 @@ static void newreno_on_ack(struct congestion *c, const struct congestion_ack *ac
     }
     struct newreno *reno = newreno_of(c);
     reno->acked_bytes += acked;
-    while (reno->acked_bytes >= c->cwnd_bytes) {
-        reno->acked_bytes -= c->cwnd_bytes;
+    for (uint32_t whole; reno->acked_bytes >= (whole = window_in_segments(c));) {
+        reno->acked_bytes -= whole;
         c->cwnd_bytes = window_bounded((uint64_t)c->cwnd_bytes + c->mss_bytes);
     }
 }

@@ -24,6 +24,12 @@ static inline uint32_t window_at_least(uint64_t bytes, uint32_t minimum) {
 
 static inline bool window_in_slow_start(const struct congestion *c) { return c->cwnd_bytes < c->ssthresh_bytes; }
 
+/* What of it can be used, for only whole segments leave: a round trip acknowledges so much, and no more. Half a segment that is
+ * waited for in vain is a fourteenth of a window of seven. */
+static inline uint32_t window_in_segments(const struct congestion *c) {
+    return c->cwnd_bytes > c->mss_bytes ? c->cwnd_bytes - c->cwnd_bytes % c->mss_bytes : c->mss_bytes;
+}
+
 /* RFC 5681 §4.1: after idling longer than a retransmission timeout nothing is known of the path but what it once
  * carried, which ssthresh keeps. */
 static inline void window_restart(struct congestion *c) {

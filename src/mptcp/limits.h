@@ -120,7 +120,7 @@ enum mptcp_limit {
     SPARE_LEAST_BYTES = 65536,
     SPARE_PATIENCE_MS = 400,
     SPARE_FIRST_MS = 8000,
-    SPARE_BACKOFF_MAX = 4,
+    SPARE_BACKOFF_MAX = 2,
     SPARE_FORGIVEN_MS = 30000,
     PROVING_SEGMENTS = 10,         /* proving.c */
     PROVING_ROUNDS = 8,

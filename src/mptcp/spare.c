@@ -7,6 +7,9 @@
  *     it costs    what the others can carry, less what they do, while the window is shut but for what is awaited of it, or far more
  *                 waits behind that than the paths' round trips explain: then the peer's own memory is such a window
  *
+ * The account is settled when what was awaited comes, and while it does not, again and again: all may stand still until a timeout
+ * of the peer's, which nobody else can end.
+ *
  * If within a while it costs more than it brings, and not just once, the peer is asked to spare it: MP_PRIO says that it is a
  * backup (RFC 8684 §3.3.8), for SPARE_FIRST_MS, and each time that it turns out no better, for twice as long. What lies under way
  * on it is not moved by that. If it goes on costing, the subflow is reset (§3.6, reason 5: unacceptable performance), for then the peer sends
@@ -103,7 +106,7 @@ static void charge(struct subflow *sf, braid_time waited, uint64_t arrived_bytes
     }
     uint64_t possible = bytes_per_s * (waited / BRAID_NS_PER_US) / 1000000;
     if (possible <= arrived_bytes) return;
-    if (sf->spare->costly_since == 0) sf->spare->costly_since = now;
+    if (sf->spare->costly_since == 0) sf->spare->costly_since = now - waited;
     sf->spare->cost_bytes += possible - arrived_bytes;
     judge(sf, now);
 }
@@ -122,6 +125,42 @@ static void note_rate(struct subflow *sf, braid_time now) {
     if (sf->meter.interval_bytes > 0) return;
     uint64_t bytes_per_s = window_rate(sf, now);
     if (bytes_per_s > sf->spare->peak_bytes_per_s) sf->spare->peak_bytes_per_s = bytes_per_s;
+}
+
+/* What is awaited has come, by `sf`, or has not yet: everyone has waited for it since held_since. */
+static void settle_account(struct subflow *sf, braid_time now) {
+    struct stretch *stretch = sf->c->window.stretch;
+    braid_time waited = now - stretch->held_since;
+    uint64_t arrived_bytes = stretch->held_bytes;
+    if (stretch->shut) stretch->shut_ns += waited;
+    stretch->held_since = 0;
+    stretch->held_bytes = 0;
+    charge(sf, waited, arrived_bytes, now);
+}
+
+/* Whom everyone waits for while nothing comes: one that was asked to be spared, or else the longest. */
+static struct subflow *holding(const struct braid_connection *c) {
+    struct subflow *longest = NULL;
+    LIST_EACH(&c->subflows, node, following) {
+        struct subflow *sf = SUBFLOW_OF(node);
+        if (!concerned(sf)) continue;
+        bool first = longest == NULL || (spare_asked(sf) && !spare_asked(longest));
+        if (first || (spare_asked(sf) == spare_asked(longest) && tcp_receive_rtt(sf->t) > tcp_receive_rtt(longest->t))) longest = sf;
+    }
+    return longest;
+}
+
+braid_time spare_deadline(const struct braid_connection *c) {
+    const struct stretch *stretch = c->window.stretch;
+    if (!stretch || stretch->held_since == 0 || connection_linear(c) || c->receive.fin_reached) return BRAID_NEVER;
+    return stretch->held_since + 2 * c->window.base_ns + NS_OF_MS(SPARE_PATIENCE_MS);
+}
+
+void spare_expire(struct braid_connection *c, braid_time now) {
+    if (spare_deadline(c) > now) return;
+    struct subflow *sf = holding(c);
+    if (sf) settle_account(sf, now);
+    c->window.stretch->held_since = now;
 }
 
 static bool beside_another(const struct subflow *sf) {
@@ -166,10 +205,7 @@ void spare_data_arrived(struct subflow *sf, dsn64 awaited_before, uint32_t bytes
     window_reached(sf, highest(c), bytes, now);
     stretch->held_bytes += bytes;
     if (stretch->held_since != 0 && !dsn64_eq(c->receive.nxt, awaited_before)) {
-        braid_time waited = now - stretch->held_since;
-        if (stretch->shut) stretch->shut_ns += waited;
-        stretch->held_since = 0;
-        charge(awaited(sf), waited, stretch->held_bytes, now);
+        settle_account(awaited(sf), now);
     }
     stretch->shut = shut(c);
     if (stretch->held_since == 0 && (stretch->shut || piled_up(c))) {

@@ -333,6 +333,8 @@ static inline void spare_arrived(struct subflow *sf, dsn64 awaited_before, uint3
     if (sf->spare || sf->c->subflow_count > 1) spare_data_arrived(sf, awaited_before, bytes, now);
 }
 void spare_deinit(struct subflow *sf);
+braid_time spare_deadline(const struct braid_connection *c);
+void spare_expire(struct braid_connection *c, braid_time now);
 
 /* proving.c */
 void harm_prove(struct braid_connection *c, braid_time now);

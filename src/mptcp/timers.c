@@ -18,6 +18,7 @@ braid_time connection_deadline(const struct braid_connection *c) {
         earliest = earlier(earliest, silence_deadline(c));
         earliest = earlier(earliest, c->race.at);
         earliest = earlier(earliest, copies_deadline(c));
+        earliest = earlier(earliest, spare_deadline(c));
         if (c->send.starved_until > c->now) earliest = earlier(earliest, c->send.starved_until);
     }
     LIST_EACH(&c->subflows, node, following) earliest = earlier(earliest, subflow_deadline(SUBFLOW_OF(node)));
@@ -41,6 +42,7 @@ void connection_expire(struct braid_connection *c, braid_time now) {
         outgoing_expire(c, now);
         path_manager_expire(c, now);
         race_expire(c, now);
+        spare_expire(c, now);
     }
     closing_expire(c, now);
     connection_settle(c, now);

@@ -22,7 +22,7 @@
 #include "tcp_internal.h"
 
 #define RTO_MAX_NS (60 * BRAID_NS_PER_S)
-#define PROBE_MIN_NS (10 * BRAID_NS_PER_MS)
+#define PROBE_MIN_NS (4 * BRAID_NS_PER_MS) /* a peer may be busy for so long */
 #define PEER_ACK_DELAY_NS (45 * BRAID_NS_PER_MS) /* common stacks delay by 40 ms */
 /* [SHLD-11] */
 #define USER_TIMEOUT_NS (UINT64_C(900) * BRAID_NS_PER_S)

@@ -73,7 +73,7 @@ static void a_path_that_crawls_is_reset_and_what_it_had_comes_by_the_other(void 
         double mbps = download_mbps(&s, seed, &ill);
         print_message("the small one carries 0.1 Mb/s: %.1f Mb/s, asked %u times, reset %u times\n", mbps, (unsigned)host_counter(&s, "mptcp_subflow_spared"),
                       (unsigned)host_counter(&s, "mptcp_subflow_costly"));
-        assert_true(mbps > 0.95 * 19);
+        assert_true(mbps > 0.93 * 19); /* of 18 s it takes one to find it out, in which nothing may come at all */
         asked += host_counter(&s, "mptcp_subflow_spared");
         reset += host_counter(&s, "mptcp_subflow_costly");
         phone_end(&s.phone);

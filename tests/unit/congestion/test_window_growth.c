@@ -36,19 +36,24 @@ static void acknowledge(uint32_t bytes, braid_time rtt_ns, bool round_start, boo
     c.ops->on_ack(&c, &ack);
 }
 
-/* A round trip in which the whole window is acknowledged, two segments at a time. */
-static void one_round(braid_time rtt_ns) {
+/* A round trip in which the whole window is acknowledged, two segments at a time, within `lasts` of it. */
+static void round_that_lasts(braid_time rtt_ns, braid_time lasts) {
     uint32_t left = c.cwnd_bytes;
     unsigned acks = left / (2 * MSS) + 1;
+    braid_time began = now;
     bool first = true;
     while (left > 0) {
         uint32_t bytes = left < 2 * MSS ? left : 2 * MSS;
         acknowledge(bytes, rtt_ns, first, true);
         first = false;
         left -= bytes;
-        now += rtt / acks;
+        now += lasts / acks;
     }
+    now = began + rtt;
 }
+
+/* As it is while nothing queues and slow start is paced: within half a round trip. */
+static void one_round(braid_time rtt_ns) { round_that_lasts(rtt_ns, rtt / 2); }
 
 static void algorithms_are_found_by_name(void **state) {
     (void)state;
@@ -58,7 +63,7 @@ static void algorithms_are_found_by_name(void **state) {
     assert_null(congestion_find(""));
     unsigned count = 0;
     while (congestion_name(count) != NULL) assert_non_null(congestion_find(congestion_name(count++)));
-    assert_int_equal(count, 6);
+    assert_int_equal(count, 7);
 }
 
 /* [R-6928-2-1] */
@@ -124,6 +129,49 @@ static void a_passing_delay_does_not_end_slow_start(void **state) {
     one_round(50 * MS);
     assert_true(c.cwnd_bytes > before + before * 3 / 4);
     assert_int_equal(c.ssthresh_bytes, UINT32_MAX);
+}
+
+/* On a path of ten milliseconds a queue of four is half of what it carries, and a queue for one round trip full before the rise is
+ * seen; but the first twenty segments were acknowledged at the pace that the path has. */
+static void a_train_as_long_as_the_round_trip_ends_slow_start_before_a_queue_does(void **state) {
+    (void)state;
+    begin(&congestion_cubic, 10 * MS);
+    round_that_lasts(10 * MS, 5 * MS);
+    uint32_t before = c.cwnd_bytes;
+    assert_in_range(before, 19 * MSS, 20 * MSS);
+    round_that_lasts(10 * MS, 10 * MS); /* twenty in a round trip: the path is full */
+    assert_in_range(c.cwnd_bytes, before * 14 / 10, before * 18 / 10);
+    before = c.cwnd_bytes;
+    round_that_lasts(10 * MS, 10 * MS);
+    assert_true(c.cwnd_bytes <= before * 13 / 10);
+    assert_int_equal(c.ssthresh_bytes, UINT32_MAX); /* it may have been wrong */
+}
+
+/* The last of a round is alone, and the peer waits forty milliseconds with its acknowledgement. */
+static void an_acknowledgement_held_back_says_nothing_of_the_pace(void **state) {
+    (void)state;
+    begin(&congestion_cubic, 10 * MS);
+    for (int i = 0; i < 4; i++) {
+        uint32_t before = c.cwnd_bytes;
+        c.cwnd_bytes -= MSS;
+        round_that_lasts(10 * MS, 2 * MS);
+        now += 40 * MS;
+        acknowledge(MSS, 50 * MS, false, true);
+        c.cwnd_bytes = 2 * before;
+        assert_int_equal(c.ssthresh_bytes, UINT32_MAX);
+        assert_false(c.queue_felt);
+    }
+}
+
+/* Ten and a half segments: only ten can be under way, and once they are acknowledged there is room for an eleventh. */
+static void half_a_segment_is_not_waited_for(void **state) {
+    (void)state;
+    begin(&congestion_newreno, 50 * MS);
+    c.cwnd_bytes = 21 * MSS;
+    c.ops->on_loss(&c, c.cwnd_bytes, now);
+    assert_int_equal(c.cwnd_bytes, 10 * MSS + MSS / 2);
+    for (int i = 0; i < 10; i++) acknowledge(MSS, 50 * MS, i == 0, true);
+    assert_int_equal(c.cwnd_bytes, 11 * MSS + MSS / 2);
 }
 
 static void newreno_adds_a_segment_a_round_trip(void **state) {
@@ -294,6 +342,9 @@ int main(void) {
         cmocka_unit_test(a_window_that_does_not_limit_does_not_grow),
         cmocka_unit_test(rising_round_trips_end_slow_start_before_loss),
         cmocka_unit_test(a_passing_delay_does_not_end_slow_start),
+        cmocka_unit_test(a_train_as_long_as_the_round_trip_ends_slow_start_before_a_queue_does),
+        cmocka_unit_test(an_acknowledgement_held_back_says_nothing_of_the_pace),
+        cmocka_unit_test(half_a_segment_is_not_waited_for),
         cmocka_unit_test(newreno_adds_a_segment_a_round_trip),
         cmocka_unit_test(cubic_follows_its_function),
         cmocka_unit_test(cubic_is_no_slower_than_reno_where_reno_is_fast),
