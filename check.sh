@@ -44,7 +44,7 @@ build_and_test() {
 
 build_and_test dev "unit: " ''
 build_and_test asan "unit, with sanitizers: " ''
-build_and_test fuzz "" fuzz -DBRAID_FUZZ_SECONDS=20
+build_and_test fuzz "" fuzz -DBRAID_FUZZ_SECONDS=12
 awk -f scripts/fuzz_rates.awk build/check/units-fuzz.log
 for script in tests/system/*.sh tests/interop/*.sh; do
     echo "$script (after $(so_far) s)"

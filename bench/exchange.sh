@@ -6,17 +6,10 @@ cd "$(dirname "$0")/.."
 repetitions=${1:-5}
 braid=$PWD/build/release/braid exchange=$PWD/build/release/bench/bench_exchange out=$PWD/build/bench
 mkdir -p "$out"
-cat >"$out/exchange.yaml" <<E2
-hosts: {client: {}, server: {}}
-links:
-  wire:
-    from: {host: client, interface: eth0, address: [10.0.9.2/24], gateway: [10.0.9.1]}
-    to: {host: server, interface: eth0, address: [10.0.9.1/24]}
-    direct: yes
-services:
-  tcp: {host: server, command: '$exchange serve 5301', ready: {tcp: 5301}}
-  mptcp: {host: server, command: '$exchange serve 5302 mptcp', ready: {tcp: 5302}}
-E2
+. bench/one_wire.sh
+one_wire \
+    "tcp: {host: server, command: '$exchange serve 5301', ready: {tcp: 5301}}" \
+    "mptcp: {host: server, command: '$exchange serve 5302 mptcp', ready: {tcp: 5302}}" >"$out/exchange.yaml"
 
 # measure NAME COMMAND...: a line of JSON more in what is measured for NAME.
 measure() {

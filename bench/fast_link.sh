@@ -19,17 +19,10 @@ if [ "${BENCH_OFFLOADS-}" = off ]; then
 fi
 rm -rf "$out"
 mkdir -p "$out"
-cat >"$out/lab.yaml" <<E2
-hosts: {client: {}, server: {}}
-links:
-  wire:
-    from: {host: client, interface: eth0, address: [10.0.9.2/24], gateway: [10.0.9.1]}
-    to: {host: server, interface: eth0, address: [10.0.9.1/24]}
-    direct: yes
-services:
-  tcp: {host: server, command: '$offloads; exec iperf3 --server --port 5201', ready: {tcp: 5201}}
-  mptcp: {host: server, command: '$offloads; exec mptcpize run iperf3 --server --port 5202', ready: {tcp: 5202}}
-E2
+. bench/one_wire.sh
+one_wire \
+    "tcp: {host: server, command: '$offloads; exec iperf3 --server --port 5201', ready: {tcp: 5201}}" \
+    "mptcp: {host: server, command: '$offloads; exec mptcpize run iperf3 --server --port 5202', ready: {tcp: 5202}}" >"$out/lab.yaml"
 
 # measure NAME SECONDS COMMAND...: an iperf3 run; the seconds of CPU of all that COMMAND started stand in NAME.times.
 cat >"$out/measure.sh" <<E2

@@ -26,18 +26,10 @@ fi
 rm -rf "$out"
 mkdir -p "$out"
 
+. bench/one_wire.sh
 lab() {
-    cat <<E2
-hosts: {client: {}, server: {}}
-links:
-  wire:
-    from: {host: client, interface: eth0, address: [10.0.9.2/24], gateway: [10.0.9.1]}
-    to: {host: server, interface: eth0, address: [10.0.9.1/24]}
-    direct: yes
-services:
-  tcp: {host: server, command: '$offloads; exec $stream serve 5201 tcp $1', ready: {tcp: 5201}}
-  mptcp: {host: server, command: '$offloads; exec $stream serve 5202 mptcp $1', ready: {tcp: 5202}}
-E2
+    one_wire "tcp: {host: server, command: '$offloads; exec $stream serve 5201 tcp $1', ready: {tcp: 5201}}" \
+        "mptcp: {host: server, command: '$offloads; exec $stream serve 5202 mptcp $1', ready: {tcp: 5202}}"
 }
 for congestion in $congestions; do lab "$congestion" >"$out/$congestion.yaml"; done
 

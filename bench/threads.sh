@@ -11,16 +11,9 @@ seconds=${BENCH_SECONDS:-1} streams=${BENCH_STREAMS:-4} threads_list=${BENCH_THR
 out=$PWD/build/bench/threads
 rm -rf "$out"
 mkdir -p "$out"
-cat >"$out/lab.yaml" <<E2
-hosts: {client: {}, server: {}}
-links:
-  wire:
-    from: {host: client, interface: eth0, address: [10.0.9.2/24], gateway: [10.0.9.1]}
-    to: {host: server, interface: eth0, address: [10.0.9.1/24]}
-    direct: yes
-services:
-  mptcp: {host: server, command: 'exec mptcpize run iperf3 --server --port 5202', ready: {tcp: 5202}}
-E2
+. bench/one_wire.sh
+one_wire \
+    "mptcp: {host: server, command: 'exec mptcpize run iperf3 --server --port 5202', ready: {tcp: 5202}}" >"$out/lab.yaml"
 
 # `times`: the processor time of all that was started, which is braid and the client.
 cat >"$out/measure.sh" <<'E2'

@@ -137,7 +137,7 @@ static void reap(struct lab *lab) {
 
 static void take_signals(struct lab *lab) {
     struct signalfd_siginfo info;
-    while (read(lab->signals, &info, sizeof(info)) == sizeof(info)) {
+    while (read(lab->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
         int signal = (int)info.ssi_signo;
         if (signal == SIGCHLD || (signal == SIGINT && lab->deaf)) continue;
         lab->ending = signal;

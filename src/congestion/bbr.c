@@ -15,14 +15,12 @@
  * repeated; one acknowledgement that reports loss counts as one of the lost ranges that end STARTUP. */
 #include <congestion/congestion.h>
 
-#include "aggregation.h"
-#include "window.h"
+#include "bbr.h"
 
 #define NONE_BYTES UINT32_MAX
 #define NONE_RATE UINT64_MAX
 
 enum {
-    PACING_MARGIN_PERCENT = 1,
     LOSS_THRESHOLD_PERCENT = 2,
     BETA_PERCENT = 70,
     HEADROOM_PERCENT = 15,
@@ -31,7 +29,6 @@ enum {
     CWND_GAIN_PERCENT = 200,
     UP_CWND_GAIN_PERCENT = 225,
     PROBE_RTT_CWND_GAIN_PERCENT = 50,
-    PIPE_MIN_SEGMENTS = 4,
     FULL_BW_ROUNDS = 3,
     FULL_LOSS_RANGES = 6,
     COEXISTENCE_ROUNDS_MAX = 63,
@@ -39,7 +36,6 @@ enum {
 #define MIN_RTT_FILTER_NS (10 * BRAID_NS_PER_S)
 #define PROBE_RTT_INTERVAL_NS (5 * BRAID_NS_PER_S)
 #define PROBE_RTT_DURATION_NS (200 * BRAID_NS_PER_MS)
-#define QUANTUM_NS BRAID_NS_PER_MS
 
 enum state { STARTUP, DRAIN, DOWN, CRUISE, REFILL, UP, PROBE_RTT };
 enum ack_phase { ACKS_INIT, ACKS_REFILLING, ACKS_PROBE_STARTING, ACKS_PROBE_FEEDBACK, ACKS_PROBE_STOPPING };
@@ -75,12 +71,6 @@ static struct bbr *bbr_of(struct congestion *c) {
     return (struct bbr *)(void *)c->state;
 }
 
-static uint32_t least(uint32_t a, uint32_t b) {
-    return a < b ? a : b;
-}
-static uint32_t most(uint32_t a, uint32_t b) {
-    return a > b ? a : b;
-}
 static uint64_t most_rate(uint64_t a, uint64_t b) {
     return a > b ? a : b;
 }
@@ -99,28 +89,14 @@ static uint64_t model_bw(const struct bbr *b) {
 static bool probing_bw(const struct bbr *b) {
     return b->state >= DOWN && b->state <= UP;
 }
-static uint32_t pipe_min(const struct congestion *c) {
-    return PIPE_MIN_SEGMENTS * c->mss_bytes;
-}
-
 static uint32_t product(const struct congestion *c, const struct bbr *b, uint64_t bw) {
-    if (b->min_rtt == BRAID_NEVER) return window_initial(c->mss_bytes);
-    uint64_t rtt_us = b->min_rtt / BRAID_NS_PER_US + 1;
-    if (bw > (UINT64_C(1) << 37)) bw = UINT64_C(1) << 37;
-    if (rtt_us > (1u << 26)) rtt_us = 1u << 26;
-    return window_bounded(bw * rtt_us / 1000000);
-}
-
-static uint32_t send_quantum(const struct congestion *c) {
-    uint64_t quantum = c->pacing_bytes_per_s / (BRAID_NS_PER_S / QUANTUM_NS);
-    if (quantum > 65536) quantum = 65536;
-    return most((uint32_t)quantum, 2 * c->mss_bytes);
+    return bbr_product(c, bw, b->min_rtt);
 }
 
 /* BBRQuantizationBudget() */
 static uint32_t with_budget(const struct congestion *c, const struct bbr *b, uint64_t bytes) {
-    uint32_t inflight = window_at_least(bytes, 3 * send_quantum(c));
-    inflight = most(inflight, pipe_min(c));
+    uint32_t inflight = window_at_least(bytes, 3 * bbr_send_quantum(c));
+    inflight = most(inflight, bbr_pipe_min(c));
     return b->state == UP ? window_bounded((uint64_t)inflight + 2 * c->mss_bytes) : inflight;
 }
 
@@ -132,7 +108,7 @@ static uint32_t inflight_at(const struct congestion *c, const struct bbr *b, uin
 static uint32_t inflight_with_headroom(const struct congestion *c, const struct bbr *b) {
     if (b->inflight_hi == NONE_BYTES) return NONE_BYTES;
     uint32_t headroom = most(c->mss_bytes, percent(b->inflight_hi, HEADROOM_PERCENT));
-    return b->inflight_hi > headroom + pipe_min(c) ? b->inflight_hi - headroom : pipe_min(c);
+    return b->inflight_hi > headroom + bbr_pipe_min(c) ? b->inflight_hi - headroom : bbr_pipe_min(c);
 }
 
 static uint32_t target_inflight(const struct congestion *c, const struct bbr *b) {
@@ -254,7 +230,7 @@ static void check_startup_loss(struct congestion *c, struct bbr *b, const struct
 /* --- "ProbeBW" --- */
 
 static void start_down(struct bbr *b, uint64_t delivered, braid_time now) {
-    uint64_t draw = now * UINT64_C(0x9e3779b97f4a7c15); /* from the nanosecond, in place of a die */
+    uint64_t draw = bbr_draw(now);
     b->state = DOWN;
     b->ack_phase = ACKS_PROBE_STOPPING;
     b->loss_in_round = false;
@@ -392,7 +368,7 @@ static void save_cwnd(struct congestion *c, struct bbr *b, bool in_recovery) {
 }
 
 static uint32_t probe_rtt_cwnd(const struct congestion *c, const struct bbr *b) {
-    return most(percent(product(c, b, model_bw(b)), PROBE_RTT_CWND_GAIN_PERCENT), pipe_min(c));
+    return most(percent(product(c, b, model_bw(b)), PROBE_RTT_CWND_GAIN_PERCENT), bbr_pipe_min(c));
 }
 
 static void leave_probe_rtt(struct congestion *c, struct bbr *b, uint64_t delivered, braid_time now) {
@@ -431,16 +407,9 @@ static void check_probe_rtt(struct congestion *c, struct bbr *b, const struct co
 
 /* --- "Setting the Pacing Rate", "Setting the Congestion Window" --- */
 
-/* BBRInitPacingRate(): before the first sample says anything; that may be of a request of a few bytes. */
-static void init_pacing(struct congestion *c, braid_time srtt_ns) {
-    if (c->pacing_bytes_per_s > 0 || srtt_ns == 0) return;
-    uint64_t nominal = (uint64_t)window_initial(c->mss_bytes) * BRAID_NS_PER_S / srtt_ns;
-    c->pacing_bytes_per_s = nominal * STARTUP_GAIN_PERCENT / 100;
-}
-
 static void set_pacing(struct congestion *c, const struct bbr *b, uint32_t gain_percent, braid_time srtt_ns) {
-    init_pacing(c, srtt_ns);
-    uint64_t rate = model_bw(b) * gain_percent / 100 * (100 - PACING_MARGIN_PERCENT) / 100;
+    bbr_init_pacing(c, srtt_ns, STARTUP_GAIN_PERCENT);
+    uint64_t rate = bbr_pacing_rate(model_bw(b), gain_percent);
     if (rate > 0 && (b->full_bw_reached || rate > c->pacing_bytes_per_s)) c->pacing_bytes_per_s = rate;
 }
 
@@ -450,7 +419,7 @@ static void bound_by_model(struct congestion *c, const struct bbr *b) {
         cap = b->inflight_hi;
     else if (b->state == PROBE_RTT || b->state == CRUISE)
         cap = inflight_with_headroom(c, b);
-    cap = most(least(cap, b->inflight_lo), pipe_min(c));
+    cap = most(least(cap, b->inflight_lo), bbr_pipe_min(c));
     if (b->state == PROBE_RTT) cap = least(cap, probe_rtt_cwnd(c, b));
     c->cwnd_bytes = least(c->cwnd_bytes, cap);
 }
@@ -470,7 +439,7 @@ static void set_cwnd(struct congestion *c, struct bbr *b, const struct congestio
     } else if (c->cwnd_bytes < limit || ack->delivered_total_bytes < window_initial(c->mss_bytes)) {
         c->cwnd_bytes = grown;
     }
-    c->cwnd_bytes = most(c->cwnd_bytes, pipe_min(c));
+    c->cwnd_bytes = most(c->cwnd_bytes, bbr_pipe_min(c));
     bound_by_model(c, b);
     c->ssthresh_bytes =
         b->full_bw_reached ? c->cwnd_bytes : UINT32_MAX; /* for those who ask whether it still starts */

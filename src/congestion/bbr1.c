@@ -16,15 +16,12 @@
  * nanosecond at which it begins, so that runs can be repeated. */
 #include <congestion/congestion.h>
 
-#include "aggregation.h"
-#include "window.h"
+#include "bbr.h"
 
 enum {
     HIGH_GAIN_PERCENT = 289, /* 2 / ln 2 */
     DRAIN_GAIN_PERCENT = 35, /* its inverse */
     CWND_GAIN_PERCENT = 200,
-    PACING_MARGIN_PERCENT = 1,
-    PIPE_MIN_SEGMENTS = 4,
     FULL_PIPE_ROUNDS = 3,
     BW_ROUNDS = 10,
     PHASES = 8,
@@ -32,7 +29,6 @@ enum {
 };
 #define RT_PROP_FILTER_NS (10 * BRAID_NS_PER_S)
 #define PROBE_RTT_NS (200 * BRAID_NS_PER_MS)
-#define QUANTUM_NS BRAID_NS_PER_MS
 
 enum state { STARTUP, DRAIN, PROBE_BW, PROBE_RTT };
 static const uint8_t phase_gains[PHASES] = {125, 75, 100, 100, 100, 100, 100, 100};
@@ -42,7 +38,7 @@ struct bbr1 {
     bool filled_pipe, idle_restart, conserve, round_start;
     bool rt_prop_expired, probe_rtt_round_done;
     uint8_t full_bw_count;
-    uint8_t round; /* of BW_ROUNDS */
+    uint8_t round, rounds_passed; /* of BW_ROUNDS: the newest, and how many there were since */
     uint32_t prior_cwnd;
     uint64_t delivered, round_end, conserve_until; /* bytes */
     uint64_t round_max[BW_ROUNDS], full_bw;        /* bytes a second */
@@ -52,9 +48,6 @@ struct bbr1 {
 _Static_assert(sizeof(struct bbr1) <= CONGESTION_STATE_BYTES, "the state fits");
 
 static struct bbr1 *bbr1_of(struct congestion *c) { return (struct bbr1 *)(void *)c->state; }
-static uint32_t least(uint32_t a, uint32_t b) { return a < b ? a : b; }
-static uint32_t most(uint32_t a, uint32_t b) { return a > b ? a : b; }
-static uint32_t pipe_min(const struct congestion *c) { return PIPE_MIN_SEGMENTS * c->mss_bytes; }
 
 /* --- the model --- */
 
@@ -65,17 +58,24 @@ static uint64_t btl_bw(const struct bbr1 *b) {
     return max;
 }
 
-/* "Rounds", "BBR.BtlBw" */
-static void update_btl_bw(struct bbr1 *b, const struct congestion_ack *ack) {
-    b->delivered = ack->delivered_total_bytes;
-    b->round_start = ack->rate_valid && ack->delivered_before_bytes >= b->round_end;
-    if (b->round_start) {
-        b->round_end = b->delivered;
+/* What an application sends of itself says nothing of the path, unless it is more than was known: rounds of that make nothing
+ * older. */
+static void note_rate(struct bbr1 *b, uint64_t bytes_per_s) {
+    for (; b->rounds_passed > 0; b->rounds_passed--) {
         b->round = (uint8_t)((b->round + 1) % BW_ROUNDS);
         b->round_max[b->round] = 0;
     }
+    if (bytes_per_s > b->round_max[b->round]) b->round_max[b->round] = bytes_per_s;
+}
+
+/* "Rounds", "BBR.BtlBw" */
+static void update_btl_bw(struct bbr1 *b, const struct congestion_ack *ack) {
     uint64_t rate = ack->sample_bytes_per_s;
-    if (rate > b->round_max[b->round] && (!ack->application_limited || rate >= btl_bw(b))) b->round_max[b->round] = rate;
+    b->delivered = ack->delivered_total_bytes;
+    b->round_start = ack->rate_valid && ack->delivered_before_bytes >= b->round_end;
+    if (b->round_start) b->round_end = b->delivered;
+    if (b->round_start && b->rounds_passed < BW_ROUNDS) b->rounds_passed++;
+    if (rate > 0 && (!ack->application_limited || rate >= btl_bw(b))) note_rate(b, rate);
 }
 
 /* "BBR.RTprop" */
@@ -86,20 +86,11 @@ static void update_rt_prop(struct bbr1 *b, const struct congestion_ack *ack) {
     b->rt_prop_at = ack->now;
 }
 
-static uint32_t send_quantum(const struct congestion *c) {
-    uint64_t quantum = c->pacing_bytes_per_s / (BRAID_NS_PER_S / QUANTUM_NS);
-    if (quantum > 65536) quantum = 65536;
-    return most((uint32_t)quantum, 2 * c->mss_bytes);
-}
-
 /* BBRInflight() */
 static uint32_t inflight_at(const struct congestion *c, const struct bbr1 *b, uint32_t gain_percent) {
     if (b->rt_prop == BRAID_NEVER) return window_initial(c->mss_bytes);
-    uint64_t rate = btl_bw(b), rtt_us = b->rt_prop / BRAID_NS_PER_US + 1;
-    if (rate > (UINT64_C(1) << 37)) rate = UINT64_C(1) << 37;
-    if (rtt_us > (1u << 26)) rtt_us = 1u << 26;
-    uint64_t product = window_bounded(rate * rtt_us / 1000000);
-    return window_bounded(product * gain_percent / 100 + 3 * send_quantum(c));
+    uint64_t product = bbr_product(c, btl_bw(b), b->rt_prop);
+    return window_bounded(product * gain_percent / 100 + 3 * bbr_send_quantum(c));
 }
 
 /* --- "Startup", "Drain" --- */
@@ -119,7 +110,7 @@ static void check_full_pipe(struct bbr1 *b, const struct congestion_ack *ack) {
 
 /* A cycle may begin with any phase but the one that sends less. */
 static void enter_probe_bw(struct bbr1 *b, braid_time now) {
-    uint64_t draw = now * UINT64_C(0x9e3779b97f4a7c15) >> 32;
+    uint64_t draw = bbr_draw(now) >> 32;
     b->state = PROBE_BW;
     b->phase = (uint8_t)((PHASE_LESS + 1 + draw % (PHASES - 1)) % PHASES);
     b->cycle_at = now;
@@ -167,7 +158,7 @@ static void check_probe_rtt(struct congestion *c, struct bbr1 *b, const struct c
         b->probe_rtt_done_at = 0;
     }
     if (b->state == PROBE_RTT && b->probe_rtt_done_at == 0) {
-        if (ack->in_flight_now_bytes <= pipe_min(c)) {
+        if (ack->in_flight_now_bytes <= bbr_pipe_min(c)) {
             b->probe_rtt_done_at = ack->now + PROBE_RTT_NS;
             b->probe_rtt_round_done = false;
             b->round_end = b->delivered;
@@ -187,14 +178,8 @@ static uint32_t pacing_gain(const struct bbr1 *b) {
     return b->state == PROBE_BW ? phase_gains[b->phase] : 100;
 }
 
-/* Before the first sample says anything, and that may be of a request of a few bytes: the initial window in a round trip. */
-static void init_pacing(struct congestion *c, braid_time srtt_ns) {
-    if (c->pacing_bytes_per_s > 0 || srtt_ns == 0) return;
-    c->pacing_bytes_per_s = (uint64_t)window_initial(c->mss_bytes) * BRAID_NS_PER_S / srtt_ns * HIGH_GAIN_PERCENT / 100;
-}
-
 static void set_pacing(struct congestion *c, const struct bbr1 *b, uint32_t gain_percent) {
-    uint64_t rate = btl_bw(b) * gain_percent / 100 * (100 - PACING_MARGIN_PERCENT) / 100;
+    uint64_t rate = bbr_pacing_rate(btl_bw(b), gain_percent);
     if (rate > 0 && (b->filled_pipe || rate > c->pacing_bytes_per_s)) c->pacing_bytes_per_s = rate;
 }
 
@@ -209,8 +194,8 @@ static void set_cwnd(struct congestion *c, struct bbr1 *b, const struct congesti
     if (b->conserve) c->cwnd_bytes = most(c->cwnd_bytes, window_bounded((uint64_t)ack->in_flight_now_bytes + ack->acked_bytes));
     else if (b->filled_pipe) c->cwnd_bytes = least(most(grown, c->cwnd_bytes), target);
     else if (c->cwnd_bytes < target || ack->delivered_total_bytes < window_initial(c->mss_bytes)) c->cwnd_bytes = grown;
-    c->cwnd_bytes = most(c->cwnd_bytes, pipe_min(c));
-    if (b->state == PROBE_RTT) c->cwnd_bytes = least(c->cwnd_bytes, pipe_min(c));
+    c->cwnd_bytes = most(c->cwnd_bytes, bbr_pipe_min(c));
+    if (b->state == PROBE_RTT) c->cwnd_bytes = least(c->cwnd_bytes, bbr_pipe_min(c));
     c->ssthresh_bytes = b->filled_pipe ? c->cwnd_bytes : UINT32_MAX; /* for those who ask whether it still starts */
 }
 
@@ -227,7 +212,7 @@ static void bbr1_on_ack(struct congestion *c, const struct congestion_ack *ack) 
     update_state(c, b, ack);
     update_rt_prop(b, ack);
     check_probe_rtt(c, b, ack);
-    init_pacing(c, ack->srtt_ns);
+    bbr_init_pacing(c, ack->srtt_ns, HIGH_GAIN_PERCENT);
     set_pacing(c, b, pacing_gain(b));
     set_cwnd(c, b, ack);
 }
@@ -239,7 +224,7 @@ static void bbr1_on_loss(struct congestion *c, uint32_t in_flight_bytes, braid_t
     save_cwnd(c, b, false);
     b->conserve = true;
     b->conserve_until = b->delivered;
-    c->cwnd_bytes = most(in_flight_bytes, pipe_min(c));
+    c->cwnd_bytes = most(in_flight_bytes, bbr_pipe_min(c));
 }
 
 static void bbr1_on_recovered(struct congestion *c, braid_time now) {

@@ -380,7 +380,7 @@ static void disowned_probe(struct subflow *sf, braid_time now) {
 static void disown(struct subflow *sf, const struct subflow *told_on, braid_time now) {
     struct tcp_info info;
     tcp_info(told_on->t, &info);
-    braid_time cut_at = now - subflow_rtt(&info) / 2;
+    braid_time half = subflow_rtt(&info) / 2, cut_at = now > half ? now - half : 0;
     sf->disowned_at = now;
     sf->disowned_probes = 0;
     if (sf->status == SUBFLOW_ACTIVE) subflow_set_status(sf, SUBFLOW_SUSPECTED, now);

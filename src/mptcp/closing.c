@@ -71,8 +71,7 @@ static void linear_fin_acknowledged(struct braid_connection *c) {
     if (!connection_linear(c) || !c->send.data_fin_sent || c->send.fin_acknowledged) return;
     LIST_EACH(&c->subflows, node, following) {
         struct subflow *sf = SUBFLOW_OF(node);
-        if (tcp_all_acknowledged(sf->t) && !(sf->closed && sf->closed_reason != TCP_CLOSED_NORMALLY))
-            c->send.fin_acknowledged = true;
+        if (sf->closed ? sf->closed_reason == TCP_CLOSED_NORMALLY : tcp_all_acknowledged(sf->t)) c->send.fin_acknowledged = true;
     }
 }
 

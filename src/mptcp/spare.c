@@ -79,7 +79,7 @@ static void ask(struct subflow *sf, braid_time now) {
     s->until = now + (NS_OF_MS(SPARE_FIRST_MS) << s->times);
     if (s->times < SPARE_BACKOFF_MAX) s->times++;
     s->forgiven_from = s->until;
-    sf->c->window.stretch->spared++;
+    sf->c->window.stretch->held_up.spared++;
     COUNT(sf->c, subflow_spared);
     tell(sf, now);
 }
@@ -130,11 +130,11 @@ static void note_rate(struct subflow *sf, braid_time now) {
 /* What is awaited has come, by `sf`, or has not yet: everyone has waited for it since held_since. */
 static void settle_account(struct subflow *sf, braid_time now) {
     struct stretch *stretch = sf->c->window.stretch;
-    braid_time waited = now - stretch->held_since;
-    uint64_t arrived_bytes = stretch->held_bytes;
-    if (stretch->shut) stretch->shut_ns += waited;
-    stretch->held_since = 0;
-    stretch->held_bytes = 0;
+    braid_time waited = now - stretch->held_up.since;
+    uint64_t arrived_bytes = stretch->held_up.bytes;
+    if (stretch->held_up.shut) stretch->shut_ns += waited;
+    stretch->held_up.since = 0;
+    stretch->held_up.bytes = 0;
     charge(sf, waited, arrived_bytes, now);
 }
 
@@ -152,15 +152,15 @@ static struct subflow *holding(const struct braid_connection *c) {
 
 braid_time spare_deadline(const struct braid_connection *c) {
     const struct stretch *stretch = c->window.stretch;
-    if (!stretch || stretch->held_since == 0 || connection_linear(c) || c->receive.fin_reached) return BRAID_NEVER;
-    return stretch->held_since + 2 * c->window.base_ns + NS_OF_MS(SPARE_PATIENCE_MS);
+    if (!stretch || stretch->held_up.since == 0 || connection_linear(c) || c->receive.fin_reached) return BRAID_NEVER;
+    return stretch->held_up.since + 2 * c->window.base_ns + NS_OF_MS(SPARE_PATIENCE_MS);
 }
 
 void spare_expire(struct braid_connection *c, braid_time now) {
     if (spare_deadline(c) > now) return;
     struct subflow *sf = holding(c);
     if (sf) settle_account(sf, now);
-    c->window.stretch->held_since = now;
+    c->window.stretch->held_up.since = now;
 }
 
 static bool beside_another(const struct subflow *sf) {
@@ -179,18 +179,18 @@ static bool account_opened(struct subflow *sf, braid_time now) {
 }
 
 void spare_deinit(struct subflow *sf) {
-    if (spare_asked(sf)) sf->c->window.stretch->spared--;
+    if (spare_asked(sf)) sf->c->window.stretch->held_up.spared--;
     if (sf->spare) sf->c->env->release(sf->c->env->context, sf->spare, sizeof(*sf->spare));
     sf->spare = NULL;
 }
 
 static void trials_begin(struct braid_connection *c, braid_time now) {
-    if (c->window.stretch->spared == 0) return;
+    if (c->window.stretch->held_up.spared == 0) return;
     LIST_EACH(&c->subflows, node, following) {
         struct subflow *sf = SUBFLOW_OF(node);
         if (!spare_asked(sf) || now < sf->spare->until) continue;
         sf->spare->until = 0;
-        c->window.stretch->spared--;
+        c->window.stretch->held_up.spared--;
         tell(sf, now);
     }
 }
@@ -203,14 +203,14 @@ void spare_data_arrived(struct subflow *sf, dsn64 awaited_before, uint32_t bytes
     note_rate(sf, now);
     sf->spare->brought_bytes += bytes;
     window_reached(sf, highest(c), bytes, now);
-    stretch->held_bytes += bytes;
-    if (stretch->held_since != 0 && !dsn64_eq(c->receive.nxt, awaited_before)) {
+    stretch->held_up.bytes += bytes;
+    if (stretch->held_up.since != 0 && !dsn64_eq(c->receive.nxt, awaited_before)) {
         settle_account(awaited(sf), now);
     }
-    stretch->shut = shut(c);
-    if (stretch->held_since == 0 && (stretch->shut || piled_up(c))) {
-        stretch->held_since = now;
-        stretch->held_bytes = 0;
+    stretch->held_up.shut = shut(c);
+    if (stretch->held_up.since == 0 && (stretch->held_up.shut || piled_up(c))) {
+        stretch->held_up.since = now;
+        stretch->held_up.bytes = 0;
     }
     trials_begin(c, now);
 }

@@ -20,8 +20,8 @@
  * holds while the sum of rates still grows, by a quarter in a round trip as BBR has it, and anew when a subflow is
  * added. Afterwards 1.25 remain, so that a path that gets faster is found out: the rate rises with the window by a
  * quarter in a round trip until the path is full, and then the window stays with the path. The slack covers what is no
- * round trip at all: acknowledgements held back a moment, bursts, timers; beyond a megabyte it would only be more than the
- * processor's caches hold, for at such rates both ends are near. The window is never set below its initial size, so that
+ * round trip at all: acknowledgements held back a moment, bursts, timers; beyond two megabytes for each subflow it would only be more
+ * than the processor's caches hold, for at such rates both ends are near. The window is never set below its initial size, so that
  * the next message, or the start of a transfer, is not held up; nor above receive_buffer_max.
  *
  * A peer may also give a path more than it can send soon, as Linux does: then the window is used up by what waits there,
@@ -41,13 +41,14 @@ enum window_constant {
     START_GAIN_PERCENT = 200,
     STEADY_GAIN_PERCENT = 125,
     SLACK_US = 5000,
-    SLACK_BYTES_MAX = 1 << 20,
+    SLACK_BYTES_MAX = 1 << 21,      /* of each subflow */
     GROWTH_PERCENT = 125,         /* in one round trip: what counts as still growing */
     ROUNDS_WITHOUT_GROWTH = 3,
     RATE_INTERVAL_MIN_US = 5000,  /* shorter than this, a rate is only noise */
     RTT_UNKNOWN_US = 100000,
     USED_SHARE_PERCENT = 2,       /* of all that arrives: less, and a backup's RTT does not count */
-    PLAIN_FACTOR = 4,             /* plain TCP: window per bytes arrived in a round trip */
+    PLAIN_FACTOR = 4,             /* plain TCP: window per bytes arrived in a round trip, ... */
+    PLAIN_NEAR_BYTES = 1 << 20,   /* ... and what is enough for a peer that is near */
     STRETCH_STEP_PERCENT = 125,   /* when it was shut for more than ... */
     STRETCH_SHUT_PERCENT = 12,     /* ... so much of a round trip, or limited while less than ... */
     STRETCH_USED_PERCENT = 85,    /* ... so much came of what the paths can */
@@ -210,6 +211,7 @@ struct arrival {
     braid_time rtt_ns;
     braid_time base_ns; /* without others' queues */
     braid_time fast_ns; /* of the shortest path */
+    unsigned subflows;
     bool crowded;
 };
 
@@ -221,7 +223,9 @@ static struct arrival measure(const struct braid_connection *c, braid_time now) 
     struct arrival sum = {0};
     LIST_EACH(&c->subflows, node, following) {
         const struct subflow *sf = SUBFLOW_OF(node);
-        if (counts(sf)) sum.bytes_per_s += meter_best(&sf->meter, path_base(sf), now);
+        if (!counts(sf)) continue;
+        sum.subflows++;
+        sum.bytes_per_s += meter_best(&sf->meter, path_base(sf), now);
     }
     LIST_EACH(&c->subflows, node, following) {
         const struct subflow *sf = SUBFLOW_OF(node);
@@ -329,9 +333,9 @@ static uint64_t stretched(const struct braid_connection *c, uint64_t bytes) {
     return more > bytes ? more : bytes;
 }
 
-static uint64_t slack_bytes(uint64_t bytes_per_s) {
-    uint64_t bytes = bytes_per_s * SLACK_US / 1000000;
-    return bytes < SLACK_BYTES_MAX ? bytes : SLACK_BYTES_MAX;
+static uint64_t slack_bytes(const struct arrival *a) {
+    uint64_t bytes = a->bytes_per_s * SLACK_US / 1000000, most = (uint64_t)a->subflows * SLACK_BYTES_MAX;
+    return bytes < most ? bytes : most;
 }
 
 static void update_multipath(struct braid_connection *c, braid_time now) {
@@ -347,7 +351,7 @@ static void update_multipath(struct braid_connection *c, braid_time now) {
     judge_growth(w, &a, now);
     unsigned gain = w->starting ? START_GAIN_PERCENT : STEADY_GAIN_PERCENT;
     uint64_t span_us = a.rtt_ns / BRAID_NS_PER_US * gain / 100;
-    uint32_t target = bounded(c, stretched(c, a.bytes_per_s * span_us / 1000000 + slack_bytes(a.bytes_per_s)));
+    uint32_t target = bounded(c, stretched(c, a.bytes_per_s * span_us / 1000000 + slack_bytes(&a)));
     if (target == w->target_bytes) return;
     w->target_bytes = target;
     TRACE(c->env, now, connection_window, .connection = c->config.number, .window_bytes = target,
@@ -357,9 +361,9 @@ static void update_multipath(struct braid_connection *c, braid_time now) {
 /* arrived: in a round trip of rtt_ns. What it would be without a queue is known as min RTT. */
 static uint64_t plain_target(const struct subflow *sf, uint64_t arrived, braid_time rtt_ns) {
     uint64_t wanted = PLAIN_FACTOR * arrived;
-    if (rtt_ns >= SLACK_US * BRAID_NS_PER_US || wanted <= SLACK_BYTES_MAX) return wanted;
+    if (rtt_ns >= SLACK_US * BRAID_NS_PER_US || wanted <= PLAIN_NEAR_BYTES) return wanted;
     uint64_t needed = wanted * (path_base(sf) / BRAID_NS_PER_US) / (rtt_ns / BRAID_NS_PER_US + 1);
-    return needed > SLACK_BYTES_MAX ? needed : SLACK_BYTES_MAX;
+    return needed > PLAIN_NEAR_BYTES ? needed : PLAIN_NEAR_BYTES;
 }
 
 static void update_plain(struct braid_connection *c, braid_time now) {

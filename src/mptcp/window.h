@@ -29,16 +29,21 @@ struct rate_meter {
     struct crowd crowd;
 };
 
+/* spare.c: what is awaited holds the others up. */
+struct held_up {
+    braid_time since; /* 0: it does not */
+    uint64_t bytes;   /* that came since then */
+    bool shut;        /* the window is what holds them */
+    uint8_t spared;   /* subflows that the peer is asked to spare */
+};
+
 /* How much larger than the paths need: for a peer that gives a path more than it can send soon. */
 enum { WINDOW_EDGES = 16, WINDOW_EDGES_A_ROUND = 4 };
 struct stretch {
     uint16_t percent;
     uint8_t rounds_open, rounds; /* without being too small; after so many there is less of it */
     bool eased;                  /* that was done, and since then the window was not too small */
-    braid_time held_since;       /* spare.c: what is awaited holds the others up; 0: it does not */
-    uint64_t held_bytes;         /* that came since then */
-    bool shut;                   /* the window is what holds them */
-    uint8_t spared;              /* subflows that the peer is asked to spare */
+    struct held_up held_up;
     braid_time shut_ns;          /* in this round trip */
     uint64_t arrived_bytes, limited_bytes; /* the same; and what came when the peer had used all it could know of */
     braid_time fast_ns;          /* the shortest path's round trip */

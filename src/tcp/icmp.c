@@ -1,5 +1,5 @@
 /* ICMP errors about our segments. Believed only when they quote what is in flight (RFC 5927 §4.1), and then only a
- * connection that is not established yet dies of one (RFC 5461). */
+ * connection that is not established yet dies of one (RFC 5461), or one of which nothing but its last ACK is missing. */
 #include "tcp_internal.h"
 
 /* [R-8201-4-4] [R-5927-4.1-1] */
@@ -44,6 +44,14 @@ static bool ends_attempt(enum icmp_error_kind kind) {
     return false;
 }
 
+/* The peer's end has come, all data is acknowledged, and of our FIN, sent again, we hear that nobody is there any more: a program
+ * that had the stack in itself has ended. */
+static bool nobody_left(const struct tcp *t, const struct icmp_error *error) {
+    bool last = t->state == TCP_STATE_LAST_ACK || t->state == TCP_STATE_CLOSING;
+    return last && error->kind == ICMP_PORT_UNREACHABLE && t->timeouts > 0 && seq32_eq(t->snd_una, error->seq) &&
+           seq32_eq(seq32_add(t->snd_una, 1), t->snd_nxt);
+}
+
 /* [MUST-54] [MUST-55] */
 /* [R-5927-6.2-1] */
 void tcp_icmp(struct tcp *t, const struct icmp_error *error, braid_time now) {
@@ -62,4 +70,5 @@ void tcp_icmp(struct tcp *t, const struct icmp_error *error, braid_time now) {
     /* [MUST-56] [SHLD-25] */
     /* [R-5927-5.2-1] */
     if (ends_attempt(error->kind) && !state_is_synchronized(t->state)) state_close(t, TCP_CLOSED_UNREACHABLE, now);
+    else if (nobody_left(t, error)) state_close(t, TCP_CLOSED_NORMALLY, now);
 }

@@ -227,6 +227,7 @@ static void note_new_data(struct tcp *t, const struct outgoing *o, braid_time no
     if (seq32_eq(record->start, o->seq)) rate_sent(t, record, now);
     t->snd_nxt = end;
     t->data_sent_at = now;
+    if (t->acks.unanswered) ack_policy_data_sent(t, now);
     if (o->payload_bytes > 0 && o->probe_mss_bytes == 0) t->piece_bytes = o->piece_bytes;
     if (o->payload_bytes % o->piece_bytes != 0) {
         t->small_outstanding = true;

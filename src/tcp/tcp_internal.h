@@ -57,6 +57,8 @@ struct early {
 struct ack_policy {
     /* [MUST-58] [MUST-59] */
     bool now;                /* an ACK is due */
+    bool unanswered;         /* data has come since we sent some */
+    uint8_t exchanges;       /* times in a row that it was answered before a delayed ACK would have left; counted to a few */
     unsigned duplicates;     /* further ACKs due, for a peer that counts duplicates for want of SACK */
     unsigned quick_left;
     uint32_t unacked_bytes;  /* received since the last ACK we sent */
@@ -385,6 +387,9 @@ void receive_rtt_update(struct tcp *t, const struct tcp_segment *s, braid_time n
 void ack_policy_received(struct tcp *t, const struct tcp_segment *s, bool in_order, braid_time now);
 void ack_policy_duplicate(struct tcp *t, seq32 start, seq32 end);
 void ack_policy_sent(struct tcp *t); /* a segment with ACK left */
+/* New data leaves, and with it an ACK; if acks.unanswered. */
+void ack_policy_data_sent(struct tcp *t, braid_time now);
+void ack_policy_delayed(struct tcp *t);
 
 /* --- window.c --- */
 uint16_t window_field(struct tcp *t, bool syn);  /* what to advertise now; moves rcv_adv */

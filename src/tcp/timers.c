@@ -174,7 +174,7 @@ static void fire(struct tcp *t, enum tcp_timer timer, braid_time now) {
     case TIMER_PROBE: fire_probe(t, now); break;
     case TIMER_REORDER: fire_reorder(t, now); break;
     case TIMER_PERSIST: fire_persist(t, now); break;
-    case TIMER_DELAYED_ACK: t->acks.now = true; break;
+    case TIMER_DELAYED_ACK: ack_policy_delayed(t); break;
     case TIMER_PACE: break;
     case TIMER_TIME_WAIT: state_close(t, TCP_CLOSED_NORMALLY, now); break;
     case TIMER_CONNECT: handshake_give_up(t, now); break;

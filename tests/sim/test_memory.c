@@ -125,7 +125,7 @@ static void eight_paths_keep_to_the_bounds(void **state) {
 
 /* Near and fast, and whatever is sent finds room in the queue: a window that followed the queue would be 8 MB, and no cache
  * would hold it. */
-static void a_fast_and_near_peer_gets_a_megabyte_more_than_the_path(void **state) {
+static void a_fast_and_near_peer_gets_a_megabyte_or_two_more_than_the_path(void **state) {
     enum { PRODUCT = 10000 / 8 * 100 }; /* 10 Gb/s, 100 us */
     (void)state;
     for (int plain = 0; plain < 2; plain++) {
@@ -148,7 +148,7 @@ static void a_fast_and_near_peer_gets_a_megabyte_more_than_the_path(void **state
         double gbps = (double)(after.read - before.read) * 8 / (double)(100 * MS);
         print_message("%s: %.2f Gb/s of 10, a window of %u kB\n", plain ? "TCP" : "MPTCP", gbps, info.receive_window_bytes / 1000);
         assert_true(gbps > 9);
-        assert_in_range(info.receive_window_bytes, 2 * PRODUCT, (1 << 20) + 4 * PRODUCT);
+        assert_in_range(info.receive_window_bytes, 2 * PRODUCT, ((plain ? 1 : 2) << 20) + 4 * PRODUCT);
         phone_end(&phone);
     }
 }
@@ -185,7 +185,7 @@ static void many_connections_have_as_many_bounds(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(eight_paths_keep_to_the_bounds),
-        cmocka_unit_test(a_fast_and_near_peer_gets_a_megabyte_more_than_the_path),
+        cmocka_unit_test(a_fast_and_near_peer_gets_a_megabyte_or_two_more_than_the_path),
         cmocka_unit_test(many_connections_have_as_many_bounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

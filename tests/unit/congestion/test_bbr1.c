@@ -86,6 +86,23 @@ static void the_round_trip_is_probed_when_it_was_not_seen_for_ten_seconds(void *
     assert_true(p.c.cwnd_bytes > PRODUCT * 50 / 30 * 15 / 10); /* the window is that of the longer path */
 }
 
+/* A second of a program that sends a packet now and then: the path is what it was. */
+static void what_an_application_sends_of_itself_makes_nothing_older(void **state) {
+    (void)state;
+    begun();
+    uint64_t pace = 0;
+    for (unsigned i = 0; i < 40; i++) {
+        p.now += RTT;
+        p.delivered += MSS;
+        const struct congestion_ack ack = {.now = p.now, .acked_bytes = MSS, .rtt_ns = RTT, .srtt_ns = RTT, .min_rtt_ns = RTT,
+                                           .application_limited = true, .rate_valid = true, .sample_bytes_per_s = MSS * 1000 / 30,
+                                           .delivered_total_bytes = p.delivered, .delivered_before_bytes = p.delivered - MSS};
+        p.c.ops->on_ack(&p.c, &ack);
+        if (p.c.pacing_bytes_per_s > pace) pace = p.c.pacing_bytes_per_s;
+    }
+    assert_true(pace > RATE * 90 / 100 && p.c.pacing_bytes_per_s > RATE * 70 / 100);
+}
+
 static void a_mark_ends_startup_and_the_phase_that_sends_more(void **state) {
     (void)state;
     begin("bbr1", RATE, RTT);
@@ -120,6 +137,7 @@ int main(void) {
         cmocka_unit_test(a_rate_that_has_become_lower_is_forgotten_after_ten_round_trips),
         cmocka_unit_test(losses_are_no_sign_of_anything),
         cmocka_unit_test(the_round_trip_is_probed_when_it_was_not_seen_for_ten_seconds),
+        cmocka_unit_test(what_an_application_sends_of_itself_makes_nothing_older),
         cmocka_unit_test(a_mark_ends_startup_and_the_phase_that_sends_more),
         cmocka_unit_test(a_timeout_begins_again_and_its_undo_puts_back),
     };
