@@ -171,7 +171,6 @@ void connection_input(struct braid_connection *c, struct subflow *sf, const stru
     sf->ack_arrived = false;
     sf->signals.acks_in_a_row = 0;
     dsn64 awaited = c->receive.nxt;
-    uint64_t ahead = c->receive.ahead.bytes;
     spare_arriving(sf);
     tcp_input(sf->t, segment, buf, ecn, now);
     /* The window in the header counts from the DATA_ACK beside it: that one, though for the subflow the segment may be an
@@ -180,9 +179,7 @@ void connection_input(struct braid_connection *c, struct subflow *sf, const stru
     if (sf->ack_arrived && !connection_linear(c))
         outgoing_data_ack(c, sf->arrived_ack, tcp_window_of(sf->t, segment), now);
     if (segment->payload_length > 0) {
-        /* What counts is what is new, and mapped. */
-        int64_t more = dsn64_diff(c->receive.nxt, awaited) + (int64_t)c->receive.ahead.bytes - (int64_t)ahead;
-        spare_arrived(sf, awaited, more > 0 ? (uint32_t)more : 0, now);
+        spare_arrived(sf, awaited, now);
         window_update(c, now);
     }
     connection_settle(c, now);

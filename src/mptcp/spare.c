@@ -174,7 +174,7 @@ static bool account_opened(struct subflow *sf, braid_time now) {
     if (sf->spare) return true;
     if (!beside_another(sf) || !window_stretch(c)) return false;
     sf->spare = c->env->allocate(c->env->context, sizeof(*sf->spare));
-    if (sf->spare) *sf->spare = (struct spare){.since = now, .told_at = now};
+    if (sf->spare) *sf->spare = (struct spare){.since = now, .told_at = now, .ahead_bytes = c->receive.ahead.bytes};
     return sf->spare != NULL;
 }
 
@@ -195,10 +195,18 @@ static void trials_begin(struct braid_connection *c, braid_time now) {
     }
 }
 
-void spare_data_arrived(struct subflow *sf, dsn64 awaited_before, uint32_t bytes, braid_time now) {
+/* New, and mapped: what is said again, or without a mapping, is nothing. */
+static uint32_t new_bytes(const struct subflow *sf, dsn64 awaited_before) {
+    const struct receiving *r = &sf->c->receive;
+    int64_t more = dsn64_diff(r->nxt, awaited_before) + (int64_t)r->ahead.bytes - (int64_t)sf->spare->ahead_bytes;
+    return more > 0 ? (uint32_t)more : 0;
+}
+
+void spare_data_arrived(struct subflow *sf, dsn64 awaited_before, braid_time now) {
     struct braid_connection *c = sf->c;
     if (connection_linear(c) || c->receive.fin_reached || sf->closed || !account_opened(sf, now)) return;
     struct stretch *stretch = c->window.stretch;
+    uint32_t bytes = new_bytes(sf, awaited_before);
     forget(sf->spare, now);
     note_rate(sf, now);
     sf->spare->brought_bytes += bytes;

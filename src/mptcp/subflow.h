@@ -84,7 +84,8 @@ struct spare {
     braid_time until;         /* the peer is asked to take it for a backup; 0: it is not */
     braid_time forgiven_from; /* the last time that was over */
     uint8_t times;
-    bool had_hole;            /* its own data had one when the segment came */
+    bool had_hole;            /* its own data had one when the segment came, ... */
+    uint64_t ahead_bytes;     /* ... and so much of the connection's had come ahead of its turn */
 };
 
 /* worth.c */
@@ -326,11 +327,13 @@ void harm_watch(struct braid_connection *c, struct subflow *holder, struct subfl
 bool spare_asked(const struct subflow *sf);
 /* Before and after TCP took a segment with data; `awaited_before`: what the connection waited for before. */
 static inline void spare_arriving(struct subflow *sf) {
-    if (sf->spare) sf->spare->had_hole = tcp_reassembly_bytes(sf->t) > 0;
+    if (!sf->spare) return;
+    sf->spare->had_hole = tcp_reassembly_bytes(sf->t) > 0;
+    sf->spare->ahead_bytes = sf->c->receive.ahead.bytes;
 }
-void spare_data_arrived(struct subflow *sf, dsn64 awaited_before, uint32_t bytes, braid_time now);
-static inline void spare_arrived(struct subflow *sf, dsn64 awaited_before, uint32_t bytes, braid_time now) {
-    if (sf->spare || sf->c->subflow_count > 1) spare_data_arrived(sf, awaited_before, bytes, now);
+void spare_data_arrived(struct subflow *sf, dsn64 awaited_before, braid_time now);
+static inline void spare_arrived(struct subflow *sf, dsn64 awaited_before, braid_time now) {
+    if (sf->spare || sf->c->subflow_count > 1) spare_data_arrived(sf, awaited_before, now);
 }
 void spare_deinit(struct subflow *sf);
 braid_time spare_deadline(const struct braid_connection *c);
