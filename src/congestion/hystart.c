@@ -76,11 +76,13 @@ static void judge_group(struct hystart *h) {
 
 /* What left within half a round trip (tcp/pacing.c) is acknowledged within half a round trip, unless something on the way takes
  * longer to pass it on: that is the bottleneck, and its rate is known long before a queue of four milliseconds is. On a path of
- * ten, with a queue for one round trip, those come too late. Acknowledgements in bunches make the rate look higher, and then this
- * does not speak; one that was held back makes it look lower, so a longer time than a round trip does not count. */
+ * ten, with a queue for one round trip, those come too late. It speaks only of what has begun to queue, by an eighth of the round trip:
+ * a train may be long because the application, or a scheduler, had no more to send. Acknowledgements in bunches make the rate look higher,
+ * and then this does not speak; one that was held back makes it look lower, so a longer time than a round trip does not count. */
 static void judge_train(struct hystart *h, const struct congestion_ack *ack, uint32_t cwnd_bytes) {
     braid_time lasted = ack->now - h->round_at;
     if (h->phase == HYSTART_DONE || h->samples < TRAIN_SAMPLES) return;
+    if (ack->rtt_ns < ack->min_rtt_ns + ack->min_rtt_ns / MIN_RTT_DIVISOR) return;
     if (lasted < ack->min_rtt_ns / 4 || lasted > ack->min_rtt_ns) return;
     uint64_t product = (uint64_t)h->round_acked_bytes * (ack->min_rtt_ns / BRAID_NS_PER_US) / (lasted / BRAID_NS_PER_US + 1);
     if ((uint64_t)cwnd_bytes * 100 < product * TRAIN_WINDOW_PERCENT) return;

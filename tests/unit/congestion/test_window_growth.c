@@ -139,12 +139,23 @@ static void a_train_as_long_as_the_round_trip_ends_slow_start_before_a_queue_doe
     round_that_lasts(10 * MS, 5 * MS);
     uint32_t before = c.cwnd_bytes;
     assert_in_range(before, 19 * MSS, 20 * MSS);
-    round_that_lasts(10 * MS, 10 * MS); /* twenty in a round trip: the path is full */
+    round_that_lasts(12 * MS, 10 * MS); /* twenty in a round trip, and a queue of two milliseconds: the path is full */
     assert_in_range(c.cwnd_bytes, before * 14 / 10, before * 18 / 10);
     before = c.cwnd_bytes;
-    round_that_lasts(10 * MS, 10 * MS);
+    round_that_lasts(12 * MS, 10 * MS);
     assert_true(c.cwnd_bytes <= before * 13 / 10);
     assert_int_equal(c.ssthresh_bytes, UINT32_MAX); /* it may have been wrong */
+}
+
+/* The same without a queue: whoever sends had no more to send. */
+static void a_long_train_without_a_queue_says_nothing(void **state) {
+    (void)state;
+    begin(&congestion_cubic, 10 * MS);
+    for (int i = 0; i < 3; i++) {
+        uint32_t before = c.cwnd_bytes;
+        round_that_lasts(10 * MS, 10 * MS);
+        assert_in_range(c.cwnd_bytes, 2 * before - 2 * MSS, 2 * before);
+    }
 }
 
 /* The last of a round is alone, and the peer waits forty milliseconds with its acknowledgement. */
@@ -343,6 +354,7 @@ int main(void) {
         cmocka_unit_test(rising_round_trips_end_slow_start_before_loss),
         cmocka_unit_test(a_passing_delay_does_not_end_slow_start),
         cmocka_unit_test(a_train_as_long_as_the_round_trip_ends_slow_start_before_a_queue_does),
+        cmocka_unit_test(a_long_train_without_a_queue_says_nothing),
         cmocka_unit_test(an_acknowledgement_held_back_says_nothing_of_the_pace),
         cmocka_unit_test(half_a_segment_is_not_waited_for),
         cmocka_unit_test(newreno_adds_a_segment_a_round_trip),
