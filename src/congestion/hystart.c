@@ -1,5 +1,7 @@
 #include "hystart.h"
 
+#include "window.h"
+
 /* RFC 9406 §4.3 */
 #define MIN_RTT_THRESHOLD_NS (4 * BRAID_NS_PER_MS)
 #define MAX_RTT_THRESHOLD_NS (16 * BRAID_NS_PER_MS)
@@ -92,7 +94,7 @@ static void judge_train(struct hystart *h, const struct congestion_ack *ack, uin
 
 uint32_t hystart_on_ack(struct hystart *h, const struct congestion_ack *ack, uint32_t cwnd_bytes, uint32_t acked_bytes) {
     if (ack->round_start) begin_round(h, ack->now);
-    else h->round_acked_bytes += acked_bytes;
+    else h->round_acked_bytes = window_bounded((uint64_t)h->round_acked_bytes + acked_bytes);
     if (ack->rtt_ns > 0) {
         if (ack->rtt_ns < h->current_min_rtt_ns) h->current_min_rtt_ns = ack->rtt_ns;
         if (ack->rtt_ns < h->group_min_rtt_ns) h->group_min_rtt_ns = ack->rtt_ns;
