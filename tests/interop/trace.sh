@@ -15,7 +15,7 @@ make_trace() {
     network
     pattern served/www/file 20000000
     on phone "$braid" run --policy aggregate --uplink wlan0 --uplink wwan0 --trace trace.json --pcap trace.pcapng -- \
-        curl -sf --max-time 50 -o got http://10.0.9.1/file
+        curl -sf --max-time 50 -H 'Connection: close' -o got http://10.0.9.1/file
     expect_same_bytes got served/www/file
     ls
 }
