@@ -47,6 +47,8 @@ struct arrival {
     union socket_address from;
 };
 
+enum { READY_MAX = 32 };
+
 struct link_udp {
     struct link link;
     const struct braid_env *env;
@@ -55,7 +57,8 @@ struct link_udp {
     struct receive_buffers buffers;
     struct ip_address local;
     uint32_t headroom_bytes; /* for the IP header, and the UDP header that becomes TCP's */
-    uint16_t port_first, port_count, next_socket;
+    uint16_t port_first, port_count;
+    uint16_t ready[READY_MAX], ready_count; /* sockets that had something when they were last asked for */
     int *sockets;
     bool *complained; /* by socket: its error queue may hold something */
     bool any_complained;
@@ -239,13 +242,26 @@ static bool arrival_read(struct link_udp *udp, uint16_t socket, size_t buffer) {
     return true;
 }
 
-/* Reads from the next socket that has something. False: none has. */
-static bool arrival_next(struct link_udp *udp, size_t buffer) {
-    for (uint16_t tried = 0; tried < udp->port_count; tried++) {
-        if (arrival_read(udp, udp->next_socket, buffer)) return true;
-        udp->next_socket = (uint16_t)((udp->next_socket + 1) % udp->port_count);
-    }
+/* Which sockets have something: all are not read in turn, for there are as many as there were connections lately. */
+static void ready_find(struct link_udp *udp) {
+    struct epoll_event events[READY_MAX];
+    int count = epoll_wait(udp->link.fd, events, READY_MAX, 0);
+    for (int i = 0; i < count; i++) udp->ready[i] = (uint16_t)events[i].data.u32;
+    udp->ready_count = count > 0 ? (uint16_t)count : 0;
+}
+
+static bool ready_read(struct link_udp *udp, size_t buffer) {
+    for (; udp->ready_count > 0; udp->ready_count--)
+        if (arrival_read(udp, udp->ready[udp->ready_count - 1], buffer)) return true;
     return false;
+}
+
+/* Reads from a socket that has something. False: none has. */
+static bool arrival_next(struct link_udp *udp, size_t buffer) {
+    if (udp->port_count == 1) return arrival_read(udp, 0, buffer);
+    if (ready_read(udp, buffer)) return true;
+    ready_find(udp);
+    return ready_read(udp, buffer);
 }
 
 /* The IP header for what is to be a packet of `length` bytes at `out`. */
@@ -464,7 +480,7 @@ static int sockets_open(struct link_udp *udp, const struct link_udp_options *opt
     udp->link.fd = epoll_create1(EPOLL_CLOEXEC);
     if (udp->link.fd < 0) return -errno;
     for (unsigned i = 0; i < udp->port_count; i++) {
-        struct epoll_event event = {.events = EPOLLIN};
+        struct epoll_event event = {.events = EPOLLIN, .data.u32 = i};
         if (epoll_ctl(udp->link.fd, EPOLL_CTL_ADD, udp->sockets[i], &event) != 0) return -errno;
     }
     return 0;
