@@ -550,11 +550,6 @@ static void bbr_on_undo(struct congestion *c, braid_time now) {
     c->cwnd_bytes = most(c->cwnd_bytes, b->prior_cwnd);
 }
 
-/* What a pause says is said by bbr_on_flight(): the model does not age. */
-static void bbr_on_restart(struct congestion *c, braid_time idle_ns, braid_time now) {
-    (void)c, (void)idle_ns, (void)now;
-}
-
 /* "Restarting From Idle" */
 static void bbr_on_flight(struct congestion *c, braid_time now) {
     struct bbr *b = bbr_of(c);

@@ -38,6 +38,9 @@ static inline void bbr_init_pacing(struct congestion *c, braid_time srtt_ns, uin
     c->pacing_bytes_per_s = nominal * startup_gain_percent / 100;
 }
 
+/* What a pause says is said by on_flight(): the model does not age. */
+static inline void bbr_on_restart(struct congestion *c, braid_time idle_ns, braid_time now) { (void)c, (void)idle_ns, (void)now; }
+
 /* The rate of the model, a little below it. */
 static inline uint64_t bbr_pacing_rate(uint64_t bytes_per_s, uint32_t gain_percent) {
     return bytes_per_s * gain_percent / 100 * (100 - BBR_PACING_MARGIN_PERCENT) / 100;

@@ -41,7 +41,7 @@ struct bbr1 {
     uint8_t round, rounds_passed; /* of BW_ROUNDS: the newest, and how many there were since */
     uint32_t prior_cwnd;
     uint64_t delivered, round_end, conserve_until; /* bytes */
-    uint64_t round_max[BW_ROUNDS], full_bw;        /* bytes a second */
+    uint64_t round_max[BW_ROUNDS], btl_bw, full_bw; /* bytes a second; btl_bw: the most of round_max */
     braid_time rt_prop, rt_prop_at, cycle_at, probe_rtt_done_at;
     struct aggregation aggregation;
 } __attribute__((may_alias));
@@ -51,13 +51,6 @@ static struct bbr1 *bbr1_of(struct congestion *c) { return (struct bbr1 *)(void 
 
 /* --- the model --- */
 
-static uint64_t btl_bw(const struct bbr1 *b) {
-    uint64_t max = 0;
-    for (unsigned i = 0; i < BW_ROUNDS; i++)
-        if (b->round_max[i] > max) max = b->round_max[i];
-    return max;
-}
-
 /* What an application sends of itself says nothing of the path, unless it is more than was known: rounds of that make nothing
  * older. */
 static void note_rate(struct bbr1 *b, uint64_t bytes_per_s) {
@@ -66,6 +59,9 @@ static void note_rate(struct bbr1 *b, uint64_t bytes_per_s) {
         b->round_max[b->round] = 0;
     }
     if (bytes_per_s > b->round_max[b->round]) b->round_max[b->round] = bytes_per_s;
+    b->btl_bw = 0;
+    for (unsigned i = 0; i < BW_ROUNDS; i++)
+        if (b->round_max[i] > b->btl_bw) b->btl_bw = b->round_max[i];
 }
 
 /* "Rounds", "BBR.BtlBw" */
@@ -75,7 +71,7 @@ static void update_btl_bw(struct bbr1 *b, const struct congestion_ack *ack) {
     b->round_start = ack->rate_valid && ack->delivered_before_bytes >= b->round_end;
     if (b->round_start) b->round_end = b->delivered;
     if (b->round_start && b->rounds_passed < BW_ROUNDS) b->rounds_passed++;
-    if (rate > 0 && (!ack->application_limited || rate >= btl_bw(b))) note_rate(b, rate);
+    if (rate > 0 && (!ack->application_limited || rate >= b->btl_bw)) note_rate(b, rate);
 }
 
 /* "BBR.RTprop" */
@@ -89,7 +85,7 @@ static void update_rt_prop(struct bbr1 *b, const struct congestion_ack *ack) {
 /* BBRInflight() */
 static uint32_t inflight_at(const struct congestion *c, const struct bbr1 *b, uint32_t gain_percent) {
     if (b->rt_prop == BRAID_NEVER) return window_initial(c->mss_bytes);
-    uint64_t product = bbr_product(c, btl_bw(b), b->rt_prop);
+    uint64_t product = bbr_product(c, b->btl_bw, b->rt_prop);
     return window_bounded(product * gain_percent / 100 + 3 * bbr_send_quantum(c));
 }
 
@@ -97,7 +93,7 @@ static uint32_t inflight_at(const struct congestion *c, const struct bbr1 *b, ui
 
 static void check_full_pipe(struct bbr1 *b, const struct congestion_ack *ack) {
     if (b->filled_pipe || !b->round_start || ack->application_limited) return;
-    uint64_t bw = btl_bw(b);
+    uint64_t bw = b->btl_bw;
     if (bw >= b->full_bw + b->full_bw / 4) {
         b->full_bw = bw;
         b->full_bw_count = 0;
@@ -179,7 +175,7 @@ static uint32_t pacing_gain(const struct bbr1 *b) {
 }
 
 static void set_pacing(struct congestion *c, const struct bbr1 *b, uint32_t gain_percent) {
-    uint64_t rate = bbr_pacing_rate(btl_bw(b), gain_percent);
+    uint64_t rate = bbr_pacing_rate(b->btl_bw, gain_percent);
     if (rate > 0 && (b->filled_pipe || rate > c->pacing_bytes_per_s)) c->pacing_bytes_per_s = rate;
 }
 
@@ -208,7 +204,7 @@ static void bbr1_init(struct congestion *c, braid_time now) {
 static void bbr1_on_ack(struct congestion *c, const struct congestion_ack *ack) {
     struct bbr1 *b = bbr1_of(c);
     update_btl_bw(b, ack);
-    aggregation_on_ack(&b->aggregation, c, ack, btl_bw(b), b->round_start, b->filled_pipe ? AGGREGATION_ROUNDS : 1);
+    aggregation_on_ack(&b->aggregation, c, ack, b->btl_bw, b->round_start, b->filled_pipe ? AGGREGATION_ROUNDS : 1);
     update_state(c, b, ack);
     update_rt_prop(b, ack);
     check_probe_rtt(c, b, ack);
@@ -259,9 +255,6 @@ static void bbr1_on_undo(struct congestion *c, braid_time now) {
     c->cwnd_bytes = most(c->cwnd_bytes, b->prior_cwnd);
 }
 
-/* What a pause says is said by bbr1_on_flight(): the model does not age. */
-static void bbr1_on_restart(struct congestion *c, braid_time idle_ns, braid_time now) { (void)c, (void)idle_ns, (void)now; }
-
 /* "Restarting From Idle" */
 static void bbr1_on_flight(struct congestion *c, braid_time now) {
     struct bbr1 *b = bbr1_of(c);
@@ -285,7 +278,7 @@ const struct congestion_ops congestion_bbr1 = {
     .on_mark = bbr1_on_mark,
     .on_timeout = bbr1_on_timeout,
     .on_undo = bbr1_on_undo,
-    .on_restart = bbr1_on_restart,
+    .on_restart = bbr_on_restart,
     .on_flight = bbr1_on_flight,
     .state = bbr1_state,
 };

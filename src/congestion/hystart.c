@@ -52,6 +52,7 @@ static void begin_round(struct hystart *h, braid_time now) {
 }
 
 static void slow_down(struct hystart *h, braid_time base) {
+    if (h->phase != HYSTART_SLOW_START) return;
     h->baseline_min_rtt_ns = base;
     h->rounds_left = CONSERVATIVE_ROUNDS;
     h->phase = HYSTART_CONSERVATIVE;
@@ -73,14 +74,15 @@ static void judge_group(struct hystart *h) {
         if (h->samples == ROUND_SAMPLES && h->rounds_left < CONSERVATIVE_ROUNDS) h->phase = HYSTART_DONE;
         return;
     }
-    if (h->phase == HYSTART_SLOW_START) slow_down(h, base);
+    slow_down(h, base);
 }
 
 /* What left within half a round trip (tcp/pacing.c) is acknowledged within half a round trip, unless something on the way takes
  * longer to pass it on: that is the bottleneck, and its rate is known long before a queue of four milliseconds is. On a path of
- * ten, with a queue for one round trip, those come too late. It speaks only of what has begun to queue, by an eighth of the round trip:
- * a train may be long because the application, or a scheduler, had no more to send. Acknowledgements in bunches make the rate look higher,
- * and then this does not speak; one that was held back makes it look lower, so a longer time than a round trip does not count. */
+ * ten, with a queue for one round trip, those come too late. It speaks only of what has begun to queue, by an eighth of the
+ * round trip: a train may be long because the application, or a scheduler, had no more to send. Acknowledgements in bunches
+ * make the rate look higher, and then this does not speak; one that was held back makes it look lower, so a longer time than a
+ * round trip does not count. */
 static void judge_train(struct hystart *h, const struct congestion_ack *ack, uint32_t cwnd_bytes) {
     braid_time lasted = ack->now - h->round_at;
     if (h->phase == HYSTART_DONE || h->samples < TRAIN_SAMPLES) return;
@@ -89,7 +91,7 @@ static void judge_train(struct hystart *h, const struct congestion_ack *ack, uin
     uint64_t product = (uint64_t)h->round_acked_bytes * (ack->min_rtt_ns / BRAID_NS_PER_US) / (lasted / BRAID_NS_PER_US + 1);
     if ((uint64_t)cwnd_bytes * 100 < product * TRAIN_WINDOW_PERCENT) return;
     h->risen = true;
-    if (h->phase == HYSTART_SLOW_START) slow_down(h, ack->min_rtt_ns);
+    slow_down(h, ack->min_rtt_ns);
 }
 
 uint32_t hystart_on_ack(struct hystart *h, const struct congestion_ack *ack, uint32_t cwnd_bytes, uint32_t acked_bytes) {

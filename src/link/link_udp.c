@@ -47,7 +47,7 @@ struct arrival {
     union socket_address from;
 };
 
-enum { READY_MAX = 32 };
+enum { READY_MAX = 32 }; /* sockets asked for at once */
 
 struct link_udp {
     struct link link;

@@ -44,16 +44,28 @@ static bool piled_up(const struct braid_connection *c) {
     return c->receive.ahead.bytes > SPARE_PILE_BYTES + 2 * bytes_per_s * (c->window.base_ns / BRAID_NS_PER_US) / 1000000;
 }
 
+/* Of all, or of those only that the peer was asked to spare; NULL: there is none. */
+static struct subflow *longest_of(const struct braid_connection *c, bool asked_only) {
+    struct subflow *longest = NULL;
+    LIST_EACH(&c->subflows, node, following) {
+        struct subflow *sf = SUBFLOW_OF(node);
+        if (!concerned(sf) || (asked_only && !spare_asked(sf))) continue;
+        if (!longest || tcp_receive_rtt(sf->t) > tcp_receive_rtt(longest->t)) longest = sf;
+    }
+    return longest;
+}
+
 /* What was awaited came by `sf`. By it, or by one that was sent in its place: then it is the longest of the others that kept
  * everyone waiting. */
 static struct subflow *awaited(struct subflow *sf) {
-    struct subflow *longest = NULL;
-    if (sf->spare->had_hole) return sf;
-    LIST_EACH(&sf->c->subflows, node, following) {
-        struct subflow *other = SUBFLOW_OF(node);
-        if (concerned(other) && (!longest || tcp_receive_rtt(other->t) > tcp_receive_rtt(longest->t))) longest = other;
-    }
+    struct subflow *longest = sf->spare->had_hole ? NULL : longest_of(sf->c, false);
     return longest ? longest : sf;
+}
+
+/* Whom everyone waits for while nothing comes: one that was asked to be spared, or else the longest. */
+static struct subflow *holding(const struct braid_connection *c) {
+    struct subflow *asked = longest_of(c, true);
+    return asked ? asked : longest_of(c, false);
 }
 
 static bool another_brings(const struct subflow *sf) {
@@ -127,7 +139,7 @@ static void note_rate(struct subflow *sf, braid_time now) {
     if (bytes_per_s > sf->spare->peak_bytes_per_s) sf->spare->peak_bytes_per_s = bytes_per_s;
 }
 
-/* What is awaited has come, by `sf`, or has not yet: everyone has waited for it since held_since. */
+/* What is awaited has come, by `sf`, or has not yet: everyone has waited for it since held_up.since. */
 static void settle_account(struct subflow *sf, braid_time now) {
     struct stretch *stretch = sf->c->window.stretch;
     braid_time waited = now - stretch->held_up.since;
@@ -136,18 +148,6 @@ static void settle_account(struct subflow *sf, braid_time now) {
     stretch->held_up.since = 0;
     stretch->held_up.bytes = 0;
     charge(sf, waited, arrived_bytes, now);
-}
-
-/* Whom everyone waits for while nothing comes: one that was asked to be spared, or else the longest. */
-static struct subflow *holding(const struct braid_connection *c) {
-    struct subflow *longest = NULL;
-    LIST_EACH(&c->subflows, node, following) {
-        struct subflow *sf = SUBFLOW_OF(node);
-        if (!concerned(sf)) continue;
-        bool first = longest == NULL || (spare_asked(sf) && !spare_asked(longest));
-        if (first || (spare_asked(sf) == spare_asked(longest) && tcp_receive_rtt(sf->t) > tcp_receive_rtt(longest->t))) longest = sf;
-    }
-    return longest;
 }
 
 braid_time spare_deadline(const struct braid_connection *c) {
@@ -212,9 +212,7 @@ void spare_data_arrived(struct subflow *sf, dsn64 awaited_before, braid_time now
     sf->spare->brought_bytes += bytes;
     window_reached(sf, highest(c), bytes, now);
     stretch->held_up.bytes += bytes;
-    if (stretch->held_up.since != 0 && !dsn64_eq(c->receive.nxt, awaited_before)) {
-        settle_account(awaited(sf), now);
-    }
+    if (stretch->held_up.since != 0 && !dsn64_eq(c->receive.nxt, awaited_before)) settle_account(awaited(sf), now);
     stretch->held_up.shut = shut(c);
     if (stretch->held_up.since == 0 && (stretch->held_up.shut || piled_up(c))) {
         stretch->held_up.since = now;
