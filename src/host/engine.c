@@ -84,6 +84,7 @@ static bool receive_round(struct engine *engine) {
 
 static void turn(struct engine *engine) {
     engine->now = host_now();
+    rest_begin_turn(&engine->rest);
     take_network_news(engine);
     for (int round = 0; round < ENGINE_ROUNDS_MAX; round++) {
         bool more = receive_round(engine);
@@ -123,7 +124,9 @@ static void on_prepare(uv_prepare_t *prepare) {
         settle(engine);
     }
     braid_time deadline = braid_stack_deadline(engine->stack);
-    set_timer(engine, deadline < engine->wake_at ? deadline : engine->wake_at);
+    if (engine->wake_at < deadline) deadline = engine->wake_at;
+    if (engine->may_rest) rest_now(&engine->rest, deadline);
+    set_timer(engine, deadline);
 }
 
 static void on_check(uv_check_t *check) {
@@ -252,6 +255,7 @@ bool engine_create(const struct engine_options *options, char text[ENGINE_TEXT_M
     engine->announce = options->announce;
     engine->every_default_route = options->uplink_count == 0 && options->udp_count == 0;
     engine->timer_fd = -1;
+    rest_init(&engine->rest);
     engine->timer_set_for = engine->wake_at = BRAID_NEVER;
     engine->now = host_now();
     if (!parts_create(engine, options, text)) {
@@ -280,6 +284,7 @@ int engine_destroy(struct engine *engine) {
     uplinks_end(engine);
     others_close(engine);
     engine_team_leave(engine);
+    rest_deinit(&engine->rest);
     loop_end(engine);
     netlink_watch_destroy(engine->networks);
     int capture_error = engine->files_are_anothers ? 0 : pcapng_file_close(engine->capture);
@@ -332,6 +337,7 @@ void engine_run_once(struct engine *engine, braid_time timeout_ns) {
     braid_time now = host_now();
     bool waits = timeout_ns > 0 && timeout_ns < BRAID_NEVER - now; /* else no timer need be set for its end */
     engine->wake_at = waits ? now + timeout_ns : BRAID_NEVER;
+    engine->may_rest = timeout_ns > 0;
     uv_run(&engine->loop, timeout_ns == 0 ? UV_RUN_NOWAIT : UV_RUN_ONCE);
     engine->wake_at = BRAID_NEVER;
 }

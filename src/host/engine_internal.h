@@ -5,6 +5,7 @@
 #include <host/engine.h>
 #include <host/fd_watch.h>
 #include <host/netlink_watch.h>
+#include <host/rest.h>
 #include <host/team.h>
 #include <host/uplink.h>
 #include "packet_queue.h"
@@ -56,6 +57,8 @@ struct engine {
     struct fd_watch *timer;
     braid_time timer_set_for; /* BRAID_NEVER: not set */
     braid_time wake_at;       /* what engine_run_once() waits for at most */
+    bool may_rest;            /* it does wait: not only what is there already is to be done */
+    struct rest rest;
 
     struct braid_stack *stack;
     struct engine_port *ports[BRAID_LINKS_MAX]; /* by the stack's number */

@@ -49,12 +49,14 @@ static size_t intercept(struct engine_port *port, struct braid_packet_in *packet
 bool port_receive(struct engine_port *port) {
     struct braid_packet_in packets[LINK_BATCH_MAX];
     if (port->device == NULL) return false;
+    uint64_t before = port->device->statistics->bytes_in;
     int got = link_receive(port->device, packets, LINK_BATCH_MAX);
     if (got < 0) {
         /* The device is gone; netlink tells the rest. Its descriptor would be ready for ever. */
         fd_watch_set(port->watch, 0);
         return false;
     }
+    rest_count(&port->engine->rest, port->device->statistics->bytes_in - before);
     size_t count = (size_t)got;
     if (port->intercept != NULL) count = intercept(port, packets, count);
     if (port->engine->team != NULL) count = team_sort(port->engine->team, port->engine->team_place, port->number, packets, count);

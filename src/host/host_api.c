@@ -11,9 +11,10 @@
 #include <netinet/in.h>
 #include "host_choices.h"
 
-/* A program that reads or writes without ever having to wait gets its packets moved each time so much has
- * passed. */
-#define UNSETTLED_BYTES_MAX (256u << 10)
+/* A program that reads or writes without ever having to wait gets its packets moved each time so much has passed. What is
+ * read was acknowledged when it came, and has time. */
+#define UNSETTLED_WRITTEN_MAX (256u << 10)
+#define UNSETTLED_READ_MAX (1u << 20)
 
 struct braid_host {
     struct engine *engine;
@@ -64,9 +65,9 @@ static bool run_until(struct braid_host *host, braid_time end) {
     return end > now;
 }
 
-static void moved(struct braid_host *host, size_t bytes) {
+static void moved(struct braid_host *host, size_t bytes, size_t most) {
     host->unsettled_bytes += bytes;
-    if (host->unsettled_bytes >= UNSETTLED_BYTES_MAX) run_until(host, 0);
+    if (host->unsettled_bytes >= most) run_until(host, 0);
 }
 
 /* ---- streams, inside ---- */
@@ -389,7 +390,7 @@ int64_t braid_send(struct braid_stream *stream, const void *bytes, size_t length
         if (taken > 0) engine_settle(stream->host->engine);
         if (done == length || !in_time) break;
     }
-    moved(stream->host, done);
+    moved(stream->host, done, UNSETTLED_WRITTEN_MAX);
     return done > 0 || length == 0 ? (int64_t)done : -EAGAIN;
 }
 
@@ -399,7 +400,7 @@ int64_t braid_recv(struct braid_stream *stream, void *bytes, size_t length, brai
     for (bool in_time = true;; in_time = run_until(stream->host, end)) {
         uint32_t got = braid_connection_read(stream->connection, bytes, room, host_now());
         if (got > 0) {
-            moved(stream->host, got);
+            moved(stream->host, got, UNSETTLED_READ_MAX);
             return got;
         }
         if (braid_connection_at_end(stream->connection)) return 0;

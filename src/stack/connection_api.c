@@ -91,26 +91,35 @@ void braid_connection_tuning(const struct braid_connection *c, struct braid_tuni
     };
 }
 
+/* Whoever writes until there is room again would otherwise keep the stack awake. */
+static void touch_unless_full(struct braid_connection *c, bool taken) {
+    if (taken || connection_write_room(c) > 0) entry_touch(entry_of(c)); /* with room: memory is short, which a timer is for */
+}
+
 uint32_t braid_connection_write(struct braid_connection *c, const void *bytes, uint32_t length, braid_time now) {
-    entry_touch(entry_of(c));
-    return connection_write(c, bytes, length, now);
+    uint32_t taken = connection_write(c, bytes, length, now);
+    touch_unless_full(c, taken > 0);
+    return taken;
 }
 
 bool braid_connection_write_slice(struct braid_connection *c, struct braid_slice slice, braid_time now) {
-    entry_touch(entry_of(c));
-    return connection_write_slice(c, slice, now);
+    bool taken = connection_write_slice(c, slice, now);
+    touch_unless_full(c, taken);
+    return taken;
 }
 
 uint32_t braid_connection_write_room(const struct braid_connection *c) { return connection_write_room(c); }
 
 uint32_t braid_connection_read(struct braid_connection *c, void *bytes, uint32_t length, braid_time now) {
-    entry_touch(entry_of(c));
-    return connection_read(c, bytes, length, now);
+    uint32_t got = connection_read(c, bytes, length, now);
+    if (got > 0) entry_touch(entry_of(c));
+    return got;
 }
 
 struct braid_slice braid_connection_read_slice(struct braid_connection *c, braid_time now) {
-    entry_touch(entry_of(c));
-    return connection_read_slice(c, now);
+    struct braid_slice slice = connection_read_slice(c, now);
+    if (slice.length > 0) entry_touch(entry_of(c));
+    return slice;
 }
 
 uint64_t braid_connection_readable(const struct braid_connection *c) { return connection_readable(c); }

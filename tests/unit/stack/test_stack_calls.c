@@ -42,6 +42,28 @@ static void slices_are_written_by_reference_until_there_is_no_room(void **state)
     world_deinit(&w);
 }
 
+static void a_call_that_moves_nothing_leaves_the_stack_at_rest(void **state) {
+    (void)state;
+    struct world w;
+    struct braid_connection *s;
+    static uint8_t bytes[6000];
+    world_init(&w, 1, 1, &(struct braid_stack_config){.send_buffer_bytes = 5000, .receive_buffer_max_bytes = 5000});
+    struct braid_connection *c = connected(&w, true, &s);
+    assert_int_equal(braid_connection_write(c, bytes, sizeof(bytes), w.now), 5000);
+    world_run(&w, S);
+    assert_int_equal(braid_connection_write(c, bytes, sizeof(bytes), w.now), 5000); /* the server does not read: it stays */
+    world_run(&w, S);
+    assert_true(braid_stack_deadline(w.stack[0]) > w.now);
+    assert_int_equal(braid_connection_write(c, bytes, 1, w.now), 0);
+    struct braid_slice slice = slice_copy(&w.env[0], bytes, 1);
+    assert_false(braid_connection_write_slice(c, slice, w.now));
+    slice_release(&slice);
+    assert_int_equal(braid_connection_read(c, bytes, 1, w.now), 0);
+    assert_int_equal(braid_connection_read_slice(c, w.now).length, 0);
+    assert_true(braid_stack_deadline(w.stack[0]) > w.now);
+    world_deinit(&w);
+}
+
 static void what_was_tuned_can_be_asked_for(void **state) {
     (void)state;
     struct world w;
@@ -396,6 +418,7 @@ static void there_are_only_so_many_links_and_addresses(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(slices_are_written_by_reference_until_there_is_no_room),
+        cmocka_unit_test(a_call_that_moves_nothing_leaves_the_stack_at_rest),
         cmocka_unit_test(what_was_tuned_can_be_asked_for),
         cmocka_unit_test(a_smaller_mtu_counts_from_the_next_packet_on),
         cmocka_unit_test(every_reason_has_a_name),
