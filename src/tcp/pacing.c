@@ -1,8 +1,9 @@
 /* Pacing keeps bursts small without costing rate. The inequality it keeps: over any interval d, data leaves at
  * most at bytes_per_s * d + burst, where burst is about a millisecond's worth, two segments at least and a
  * super-segment at most. A process that is woken late, as on a busy machine, may send at once what it missed,
- * up to LATE_MAX_US' worth, into a queue that has run empty meanwhile. The rate is a fifth above cwnd/srtt (twice
- * that in slow start), so that the window, not the pace, is what limits on a path whose queue is empty.
+ * up to LATE_MAX_US' worth, into a queue that has run empty meanwhile. The rate is a fifth above cwnd/srtt, so that the
+ * window is what limits; twice that quotient in slow start. After a loss that came without a queue the window is small for its
+ * path, and is spread less: else its last segment would only leave later.
  *
  * Where a segment's turn is so long that the receiver would delay the ACK of each, two leave together: ACKs delayed by the
  * peer look like a queue to whoever goes by round trips. */
@@ -12,6 +13,22 @@
 #define BURST_NS BRAID_NS_PER_MS
 #define PAIRED_ABOVE_NS (10 * BRAID_NS_PER_MS) /* a segment's turn */
 #define LATE_MAX_US 20000
+#define SMALL_WINDOW_BYTES (64 << 10)
+#define AFTER_LOSS_BYTES (256 << 10)
+#define SPREAD_MATTERS_NS (5 * BRAID_NS_PER_MS)
+
+/* A loss came without a queue, and what a window is spread over is long enough to matter. */
+static bool lost_by_chance(const struct tcp *t) {
+    braid_time min = rtt_min(t);
+    bool lately = t->counts.fast_recoveries > 0 && seq32_diff(t->snd_una, t->recovery.point) < AFTER_LOSS_BYTES;
+    return lately && min >= SPREAD_MATTERS_NS && t->rtt.srtt_ns <= min + min / 8;
+}
+
+/* Of cwnd/srtt. */
+static uint64_t pace_percent(const struct tcp *t) {
+    if (t->congestion.cwnd_bytes < t->congestion.ssthresh_bytes / 2) return 200; /* slow start */
+    return t->congestion.cwnd_bytes <= SMALL_WINDOW_BYTES && lost_by_chance(t) ? 400 : 120;
+}
 
 void pacing_update(struct tcp *t) {
     if (t->congestion.pacing_bytes_per_s > 0) {
@@ -22,10 +39,9 @@ void pacing_update(struct tcp *t) {
         t->pacing.bytes_per_s = 0;
         return;
     }
-    bool slow_start = t->congestion.cwnd_bytes < t->congestion.ssthresh_bytes / 2;
-    uint64_t percent = slow_start ? 200 : 120;
+    uint64_t percent = pace_percent(t);
     uint64_t cwnd = t->congestion.cwnd_bytes; /* in fast recovery: what it is heading for */
-    /* 2^30 * 200 * 10^9 / 100 < 2^62 */
+    /* 2^30 * 400 * 10^9 / 100 < 2^62 */
     t->pacing.bytes_per_s = cwnd * percent / 100 * BRAID_NS_PER_S / t->rtt.srtt_ns;
     if (t->pacing.bytes_per_s == 0) t->pacing.bytes_per_s = 1;
 }

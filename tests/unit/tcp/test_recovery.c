@@ -395,6 +395,28 @@ static void one_percent_loss_leaves_what_the_formula_allows(void **state) {
     assert_true(goodput(2, 0.01, 10 << 20, 65536, &congestion_cubic) > 4.0);
 }
 
+/* In hundredths of what the window gives in a round trip. */
+static unsigned pace(void) {
+    struct tcp_info info = info_of(&p.ends[0]);
+    return (unsigned)(info.pacing_bytes_per_s * 100 * (info.srtt_ns / 1000) / ((uint64_t)info.cwnd_bytes * 1000000) + 1);
+}
+
+/* What is left after a loss would otherwise be spread over a whole round trip, and a transfer's last segment with it. */
+static void after_a_loss_without_a_queue_the_window_leaves_quickly_for_a_while(void **state) {
+    (void)state;
+    begin(1, 0);
+    drop_begin();
+    nth_data_segments[4] = true;
+    p.ends[0].to_send += 1 << 20;
+    p.ends[0].write_bytes = 16384;
+    pair_run(&p, 200 * MS);
+    assert_int_equal(info_of(&p.ends[0]).fast_recoveries, 1);
+    assert_in_range(pace(), 390, 401);
+    assert_true(pair_run_until(&p, all_received, 10 * SECOND));
+    assert_in_range(pace(), 118, 121);
+    pair_destroy(&p);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_lost_tail_is_repaired_by_a_probe_within_three_round_trips),
@@ -414,6 +436,7 @@ int main(void) {
         cmocka_unit_test(losses_are_repaired_whatever_the_peer_knows),
         cmocka_unit_test(a_clean_path_is_filled),
         cmocka_unit_test(one_percent_loss_leaves_what_the_formula_allows),
+        cmocka_unit_test(after_a_loss_without_a_queue_the_window_leaves_quickly_for_a_while),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
