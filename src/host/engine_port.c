@@ -56,12 +56,13 @@ bool port_receive(struct engine_port *port) {
         fd_watch_set(port->watch, 0);
         return false;
     }
-    rest_count(&port->engine->rest, port->device->statistics->bytes_in - before);
+    uint64_t bytes = port->device->statistics->bytes_in - before;
+    rest_count(&port->engine->rest, bytes);
     size_t count = (size_t)got;
     if (port->intercept != NULL) count = intercept(port, packets, count);
     if (port->engine->team != NULL) count = team_sort(port->engine->team, port->engine->team_place, port->number, packets, count);
     if (count > 0) braid_stack_input(port->engine->stack, port->number, packets, count, port->engine->now);
-    return got == LINK_BATCH_MAX;
+    return got == LINK_BATCH_MAX || bytes >= LINK_BATCH_BYTES;
 }
 
 void port_flush(struct engine_port *port) {

@@ -36,6 +36,7 @@ struct link_af_packet {
     struct link_capabilities capabilities;
     struct link_statistics statistics;
     struct receive_buffers buffers;
+    bool wide;         /* what came last were super-segments */
     int receive_error; /* -errno that came behind packets, for the next call; 0: none */
 
     size_t held_count;

@@ -24,6 +24,10 @@
 /* Single packets taken from the kernel in one batch, where they become a few super-segments. */
 #define SINGLES_MAX 128
 
+/* Where packets are as large as this, so many are taken in one batch. */
+#define WIDE_BYTES (LINK_PACKET_MAX / 2)
+#define WIDE_ASKED (LINK_BATCH_BYTES / LINK_PACKET_MAX + 1)
+
 static uint32_t prefix_bytes(const struct link_af_packet *self) {
     return (self->virtio_headers ? (uint32_t)sizeof(struct virtio_net_hdr) : 0) +
            (self->ethernet ? (uint32_t)sizeof(struct ether_header) : 0);
@@ -96,16 +100,18 @@ static int af_packet_receive(struct link *link, struct braid_packet_in *packets,
     struct coalesced_packets coalesced = {.bytes = NULL};
     size_t room = receive_buffers_prepare(&self->buffers, max), count = 0, all = 0;
     bool more = true;
+    uint64_t before = self->statistics.bytes_in;
     int got = self->receive_error;
     if (room == 0) return 0;
     self->receive_error = 0;
     while (got >= 0 && more) {
-        size_t asked = room - count;
-        got = messages_read(self, count, room);
+        size_t asked = self->wide && room - count > WIDE_ASKED ? WIDE_ASKED : room - count;
+        got = messages_read(self, count, count + asked);
         if (got <= 0) break;
         count = take_batch(self, &coalesced, count, (size_t)got, packets);
         all += (size_t)got;
-        more = (size_t)got == asked && count <= room / 2 && all < SINGLES_MAX;
+        self->wide = self->statistics.bytes_in - before >= all * WIDE_BYTES;
+        more = (size_t)got == asked && count <= room / 2 && all < SINGLES_MAX && !self->wide;
     }
     if (got >= 0) return (int)count;
     if (count > 0) self->receive_error = got == -EAGAIN ? 0 : got; /* it is told once: kept for the next call */

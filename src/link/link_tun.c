@@ -52,16 +52,17 @@ static int tun_read(struct link_tun *tun, size_t index, struct braid_packet_in *
 
 static int tun_receive(struct link *link, struct braid_packet_in *packets, size_t max) {
     struct link_tun *tun = tun_of(link);
-    size_t room = receive_buffers_prepare(&tun->buffers, max), count = 0;
-    while (count < room) {
+    size_t room = receive_buffers_prepare(&tun->buffers, max), count = 0, bytes = 0;
+    while (count < room && bytes < LINK_BATCH_BYTES) {
         int result = tun_read(tun, count, &packets[count]);
         if (result < 0 && count == 0) return result;
         if (result <= 0) break;
         tun->statistics.packets_in++;
-        tun->statistics.bytes_in += packets[count].length;
+        bytes += packets[count].length;
         if (packets[count].segment_bytes != 0) tun->statistics.super_segments_in++;
         count++;
     }
+    tun->statistics.bytes_in += bytes;
     return (int)count;
 }
 

@@ -24,9 +24,6 @@ enum {
     BUFFER_DEFAULT_BYTES = 4 << 20,
     MTU_DEFAULT_BYTES = 1500,
     SINGLES_BYTES_MIN = 2048,
-    /* Taken at a time. What is read now should still be in the cache when the program reads it, and the sender should hear of
-     * it while more is under way. */
-    TURN_BYTES = 256 << 10,
     PACKET_TTL = 64,
 };
 
@@ -392,7 +389,7 @@ static int udp_receive(struct link *link, struct braid_packet_in *packets, size_
         buffer = 1;
     }
     room = receive_buffers_prepare_from(&udp->buffers, buffer, max);
-    while (count < max && (udp->arrived || taken_bytes < TURN_BYTES)) {
+    while (count < max && (udp->arrived || taken_bytes < LINK_BATCH_BYTES)) {
         uint8_t *bytes;
         if (!udp->arrived && (buffer >= room || !arrival_next(udp, buffer++))) break;
         if (!udp->arrived) continue; /* an empty datagram */

@@ -232,6 +232,47 @@ static void a_super_segment_comes_in_whole(void **state) {
     close_wire(&wire);
 }
 
+/* Numbered from `next` on, with something missing between any two: they stay apart. */
+static uint32_t take_super_segments(const struct wire *wire, uint32_t next, int count, int *longest_batch) {
+    static uint8_t payload[60000], packet[61000];
+    struct virtio_net_hdr virtio = {.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+                                    .gso_type = VIRTIO_NET_HDR_GSO_TCPV4,
+                                    .gso_size = 1448,
+                                    .hdr_len = 54,
+                                    .csum_start = 34,
+                                    .csum_offset = 16};
+    for (int i = 0; i < count; i++) {
+        struct test_tcp tcp = {PEER_V4, US_V4, 443, PORT_FIRST, (next + (uint32_t)i) * 100000, 1, TCP_ACK, 0, payload, sizeof(payload)};
+        put_frame(wire, &virtio, wire->our_mac, 0, packet, test_tcp_packet(&tcp, packet, sizeof(packet)));
+    }
+    struct braid_packet_in in[LINK_BATCH_MAX];
+    *longest_batch = 0;
+    while (count > 0) {
+        struct ip_header ip;
+        assert_true(test_readable(link_fd(wire->link), WAIT_MS));
+        int got = link_receive(wire->link, in, LINK_BATCH_MAX);
+        if (got > *longest_batch) *longest_batch = got;
+        for (int i = 0; i < got; i++, next++, count--)
+            assert_int_equal(test_decode_tcp(in[i].bytes, in[i].length, true, true, &ip).seq.value, next * 100000);
+    }
+    return next;
+}
+
+/* What comes is read while it is still in the caches, and answered in time. */
+static void a_batch_of_super_segments_is_short(void **state) {
+    (void)state;
+    struct wire wire = open_wire(IFF_TAP, TEST_OFFLOADS_ALL);
+    int longest;
+    uint32_t next = take_super_segments(&wire, 0, 2, &longest);
+    next = take_super_segments(&wire, next, 20, &longest);
+    assert_in_range(longest, 1, LINK_BATCH_BYTES / 60000 + 1);
+    put_tcp(&wire, &(struct test_tcp){PEER_V4, US_V4, 443, PORT_FIRST, next * 100000, 1, TCP_ACK});
+    struct braid_packet_in in;
+    assert_true(test_readable(link_fd(wire.link), WAIT_MS));
+    assert_int_equal(link_receive(wire.link, &in, 1), 1);
+    close_wire(&wire);
+}
+
 static void packets_of_a_batch_come_in_order(void **state) {
     (void)state;
     struct wire wire = open_wire(IFF_TAP, 0);
@@ -619,6 +660,7 @@ int main(void) {
         TEST(icmp_errors_about_its_ports_and_no_others),
         TEST(nothing_that_is_not_for_this_host),
         TEST(a_super_segment_comes_in_whole),
+        TEST(a_batch_of_super_segments_is_short),
         TEST(packets_of_a_batch_come_in_order),
         TEST(the_device_gets_frames_to_the_next_hop),
         TEST(a_raw_ip_device_needs_no_next_hop),

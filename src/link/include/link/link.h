@@ -13,6 +13,9 @@
 
 /* Most packets one call of receive or send moves; asking for more is fine and gives no more. */
 #define LINK_BATCH_MAX 32
+/* A batch of received super-segments ends once it has so many bytes, so that they still lie in the processor's caches when they go
+ * on, and what they cause is not late. */
+#define LINK_BATCH_BYTES (256u << 10)
 /* The largest packet any link hands in or takes. */
 #define LINK_PACKET_MAX 65535
 
@@ -47,7 +50,7 @@ struct link {
     int fd; /* -1 for a link without one */
 };
 
-/* Takes what has arrived, at most `max` packets. Returns how many; 0 when nothing waits; -errno when the
+/* Takes what has arrived, at most `max` packets, and no more once there are LINK_BATCH_BYTES. Returns how many; 0 when nothing waits; -errno when the
  * device is gone for good (-ENODEV) and the link should be closed. The bytes belong to the link until its
  * next receive or close. A packet whose `buf` is set may be kept without copying, by a reference of one's own
  * (buf_ref); small packets come without `buf`, because keeping one would keep the whole 64 KB buffer it lies
