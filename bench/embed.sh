@@ -3,7 +3,8 @@
 # Streams over AF_PACKET by MPTCP and by plain TCP, beside a program that only moves super-segments that way, with the veth's
 # offloads on and off; and short conversations over AF_PACKET and UDP. Needs root, or `unshare -rn`, ethtool, jq, and bench_embed
 # in build/release. Tables on the screen, JSON in build/bench/packet.json, packet_single.json and embedded.json.
-# BENCH_COUNTERS=1: what each stack counted, on standard error. BENCH_SECONDS: of each stream. BENCH_PARTS: streams, conversations, or both (the default).
+# BENCH_COUNTERS=1: what each stack counted, on standard error. BENCH_SECONDS: of each stream. BENCH_PARTS: streams, conversations,
+# or both (the default).
 set -eu
 cd "$(dirname "$0")/.."
 repetitions=${1:-5} parts=${BENCH_PARTS:-streams conversations}

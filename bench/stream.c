@@ -1,8 +1,7 @@
 /* One connection by the kernel's sockets, as fast as it goes, and the longest time for which its receiver saw no byte:
  *   bench_stream serve PORT tcp|mptcp CONGESTION
  *   bench_stream up|down ADDRESS PORT tcp|mptcp CONGESTION WRITE_BYTES SECONDS
- * The client prints one line of JSON: gigabits a second of the receiver's time; its longest gap, and the longest of those in
- * which it waited: in others there was something to be read, and the receiver did not come to run; and how many of these were over 10 ms.
+ * The client prints one line of JSON: gigabits a second of the receiver's time, its longest gap, and how many were over 10 ms.
  * The first 0.2 s do not count: they are the start of it, which braid's two halves have twice. */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -14,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -35,7 +33,7 @@ struct request {
 };
 struct result {
     uint64_t bytes, all_bytes, stalls; /* all: with those of the start */
-    double seconds, longest_s, dry_s;
+    double seconds, longest_s;
 };
 
 static void check(bool good, const char *what) {
@@ -58,28 +56,12 @@ static int socket_new(const char *protocol, const char *congestion) {
     return fd;
 }
 
-/* How often this process has waited for something. */
-static long waits(void) {
-    struct rusage usage;
-    return getrusage(RUSAGE_SELF, &usage) == 0 ? usage.ru_nvcsw : 0;
-}
-
-static void gap(struct result *result, double seconds, bool waited) {
-    if (seconds > result->longest_s) result->longest_s = seconds;
-    if (!waited) return;
-    if (seconds > result->dry_s) result->dry_s = seconds;
-    if (seconds > STALL_S) result->stalls++;
-}
-
 static struct result take(int fd) {
     struct result result = {0};
     double begin = seconds_now(), last = 0, first = 0;
-    long waited = waits();
     ssize_t got;
     while ((got = recv(fd, chunk, sizeof(chunk), 0)) > 0) {
         double now = seconds_now();
-        long before = waited;
-        waited = waits();
         result.all_bytes += (uint64_t)got;
         if (now - begin < START_S) continue;
         if (first == 0) {
@@ -87,7 +69,8 @@ static struct result take(int fd) {
             continue;
         }
         result.bytes += (uint64_t)got;
-        gap(&result, now - last, waited != before);
+        if (now - last > result.longest_s) result.longest_s = now - last;
+        if (now - last > STALL_S) result.stalls++;
         last = now;
     }
     result.seconds = last - first;
@@ -137,9 +120,9 @@ static int run(char **arguments) {
         give(fd, &request);
         check(recv(fd, &result, sizeof(result), MSG_WAITALL) == sizeof(result), "result");
     }
-    printf("{\"gbps\": %.3f, \"longest_ms\": %.2f, \"dry_ms\": %.2f, \"stalls\": %llu, \"bytes\": %llu, \"all_bytes\": %llu}\n",
+    printf("{\"gbps\": %.3f, \"longest_ms\": %.2f, \"stalls\": %llu, \"bytes\": %llu, \"all_bytes\": %llu}\n",
            result.seconds > 0 ? (double)result.bytes * 8 / result.seconds / 1e9 : 0, result.longest_s * 1e3,
-           result.dry_s * 1e3, (unsigned long long)result.stalls, (unsigned long long)result.bytes, (unsigned long long)result.all_bytes);
+           (unsigned long long)result.stalls, (unsigned long long)result.bytes, (unsigned long long)result.all_bytes);
     return 0;
 }
 

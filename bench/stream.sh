@@ -3,9 +3,8 @@
 # `braid run` with a server of MPTCP and one of TCP, beside the kernel's TCP and MPTCP, and the program that only moves packets, by
 # BBR and by CUBIC everywhere (braid's own halves too), in writes of 64 KB and of 128 KB as iperf3's. Needs root or user
 # namespaces, jq, and in build/release braid, bench_forward and bench_stream. Prints medians, lowest and highest in brackets, of the
-# longest gaps the median and the worst, of those in which the receiver waited the worst (in others it only did not come to run), and
-# the processor time of the client and of what is between it and the link for a gigabyte; writes build/bench/stream.json.
-# BENCH_CONGESTION, BENCH_WRITES, BENCH_SECONDS choose.
+# longest gaps the median and the worst, and the processor time of the client and of what is between it and the link for a
+# gigabyte; writes build/bench/stream.json. BENCH_CONGESTION, BENCH_WRITES, BENCH_SECONDS choose.
 # BENCH_OFFLOADS=off: neither end of the veth takes super-segments (stream_single.json). BENCH_OFFLOADS=tun: the veth does, but the
 # program behind braid or the forwarder sends single segments to its TUN (stream_tun.json; these ways, and
 # uploads, only).
@@ -66,14 +65,13 @@ done
 
 jq -s 'def spread: sort | {median: .[length / 2 | floor], least: .[0], most: .[-1]};
     group_by([.congestion, .write_bytes, .way, .client]) | map({congestion: .[0].congestion, write_bytes: .[0].write_bytes,
-    way: .[0].way, client: .[0].client, gbps: (map(.gbps) | spread), longest_ms: (map(.longest_ms) | spread), dry_ms: (map(.dry_ms) | spread),
+    way: .[0].way, client: .[0].client, gbps: (map(.gbps) | spread), longest_ms: (map(.longest_ms) | spread),
     cpu_s_per_gb: (map(.cpu_s_per_gb) | spread),
     stalls: (map(.stalls) | add)})' "$out/lines" >"$out.json"
-echo "Streams over a veth; dry: the worst gap in which the receiver waited (in others it did not come to run, with data there);"
-echo "stalls: those over 10 ms, of all runs together"
-printf '%-7s %-7s %-5s %-14s %-24s %-24s %8s %6s   %s\n' control writes way client 'Gb/s' 'longest gap, ms' dry stalls \
+echo "Streams over a veth; stalls: times over 10 ms without a byte, of all runs together"
+printf '%-7s %-7s %-5s %-14s %-24s %-26s %6s   %s\n' control writes way client 'Gb/s' 'longest gap, ms' stalls \
     'CPU seconds a gigabyte (the client, and what is between)'
 jq -r '.[] | [.congestion, .write_bytes / 1024, .way, .client, .gbps.median, .gbps.least, .gbps.most, .longest_ms.median,
-    .longest_ms.most, .dry_ms.most, .stalls, .cpu_s_per_gb.median, .cpu_s_per_gb.least, .cpu_s_per_gb.most] | @tsv' "$out.json" |
-    awk '{ printf "%-7s %-7s %-5s %-14s %-24s %6.1f, worst %6.1f %12.1f %6d   %.2f [%.2f..%.2f]\n", $1, $2 " KB", $3, $4,
-        sprintf("%6.2f [%.2f..%.2f]", $5, $6, $7), $8, $9, $10, $11, $12, $13, $14 }'
+    .longest_ms.most, .stalls, .cpu_s_per_gb.median, .cpu_s_per_gb.least, .cpu_s_per_gb.most] | @tsv' "$out.json" |
+    awk '{ printf "%-7s %-7s %-5s %-14s %-24s %6.1f, worst %6.1f %6s %6d   %.2f [%.2f..%.2f]\n", $1, $2 " KB", $3, $4,
+        sprintf("%6.2f [%.2f..%.2f]", $5, $6, $7), $8, $9, "", $10, $11, $12, $13 }'

@@ -340,6 +340,7 @@ void engine_run_once(struct engine *engine, braid_time timeout_ns) {
     engine->may_rest = timeout_ns > 0;
     uv_run(&engine->loop, timeout_ns == 0 ? UV_RUN_NOWAIT : UV_RUN_ONCE);
     engine->wake_at = BRAID_NEVER;
+    engine->may_rest = false;
 }
 
 /* ---- TUN ---- */

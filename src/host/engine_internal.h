@@ -57,7 +57,9 @@ struct engine {
     struct fd_watch *timer;
     braid_time timer_set_for; /* BRAID_NEVER: not set */
     braid_time wake_at;       /* what engine_run_once() waits for at most */
-    bool may_rest;            /* it does wait: not only what is there already is to be done */
+    /* Only where the data ends here, and engine_run_once() waits. Behind `braid run` a third process waits for what is passed on,
+     * and that costs more: down, 23 Gb/s in place of 31 on two cores. */
+    bool may_rest;
     struct rest rest;
 
     struct braid_stack *stack;

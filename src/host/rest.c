@@ -3,10 +3,7 @@
  * its look at clock, timers and sockets. Devices do the same with their interrupts.
  *
  * It is far shorter than a socket takes to fill. A timer's descriptor is waited for, because what the kernel adds
- * to a sleep as slack is of the program's choosing. Where a rest turns out to be much longer, there is none for a while.
- *
- * Only where the data ends here. Behind `braid run` a third process waits for what is passed on, and that costs more: down, 23 Gb/s
- * in place of 31 on two cores. */
+ * to a sleep as slack is of the program's choosing. Where a rest turns out to be much longer, there is none for a while. */
 #include <host/rest.h>
 
 #include <host/environment.h>

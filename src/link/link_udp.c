@@ -25,6 +25,7 @@ enum {
     MTU_DEFAULT_BYTES = 1500,
     SINGLES_BYTES_MIN = 2048,
     PACKET_TTL = 64,
+    READY_MAX = 32, /* sockets asked for at once */
 };
 
 union socket_address {
@@ -43,8 +44,6 @@ struct arrival {
     bool scattered; /* the pieces from `at` on lie as udp_scatter.h has it */
     union socket_address from;
 };
-
-enum { READY_MAX = 32 }; /* sockets asked for at once */
 
 struct link_udp {
     struct link link;

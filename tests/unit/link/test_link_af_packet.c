@@ -207,6 +207,16 @@ static void nothing_that_is_not_for_this_host(void **state) {
     close_wire(&wire);
 }
 
+static void put_super_segment(const struct wire *wire, const uint8_t *packet, uint32_t length) {
+    struct virtio_net_hdr virtio = {.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+                                    .gso_type = VIRTIO_NET_HDR_GSO_TCPV4,
+                                    .gso_size = 1448,
+                                    .hdr_len = 54,
+                                    .csum_start = 34,
+                                    .csum_offset = 16};
+    put_frame(wire, &virtio, wire->our_mac, 0, packet, length);
+}
+
 static void a_super_segment_comes_in_whole(void **state) {
     (void)state;
     struct wire wire = open_wire(IFF_TAP, TEST_OFFLOADS_ALL);
@@ -214,13 +224,7 @@ static void a_super_segment_comes_in_whole(void **state) {
     test_fill(payload, sizeof(payload));
     struct test_tcp tcp = {PEER_V4, US_V4, 443, PORT_FIRST, 1, 1, TCP_ACK, 0, payload, sizeof(payload)};
     uint32_t length = test_tcp_packet(&tcp, packet, sizeof(packet));
-    struct virtio_net_hdr virtio = {.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
-                                    .gso_type = VIRTIO_NET_HDR_GSO_TCPV4,
-                                    .gso_size = 1448,
-                                    .hdr_len = 54,
-                                    .csum_start = 34,
-                                    .csum_offset = 16};
-    put_frame(&wire, &virtio, wire.our_mac, 0, packet, length);
+    put_super_segment(&wire, packet, length);
     assert_true(test_readable(link_fd(wire.link), WAIT_MS));
     struct braid_packet_in in[4];
     assert_int_equal(link_receive(wire.link, in, 4), 1);
@@ -235,15 +239,9 @@ static void a_super_segment_comes_in_whole(void **state) {
 /* Numbered from `next` on, with something missing between any two: they stay apart. */
 static uint32_t take_super_segments(const struct wire *wire, uint32_t next, int count, int *longest_batch) {
     static uint8_t payload[60000], packet[61000];
-    struct virtio_net_hdr virtio = {.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
-                                    .gso_type = VIRTIO_NET_HDR_GSO_TCPV4,
-                                    .gso_size = 1448,
-                                    .hdr_len = 54,
-                                    .csum_start = 34,
-                                    .csum_offset = 16};
     for (int i = 0; i < count; i++) {
         struct test_tcp tcp = {PEER_V4, US_V4, 443, PORT_FIRST, (next + (uint32_t)i) * 100000, 1, TCP_ACK, 0, payload, sizeof(payload)};
-        put_frame(wire, &virtio, wire->our_mac, 0, packet, test_tcp_packet(&tcp, packet, sizeof(packet)));
+        put_super_segment(wire, packet, test_tcp_packet(&tcp, packet, sizeof(packet)));
     }
     struct braid_packet_in in[LINK_BATCH_MAX];
     *longest_batch = 0;

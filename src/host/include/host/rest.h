@@ -4,7 +4,6 @@
 
 #include <braid/env.h>
 
-/* All zero but for `fd` to begin with: rest_init(). */
 struct rest {
     int fd;                 /* a timer; -1: there was no need of one yet */
     uint64_t bytes;         /* that came in the last turn */

@@ -50,8 +50,8 @@ struct link {
     int fd; /* -1 for a link without one */
 };
 
-/* Takes what has arrived, at most `max` packets, and no more once there are LINK_BATCH_BYTES. Returns how many; 0 when nothing waits; -errno when the
- * device is gone for good (-ENODEV) and the link should be closed. The bytes belong to the link until its
+/* Takes what has arrived, at most `max` packets, and of super-segments not many more than LINK_BATCH_BYTES. Returns
+ * how many; 0 when nothing waits; -errno when the device is gone for good (-ENODEV) and the link should be closed. The bytes belong to the link until its
  * next receive or close. A packet whose `buf` is set may be kept without copying, by a reference of one's own
  * (buf_ref); small packets come without `buf`, because keeping one would keep the whole 64 KB buffer it lies
  * in. */
