@@ -104,3 +104,11 @@ expect_between() {
     awk -v v="$1" -v low="$2" -v high="$3" 'BEGIN { exit !(v + 0 >= low && v + 0 <= high) }' ||
         fail "${4:-the value} is $1, not within $2..$3"
 }
+
+# dissect CAPTURE ARGUMENT...: what tshark prints of it. What TCP carries is data and nothing else: tshark would guess from
+# the bytes, take random ones for some protocol's now and then, and call them malformed.
+dissect() {
+    capture=$1
+    shift
+    tshark -r "$capture" -d tcp.port==1-65535,data "$@" 2>>tshark.err || fail "tshark: $(cat tshark.err)"
+}

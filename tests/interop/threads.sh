@@ -237,12 +237,12 @@ capture() {
     cat_many 16 'curl -sf --max-time 30 -o got$i http://10.0.9.1/file'
     expect_exit 7 on phone "$braid" run --threads 4 --policy aggregate --uplink wlan0 --uplink wwan0 --trace trace.json \
         --pcap trace.pcapng -- sh many.sh
-    tshark -r trace.pcapng -Y '_ws.malformed' >malformed 2>tshark.err || fail "$(cat tshark.err)"
+    dissect trace.pcapng -Y '_ws.malformed' >malformed
     [ ! -s malformed ] || fail "malformed packets: $(head -n 5 malformed)"
     # Sixteen connections, each on both sides of braid, and each with a join.
-    tshark -r trace.pcapng -Y 'tcp.flags.syn == 1 && tcp.flags.ack == 0 && frame.interface_name == "programs"' >opened 2>/dev/null
+    dissect trace.pcapng -Y 'tcp.flags.syn == 1 && tcp.flags.ack == 0 && frame.interface_name == "programs"' >opened
     [ "$(wc -l <opened)" -ge 16 ] || fail "$(wc -l <opened) SYNs of programs"
-    tshark -r trace.pcapng -Y 'tcp.options.mptcp.subtype == 0 && tcp.flags.syn == 1 && tcp.flags.ack == 0' >out 2>/dev/null
+    dissect trace.pcapng -Y 'tcp.options.mptcp.subtype == 0 && tcp.flags.syn == 1 && tcp.flags.ack == 0' >out
     [ "$(wc -l <out)" -ge 16 ] || fail "$(wc -l <out) SYNs with MP_CAPABLE"
     jq -es 'all(.[]; (.time | type) == "number") and ([.[] | select(.thread == 3) | .time] | . == sort)' trace.json >/dev/null ||
         fail "events of a thread are out of order"

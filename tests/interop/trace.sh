@@ -27,10 +27,7 @@ packets() {
     fields=
     for field in "$@"; do fields="$fields -e $field"; done
     # shellcheck disable=SC2086
-    tshark -r "$traced/trace.pcapng" --disable-protocol http -Y "$filter" -T fields $fields 2>tshark.err || {
-        cat tshark.err >&2
-        exit 1
-    }
+    dissect "$traced/trace.pcapng" -Y "$filter" -T fields $fields
 }
 mptcp=tcp.options.mptcp
 
@@ -49,9 +46,9 @@ promise 60 traces "each line of a trace is one event, in order of time"
 well_formed() {
     [ "$(packets frame frame.number | wc -l)" -gt 1000 ] || fail "there are hardly any packets"
     packets _ws.malformed frame.number >bad
-    [ ! -s bad ] || fail "malformed packets: $(head -n 5 bad)"
-    tshark -r "$traced/trace.pcapng" -o tcp.check_checksum:TRUE -o ip.check_checksum:TRUE -Y \
-        'tcp.checksum.status == "Bad" || ip.checksum.status == "Bad"' >bad 2>/dev/null
+    [ ! -s bad ] || fail "malformed packets, by number: $(head -n 5 bad)"
+    dissect "$traced/trace.pcapng" -o tcp.check_checksum:TRUE -o ip.check_checksum:TRUE -Y \
+        'tcp.checksum.status == "Bad" || ip.checksum.status == "Bad"' >bad
     [ ! -s bad ] || fail "bad checksums: $(head -n 5 bad)"
 }
 promise 60 well_formed "tshark finds no malformed packet and no bad checksum"

@@ -37,7 +37,7 @@ E2
 
 # seen FILTER FIELD: its values, each once
 seen() {
-    tshark -r packets.pcapng -Y "$1" -T fields -e "$2" 2>>tshark.err | sort -u | tr '\n' ' '
+    dissect packets.pcapng -Y "$1" -T fields -e "$2" | sort -u | tr '\n' ' '
 }
 
 # The subflows' packets carry one connection's number only where tshark found the token of the join to be the one that it
@@ -52,7 +52,7 @@ judged() {
     *" ${token# }"*) ;;
     *) fail "the join's token, $token, is none that tshark computed" ;;
     esac
-    first=$(tshark -r packets.pcapng -Y 'tcp.len > 0 && ip.src == 10.0.1.2' -T fields -e mptcp.dss.dsn 2>>tshark.err |
+    first=$(dissect packets.pcapng -Y 'tcp.len > 0 && ip.src == 10.0.1.2' -T fields -e mptcp.dss.dsn |
         head -1)
     [ "$first" = 1 ] || fail "the first data has number $first, counted from the IDSN that tshark computed"
     [ "$(seen _ws.malformed frame.number)" = "" ] || fail "malformed packets"
@@ -62,7 +62,7 @@ judged() {
 plain() {
     judged 0 ""
     # SYN, SYN/ACK, third packet: nobody else has MP_CAPABLE, and no data goes with it
-    tshark -r packets.pcapng -Y 'tcp.options.mptcp.subtype == 0' -T fields -e tcp.flags.str -e tcp.len 2>>tshark.err >capable
+    dissect packets.pcapng -Y 'tcp.options.mptcp.subtype == 0' -T fields -e tcp.flags.str -e tcp.len >capable
     [ "$(wc -l <capable)" = 3 ] || fail "MP_CAPABLE is in other packets than three"
     ! grep -qv '0$' capable || fail "MP_CAPABLE has data beside it"
 }
