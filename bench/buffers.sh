@@ -5,6 +5,7 @@
 # docs/bonding.md. Needs build/release (scripts/build.sh release). Prints Mb/s: medians, lowest and highest.
 set -eu
 cd "$(dirname "$0")/.."
+. bench/undisturbed.sh
 repetitions=${1:-3}
 [ $# -lt 1 ] || shift
 [ $# -gt 0 ] || set -- 50 100 200 350 500 700 1000

@@ -4,6 +4,7 @@
 # connections; BENCH_LONG=1: a million, too. Tables on the screen, JSON in build/bench/idle.json and scale.json.
 set -eu
 cd "$(dirname "$0")/.."
+. bench/undisturbed.sh
 bench=$PWD/build/release/bench out=$PWD/build/bench
 mkdir -p "$out"
 counts=${BENCH_IDLE:-1000 100000}

@@ -4,6 +4,7 @@
 # (scripts/build.sh release). Prints Mb/s, and the share of what the better path carries alone; takes 100 s a pair.
 set -eu
 cd "$(dirname "$0")/.."
+. bench/undisturbed.sh
 count=${1:-12} from=${2:-1} way=${3:-download}
 . bench/two_paths.sh
 [ -x build/release/bench/bench_schedulers ] || ninja -C build/release bench_schedulers >/dev/null

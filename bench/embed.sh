@@ -7,6 +7,7 @@
 # or both (the default).
 set -eu
 cd "$(dirname "$0")/.."
+. bench/undisturbed.sh
 repetitions=${1:-5} parts=${BENCH_PARTS:-streams conversations}
 embed=$PWD/build/release/bench/bench_embed out=$PWD/build/bench
 mkdir -p "$out"

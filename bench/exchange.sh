@@ -3,6 +3,7 @@
 # the kernel: bench/exchange.sh [REPETITIONS]. Called by bench/run.sh, which builds what it needs.
 set -eu
 cd "$(dirname "$0")/.."
+. bench/undisturbed.sh
 repetitions=${1:-5}
 braid=$PWD/build/release/braid exchange=$PWD/build/release/bench/bench_exchange out=$PWD/build/bench
 mkdir -p "$out"

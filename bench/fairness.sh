@@ -5,6 +5,7 @@
 # is 10 each. The same in virtual time: docs/bonding.md.
 set -eu
 cd "$(dirname "$0")/.."
+. bench/undisturbed.sh
 repetitions=${1:-3} seconds=${2:-30}
 . bench/two_paths.sh
 out=$PWD/build/bench/fairness

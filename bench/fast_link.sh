@@ -7,6 +7,7 @@
 # BENCH_CONGESTION=cubic or bbr: the same for all; without it the kernel's ends have the machine's default, and braid its own.
 set -eu
 cd "$(dirname "$0")/.."
+. bench/undisturbed.sh
 repetitions=${1:-5}
 braid=$PWD/build/release/braid forward=$PWD/build/release/bench/bench_forward
 seconds=${BENCH_SECONDS:-2} congestion=${BENCH_CONGESTION:-}

@@ -4,6 +4,7 @@
 # on the screen, JSON in build/bench/loopback.json. BENCH_SECONDS, BENCH_CONGESTION (cubic).
 set -eu
 cd "$(dirname "$0")/.."
+. bench/undisturbed.sh
 repetitions=${1:-5} congestion=${BENCH_CONGESTION:-cubic}
 braid=$PWD/build/release/braid stream=$PWD/build/release/bench/bench_stream out=$PWD/build/bench
 mkdir -p "$out"

@@ -7,6 +7,7 @@
 # Needs build/release (scripts/build.sh release).
 set -eu
 cd "$(dirname "$0")/.."
+. bench/undisturbed.sh
 repetitions=${1:-5}
 [ $# -lt 1 ] || shift
 [ $# -gt 0 ] || set -- cubic bbr bbr1 newreno

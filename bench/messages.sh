@@ -5,6 +5,7 @@
 # lowest and highest. The same in virtual time, one way and all schedulers: docs/bonding.md.
 set -eu
 cd "$(dirname "$0")/.."
+. bench/undisturbed.sh
 repetitions=${1:-3} seconds=${2:-15}
 . bench/two_paths.sh
 out=$PWD/build/bench/messages

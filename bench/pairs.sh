@@ -5,6 +5,7 @@
 # BENCH_PAIR='50 30 20 300': that pair only (Mb/s, Mb/s, RTT in ms, RTT in ms).
 set -eu
 cd "$(dirname "$0")/.."
+. bench/undisturbed.sh
 repetitions=${1:-5} seconds=${2:-7}
 . bench/two_paths.sh
 out=$PWD/build/bench/pairs

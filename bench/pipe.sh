@@ -3,6 +3,7 @@
 # bench_pipe in build/release. A table on the screen, JSON in build/bench/pipe.json.
 set -eu
 cd "$(dirname "$0")/.."
+. bench/undisturbed.sh
 repetitions=${1:-5} pipe=$PWD/build/release/bench/bench_pipe out=$PWD/build/bench
 mkdir -p "$out"
 median() { jq -s "map($1) | sort | .[length / 2 | floor]"; }

@@ -8,6 +8,7 @@
 # Needs root or user namespaces for the lab, ethtool, iperf3, jq, mptcpize, valgrind.
 set -eu
 cd "$(dirname "$0")/.."
+. bench/undisturbed.sh
 repetitions=${1:-5} long=${BENCH_LONG-}
 out=$PWD/build/bench
 mkdir -p "$out"

@@ -10,6 +10,7 @@
 # uploads, only).
 set -eu
 cd "$(dirname "$0")/.."
+. bench/undisturbed.sh
 repetitions=${1:-5}
 braid=$PWD/build/release/braid forward=$PWD/build/release/bench/bench_forward stream=$PWD/build/release/bench/bench_stream
 seconds=${BENCH_SECONDS:-2} congestions=${BENCH_CONGESTION:-bbr cubic} writes=${BENCH_WRITES:-65536 131072}

@@ -5,6 +5,7 @@
 # was; writes build/bench/threads.json. BENCH_THREADS, BENCH_STREAMS, BENCH_SECONDS choose.
 set -eu
 cd "$(dirname "$0")/.."
+. bench/undisturbed.sh
 repetitions=${1:-5}
 braid=$PWD/build/release/braid
 seconds=${BENCH_SECONDS:-1} streams=${BENCH_STREAMS:-4} threads_list=${BENCH_THREADS:-1 2 4}

@@ -3,6 +3,7 @@
 # `unshare -rn`, jq, and bench_udp in build/release. A table on the screen, JSON in build/bench/udp.json.
 set -eu
 cd "$(dirname "$0")/.."
+. bench/undisturbed.sh
 repetitions=${1:-5}
 out=$PWD/build/bench
 mkdir -p "$out"
