@@ -1,11 +1,13 @@
 #!/bin/sh
 # Connections a second (open, a byte each way, close) and round trips of one byte over a veth, through `braid run` beside
-# the kernel: bench/exchange.sh [REPETITIONS]. Called by bench/run.sh, which builds what it needs.
+# the kernel, and beside a program that only moves packets, which is the limit of that way in: bench/exchange.sh [REPETITIONS].
+# Called by bench/run.sh, which builds what it needs.
 set -eu
 cd "$(dirname "$0")/.."
 . bench/undisturbed.sh
 repetitions=${1:-5}
 braid=$PWD/build/release/braid exchange=$PWD/build/release/bench/bench_exchange out=$PWD/build/bench
+forward=$PWD/build/release/bench/bench_forward
 mkdir -p "$out"
 . bench/one_wire.sh
 one_wire \
@@ -26,6 +28,8 @@ for i in $(seq "$repetitions"); do
         [ $what = connections ] || count=20000
         measure kernel_tcp "$exchange" $what 10.0.9.1 5301 $count
         measure kernel_mptcp "$exchange" $what 10.0.9.1 5302 $count mptcp
+        measure forward_tcp "$forward" eth0 10.0.9.2 "$exchange" $what 10.0.9.1 5301 $count
+        measure forward_mptcp "$forward" eth0 10.0.9.2 "$exchange" $what 10.0.9.1 5302 $count mptcp
         measure braid "$braid" run --uplink eth0 -- "$exchange" $what 10.0.9.1 5302 $count
         measure braid_tcp "$braid" run --uplink eth0 -- "$exchange" $what 10.0.9.1 5301 $count
     done

@@ -20,8 +20,7 @@
 /* A loss came without a queue, and what a window is spread over is long enough to matter. */
 static bool lost_by_chance(const struct tcp *t) {
     braid_time min = rtt_min(t);
-    bool lately = t->counts.fast_recoveries > 0 && seq32_diff(t->snd_una, t->recovery.point) < AFTER_LOSS_BYTES;
-    return lately && min >= SPREAD_MATTERS_NS && t->rtt.srtt_ns <= min + min / 8;
+    return recovery_lately(t, AFTER_LOSS_BYTES) && min >= SPREAD_MATTERS_NS && t->rtt.srtt_ns <= min + min / 8;
 }
 
 /* Of cwnd/srtt. */

@@ -24,6 +24,7 @@ static void begin(struct tcp *t, enum recovery_phase phase) {
     r->phase = phase;
     r->point = t->snd_nxt;
     r->flight_bytes = flight_size(t) > 0 ? flight_size(t) : 1;
+    r->point_bytes = t->counts.bytes_acknowledged + r->flight_bytes;
     r->delivered_bytes = r->out_bytes = 0;
     r->undo_possible = true;
     r->retransmitted = false;

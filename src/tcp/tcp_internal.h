@@ -125,12 +125,14 @@ struct recovery {
     unsigned duplicate_acks; /* without SACK */
     /* Proportional rate reduction (RFC 6937). */
     uint32_t cwnd_bytes;
-    uint64_t flight_bytes, delivered_bytes, out_bytes;
+    uint64_t delivered_bytes, out_bytes;
+    uint64_t point_bytes; /* counts.bytes_acknowledged when the point is reached */
     /* Undo: by timestamps (RFC 3522) or when every retransmission was reported as a duplicate (RFC 3708). */
     bool undo_possible, retransmitted;
     uint32_t first_retransmission_stamp;
     int64_t unexplained_bytes; /* retransmitted and not reported as duplicate */
     seq32 undo_from;
+    uint32_t flight_bytes; /* when it began */
 };
 
 /* The path's MTU, found out by data (RFC 4821, RFC 8899). Sizes are of whole IP packets. */
@@ -427,6 +429,10 @@ void recovery_repaired_by_probe(struct tcp *t, braid_time now);
 void recovery_retransmitted(struct tcp *t, uint32_t bytes, braid_time now);
 uint32_t recovery_cwnd(const struct tcp *t); /* the window that holds now */
 uint32_t recovery_in_flight(const struct tcp *t);
+/* There is a fast recovery, or was: no more than so many bytes were acknowledged since the end of the last one. */
+static inline bool recovery_lately(const struct tcp *t, uint32_t bytes) {
+    return t->counts.fast_recoveries > 0 && t->counts.bytes_acknowledged < t->recovery.point_bytes + bytes;
+}
 uint32_t flight_size(const struct tcp *t);
 void rtt_init(struct tcp *t);
 void rtt_sample(struct tcp *t, braid_time rtt_ns, braid_time now);

@@ -24,6 +24,7 @@
 #define RTO_MAX_NS (60 * BRAID_NS_PER_S)
 #define PROBE_MIN_NS (4 * BRAID_NS_PER_MS) /* a peer may be busy for so long */
 #define PEER_ACK_DELAY_NS (45 * BRAID_NS_PER_MS) /* common stacks delay by 40 ms */
+#define PROMPT_SEGMENTS UINT32_C(16)
 /* [SHLD-11] */
 #define USER_TIMEOUT_NS (UINT64_C(900) * BRAID_NS_PER_S)
 
@@ -52,10 +53,13 @@ braid_time timers_rto(const struct tcp *t) { return backed_off(t->rtt.rto_ns, t-
 
 /* --- arming --- */
 
+/* A peer that had a hole acknowledges what comes then at once (Linux sixteen segments), and where segments have just been
+ * lost so may the last one be, which nothing but a probe tells of. */
 /* [R-8985-7.2-3] */
 static braid_time probe_timeout(const struct tcp *t) {
     braid_time timeout = 2 * t->rtt.srtt_ns;
-    if (t->board.in_flight_bytes <= t->piece_bytes) timeout += PEER_ACK_DELAY_NS;
+    bool prompt = t->board.in_flight_bytes > t->piece_bytes || recovery_lately(t, PROMPT_SEGMENTS * t->piece_bytes);
+    if (!prompt) timeout += PEER_ACK_DELAY_NS;
     return timeout > PROBE_MIN_NS ? timeout : PROBE_MIN_NS;
 }
 
