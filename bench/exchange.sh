@@ -24,12 +24,12 @@ measure() {
 : >"$out/exchange.lines"
 for i in $(seq "$repetitions"); do
     for what in connections round_trips; do
-        count=3000 # a port each, which braid does not use again so soon
-        [ $what = connections ] || count=20000
+        count=3000 few=500 # a port each, which is not used again so soon; the forwarder has fewer
+        [ $what = connections ] || count=20000 few=20000
         measure kernel_tcp "$exchange" $what 10.0.9.1 5301 $count
         measure kernel_mptcp "$exchange" $what 10.0.9.1 5302 $count mptcp
-        measure forward_tcp "$forward" eth0 10.0.9.2 "$exchange" $what 10.0.9.1 5301 $count
-        measure forward_mptcp "$forward" eth0 10.0.9.2 "$exchange" $what 10.0.9.1 5302 $count mptcp
+        measure forward_tcp "$forward" eth0 10.0.9.2 "$exchange" $what 10.0.9.1 5301 $few
+        measure forward_mptcp "$forward" eth0 10.0.9.2 "$exchange" $what 10.0.9.1 5302 $few mptcp
         measure braid "$braid" run --uplink eth0 -- "$exchange" $what 10.0.9.1 5302 $count
         measure braid_tcp "$braid" run --uplink eth0 -- "$exchange" $what 10.0.9.1 5301 $count
     done
