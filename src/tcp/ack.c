@@ -207,7 +207,7 @@ static void inform_congestion(struct tcp *t, const struct acknowledgement *a) {
         .sent_in_flight_bytes = a->rate_in_flight_bytes,
         .lost_since_bytes = a->rate_valid ? scoreboard_lost_since(&t->board, a->rate_lost_before_bytes) : 0,
         .in_flight_now_bytes = recovery_in_flight(t),
-        .in_recovery = t->recovery.phase == RECOVERY_FAST,
+        .in_recovery = a->in_recovery,
     };
     t->congestion.ops->on_ack(&t->congestion, &ack);
     if (a->round_start) begin_round(t, a->now);

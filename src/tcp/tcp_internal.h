@@ -193,7 +193,7 @@ struct acknowledgement {
     bool frto_original_delivered, frto_new_delivered; /* from before the timeout and sent once; from after it */
     braid_time rtt_ns;         /* 0: none could be taken */
     bool round_start;
-    bool window_was_limit;
+    bool in_recovery; /* fast recovery; also where it ends with the least window, see recovery.c */
     /* Of the newest record delivered: for the rate. */
     bool rate_valid, rate_limited, rate_retransmitted;
     uint64_t rate_prior_delivered, rate_bytes_per_s;
