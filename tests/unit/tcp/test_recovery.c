@@ -417,6 +417,50 @@ static void after_a_loss_without_a_queue_the_window_leaves_quickly_for_a_while(v
     pair_destroy(&p);
 }
 
+static bool just_recovered;
+static unsigned ended_at_least, ended_above;
+static void note_recovered(struct congestion *c, braid_time now) {
+    just_recovered = true;
+    congestion_newreno.on_recovered(c, now);
+}
+static void note_last_ack(struct congestion *c, const struct congestion_ack *ack) {
+    uint32_t before = c->cwnd_bytes;
+    bool ends = just_recovered;
+    just_recovered = false;
+    congestion_newreno.on_ack(c, ack);
+    if (!ends) return;
+    bool least = before <= 2 * c->mss_bytes;
+    if (least) ended_at_least++;
+    else ended_above++;
+    assert_int_equal(ack->in_recovery, least);
+    if (least) assert_int_equal(c->cwnd_bytes, before);
+}
+
+static bool every_sixth(struct end *from, const struct tcp_segment *s, uint32_t nth) {
+    (void)from, (void)nth;
+    return s->payload_length > 0 && ++data_segments_seen % 6 == 0;
+}
+
+/* It would be half of what lets a window of two grow, and the next loss come a round trip earlier. */
+static void what_ends_a_recovery_does_not_make_the_least_window_grow(void **state) {
+    (void)state;
+    struct congestion_ops noting = congestion_newreno;
+    noting.on_ack = note_last_ack;
+    noting.on_recovered = note_recovered;
+    just_recovered = false;
+    ended_at_least = ended_above = 0;
+    data_segments_seen = 0;
+    pair_init(&p, 1);
+    p.ends[0].config.congestion = &noting;
+    pair_establish(&p);
+    p.ends[0].drop = every_sixth;
+    p.ends[0].to_send = 200 * 1448;
+    assert_true(pair_run_until(&p, all_received, 600 * SECOND));
+    print_message("recoveries that ended with the least window: %u, with more: %u\n", ended_at_least, ended_above);
+    assert_true(ended_at_least > 0 && ended_above > 0);
+    pair_destroy(&p);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_lost_tail_is_repaired_by_a_probe_within_three_round_trips),
@@ -437,6 +481,7 @@ int main(void) {
         cmocka_unit_test(a_clean_path_is_filled),
         cmocka_unit_test(one_percent_loss_leaves_what_the_formula_allows),
         cmocka_unit_test(after_a_loss_without_a_queue_the_window_leaves_quickly_for_a_while),
+        cmocka_unit_test(what_ends_a_recovery_does_not_make_the_least_window_grow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
