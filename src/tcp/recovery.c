@@ -190,7 +190,7 @@ static uint32_t count_duplicates(struct tcp *t, struct acknowledgement *a) {
 
 void recovery_on_ack(struct tcp *t, struct acknowledgement *a) {
     struct recovery *r = &t->recovery;
-    bool before = r->phase == RECOVERY_FAST;
+    bool was_fast = r->phase == RECOVERY_FAST;
     /* [R-5682-3.1-9] */
     if (frto_on_ack(t, a) && r->undo_possible) {
         take_back(t, a->now);
@@ -198,7 +198,7 @@ void recovery_on_ack(struct tcp *t, struct acknowledgement *a) {
         rack_forget(t);
     }
     check_spurious(t, a);
-    if (r->phase == RECOVERY_NONE) before = false; /* spurious */
+    if (r->phase == RECOVERY_NONE) was_fast = false; /* spurious */
     /* [R-6582-3.2-3] */
     if (r->phase != RECOVERY_NONE && seq32_ge(t->snd_una, r->point)) end(t, a->now);
     a->lost_bytes = t->sack_permitted ? rack_detect_losses(t, a->now) : count_duplicates(t, a);
@@ -210,5 +210,5 @@ void recovery_on_ack(struct tcp *t, struct acknowledgement *a) {
     }
     /* With a window of two segments, what ends a recovery would be half of what lets it grow, and the next loss come a round
      * trip earlier: it does not count. With larger ones that made no difference for good. */
-    a->in_recovery = r->phase == RECOVERY_FAST || (before && t->congestion.cwnd_bytes <= 2 * t->mss_bytes);
+    a->in_recovery = r->phase == RECOVERY_FAST || (was_fast && t->congestion.cwnd_bytes <= 2 * t->mss_bytes);
 }

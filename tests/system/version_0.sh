@@ -52,8 +52,7 @@ judged() {
     *" ${token# }"*) ;;
     *) fail "the join's token, $token, is none that tshark computed" ;;
     esac
-    first=$(dissect packets.pcapng -Y 'tcp.len > 0 && ip.src == 10.0.1.2' -T fields -e mptcp.dss.dsn |
-        head -1)
+    first=$(dissect packets.pcapng -Y 'tcp.len > 0 && ip.src == 10.0.1.2' -T fields -e mptcp.dss.dsn | head -1)
     [ "$first" = 1 ] || fail "the first data has number $first, counted from the IDSN that tshark computed"
     [ "$(seen _ws.malformed frame.number)" = "" ] || fail "malformed packets"
     [ "$(seen 'tcp.options.mptcp.subtype == 8' frame.number)" = "" ] || fail "MP_TCPRST"

@@ -47,8 +47,8 @@ struct congestion_ack {
     uint32_t sent_in_flight_bytes;   /* when it was sent, itself included */
     uint32_t lost_since_bytes;       /* marked lost since then */
     uint32_t in_flight_now_bytes;    /* after this acknowledgement */
-    bool in_recovery;            /* fast recovery: proportional rate reduction decides, cwnd must not grow. After a
-                                    timeout it is false: the window comes back by slow start */
+    bool in_recovery;            /* fast recovery: proportional rate reduction decides, cwnd must not grow; also when it
+                                    ends with the least window. After a timeout it is false: the window comes back by slow start */
 };
 
 /* Something is marked lost. */
