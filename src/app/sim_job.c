@@ -49,6 +49,7 @@ static bool is_word(const char *word, const char *wanted) {
 static bool take_run(struct scenario_transfer *out, struct arena *arena, const struct run_options *options) {
     out->aggregate = options->policy == ENGINE_POLICY_AGGREGATE;
     out->checksum = options->checksum;
+    out->plain = options->plain;
     out->versions = options->versions;
     out->congestion = options->congestion;
     out->scheduler = options->scheduler;
@@ -122,6 +123,7 @@ enum sim_job_verdict sim_job_of(const struct scenario *scenario, const struct sc
         if (out->congestion == NULL) out->congestion = said.congestion;
         if (out->scheduler == NULL) out->scheduler = said.scheduler;
         out->checksum = out->checksum || said.checksum;
+        out->plain = out->plain || said.plain;
         out->versions = said.versions;
         return SIM_JOB_READY;
     }

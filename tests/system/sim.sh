@@ -110,6 +110,24 @@ E2
 }
 promise 30 uplinks_have_terms "an uplink's terms hold in virtual time, in a transfer's uplinks and in a command"
 
+# Plain TCP by a command's --mptcp none, whether the command says what is transferred or not.
+versions_in_a_command() {
+    small <<'E2'
+runs:
+  plain: {host: here, transfer: {server: there, download: 1MB, multipath: false}}
+  said: {host: here, command: "${BRAID} run --mptcp none --uplink eth0 -- ${BRAID} probe bulk 10.0.0.2:7000 --bytes 1000000"}
+  beside: {host: here, command: "${BRAID} run --mptcp none --uplink eth0 -- true", transfer: {server: there, download: 1MB}}
+  both: {host: here, transfer: {server: there, download: 1MB}}
+E2
+    "$braid" sim small.yaml --json --quiet >result.json
+    plain=$(field .plain.sim.hash)
+    [ "${#plain}" = 16 ] || fail "plain TCP has no hash"
+    [ "$(field .said.sim.hash)" = "$plain" ] || fail "--mptcp none in the command is not plain TCP"
+    [ "$(field .beside.sim.hash)" = "$plain" ] || fail "--mptcp none beside a transfer is not plain TCP"
+    [ "$(field .both.sim.hash)" != "$plain" ] || fail "it is plain TCP without being told"
+}
+promise 30 versions_in_a_command "--mptcp none in a command is plain TCP in virtual time"
+
 captures() {
     small <<'E2'
 runs:
