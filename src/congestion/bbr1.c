@@ -189,7 +189,10 @@ static void set_cwnd(struct congestion *c, struct bbr1 *b, const struct congesti
     if (b->conserve && ack->rate_valid && ack->delivered_before_bytes >= b->conserve_until) b->conserve = false;
     if (b->conserve) c->cwnd_bytes = most(c->cwnd_bytes, window_bounded((uint64_t)ack->in_flight_now_bytes + ack->acked_bytes));
     else if (b->filled_pipe) c->cwnd_bytes = least(most(grown, c->cwnd_bytes), target);
-    else if (c->cwnd_bytes < target || ack->delivered_total_bytes < window_initial(c->mss_bytes)) c->cwnd_bytes = grown;
+    else if (c->cwnd_bytes < target || ack->delivered_total_bytes < window_initial(c->mss_bytes)) {
+        c->cwnd_bytes = grown;
+        window_fill(c, ack);
+    }
     c->cwnd_bytes = most(c->cwnd_bytes, bbr_pipe_min(c));
     if (b->state == PROBE_RTT) c->cwnd_bytes = least(c->cwnd_bytes, bbr_pipe_min(c));
     c->ssthresh_bytes = b->filled_pipe ? c->cwnd_bytes : UINT32_MAX; /* for those who ask whether it still starts */
@@ -220,7 +223,7 @@ static void bbr1_on_loss(struct congestion *c, uint32_t in_flight_bytes, braid_t
     save_cwnd(c, b, false);
     b->conserve = true;
     b->conserve_until = b->delivered;
-    c->cwnd_bytes = most(in_flight_bytes, bbr_pipe_min(c));
+    c->cwnd_bytes = most(window_bounded((uint64_t)in_flight_bytes + c->mss_bytes), bbr_pipe_min(c));
 }
 
 static void bbr1_on_recovered(struct congestion *c, braid_time now) {

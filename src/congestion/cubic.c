@@ -139,6 +139,7 @@ static uint32_t slow_start(struct congestion *c, const struct congestion_ack *ac
     uint32_t until_threshold = c->ssthresh_bytes - c->cwnd_bytes;
     uint32_t left = growth > until_threshold ? growth - until_threshold : 0;
     c->cwnd_bytes = window_bounded((uint64_t)c->cwnd_bytes + (growth - left));
+    window_fill(c, ack);
     if (c->ssthresh_bytes == UINT32_MAX && q->hystart.phase == HYSTART_DONE) {
         c->ssthresh_bytes = c->cwnd_bytes;
         q->cwnd_prior_bytes = c->cwnd_bytes;

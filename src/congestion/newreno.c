@@ -25,6 +25,7 @@ static void newreno_on_ack(struct congestion *c, const struct congestion_ack *ac
         uint64_t growth = acked < until_threshold ? acked : until_threshold;
         c->cwnd_bytes = window_bounded(c->cwnd_bytes + growth);
         acked -= growth;
+        window_fill(c, ack);
     }
     struct newreno *reno = newreno_of(c);
     reno->acked_bytes += acked;

@@ -30,6 +30,15 @@ static inline uint32_t window_in_segments(const struct congestion *c) {
     return c->cwnd_bytes > c->mss_bytes ? c->cwnd_bytes - c->cwnd_bytes % c->mss_bytes : c->mss_bytes;
 }
 
+/* In slow start: where a short segment was acknowledged, what lacks of a whole one is made good, once a round trip. A part of a
+ * segment is of no use to this round, and would lack twice in the next. */
+static inline void window_fill(struct congestion *c, const struct congestion_ack *ack) {
+    if (!ack->round_start || !c->alone || !window_in_slow_start(c)) return;
+    uint32_t beyond = c->cwnd_bytes % c->mss_bytes;
+    uint32_t whole = window_bounded((uint64_t)c->cwnd_bytes + (beyond > 0 ? c->mss_bytes - beyond : 0));
+    c->cwnd_bytes = whole < c->ssthresh_bytes ? whole : c->ssthresh_bytes;
+}
+
 /* RFC 5681 §4.1: after idling longer than a retransmission timeout nothing is known of the path but what it once
  * carried, which ssthresh keeps. */
 static inline void window_restart(struct congestion *c) {

@@ -24,6 +24,11 @@ static void on_path_mtu_found(void *owner, uint32_t mtu_bytes, bool all, braid_t
         config->host_ops->path_mtu_found(config->host, sf->path_id, &sf->flow.remote, mtu_bytes, all, now);
 }
 
+static bool alone(const void *owner) {
+    const struct subflow *sf = owner;
+    return connection_linear(sf->c);
+}
+
 static const struct tcp_owner_ops owner_ops = {
     .write_options = options_write,
     .needs_whole_room = options_need_whole_room,
@@ -41,6 +46,7 @@ static const struct tcp_owner_ops owner_ops = {
     .receive_window = window_receive,
     .may_keep = budget_may_keep,
     .window_shrunk = window_shrunk,
+    .alone = alone,
     .path_mtu_found = on_path_mtu_found,
 };
 

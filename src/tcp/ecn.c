@@ -61,7 +61,7 @@ void ecn_acknowledged(struct tcp *t, const struct tcp_segment *s, braid_time now
     if (c->ops->on_mark) {
         c->ops->on_mark(c, now);
     } else {
-        c->ops->on_loss(c, flight_size(t), now);
+        c->ops->on_loss(c, recovery_in_flight(t), now);
         c->ops->on_recovered(c, now);
     }
     pacing_update(t);

@@ -147,6 +147,7 @@ void handshake_completed(struct tcp *t, const struct tcp_segment *s, braid_time 
     if (t->handshake.passive) early_deinit(t);
     t->progress_at = t->alive_at = now;
     t->icmp_seen = false;
+    t->congestion.alone = owner_alone(t);
     pacing_update(t);
     state_set(t, TCP_STATE_ESTABLISHED, now);
 }

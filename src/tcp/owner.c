@@ -71,6 +71,8 @@ bool owner_may_keep(const struct tcp *t, bool in_order) {
     return ops_of(t)->may_keep == NULL || ops_of(t)->may_keep(t->config.owner, in_order);
 }
 
+bool owner_alone(const struct tcp *t) { return ops_of(t)->alone == NULL || ops_of(t)->alone(t->config.owner); }
+
 void owner_path_mtu_found(const struct tcp *t, braid_time now) {
     if (ops_of(t)->path_mtu_found != NULL) ops_of(t)->path_mtu_found(t->config.owner, t->mtu_bytes, t->pmtu.next_at == BRAID_NEVER, now);
 }

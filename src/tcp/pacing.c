@@ -2,8 +2,9 @@
  * most at bytes_per_s * d + burst, where burst is about a millisecond's worth, two segments at least and a
  * super-segment at most. A process that is woken late, as on a busy machine, may send at once what it missed,
  * up to LATE_MAX_US' worth, into a queue that has run empty meanwhile. The rate is a fifth above cwnd/srtt, so that the
- * window is what limits; twice that quotient in slow start. After a loss that came without a queue the window is small for its
- * path, and is spread less: else its last segment would only leave later.
+ * window is what limits; twice that quotient in slow start. Without a queue a small window is spread less, to a
+ * quarter of a round trip: in slow start, where no other subflow carries a part of the stream, that more has left when a loss is heard of; and
+ * after a loss, when the window is small for its path, and its last segment would only leave later.
  *
  * Where a segment's turn is so long that the receiver would delay the ACK of each, two leave together: ACKs delayed by the
  * peer look like a queue to whoever goes by round trips. */
@@ -17,16 +18,18 @@
 #define AFTER_LOSS_BYTES (256 << 10)
 #define SPREAD_MATTERS_NS (5 * BRAID_NS_PER_MS)
 
-/* A loss came without a queue, and what a window is spread over is long enough to matter. */
-static bool lost_by_chance(const struct tcp *t) {
+/* There is no queue, and what a window is spread over is long enough to matter. */
+static bool small_and_unqueued(const struct tcp *t) {
     braid_time min = rtt_min(t);
-    return recovery_lately(t, AFTER_LOSS_BYTES) && min >= SPREAD_MATTERS_NS && t->rtt.srtt_ns <= min + min / 8;
+    return t->congestion.cwnd_bytes <= SMALL_WINDOW_BYTES && min >= SPREAD_MATTERS_NS && t->rtt.srtt_ns <= min + min / 8;
 }
 
 /* Of cwnd/srtt. */
 static uint64_t pace_percent(const struct tcp *t) {
-    if (t->congestion.cwnd_bytes < t->congestion.ssthresh_bytes / 2) return 200; /* slow start */
-    return t->congestion.cwnd_bytes <= SMALL_WINDOW_BYTES && lost_by_chance(t) ? 400 : 120;
+    bool slow_start = t->congestion.cwnd_bytes < t->congestion.ssthresh_bytes / 2;
+    if (!small_and_unqueued(t)) return slow_start ? 200 : 120;
+    if (slow_start) return t->congestion.alone ? 400 : 200;
+    return recovery_lately(t, AFTER_LOSS_BYTES) ? 400 : 120;
 }
 
 void pacing_update(struct tcp *t) {

@@ -70,7 +70,7 @@ void recovery_on_loss(struct tcp *t, uint32_t lost_bytes, braid_time now, const 
     if (r->phase != RECOVERY_NONE) return;
     begin(t, RECOVERY_FAST);
     t->counts.fast_recoveries++;
-    t->congestion.ops->on_loss(&t->congestion, flight_size(t), now);
+    t->congestion.ops->on_loss(&t->congestion, recovery_in_flight(t), now);
     reduce_proportionally(t, 0, false);
 }
 
@@ -97,7 +97,7 @@ void recovery_on_timeout(struct tcp *t, braid_time now) {
 /* [R-8985-7.4.2-2] */
 void recovery_repaired_by_probe(struct tcp *t, braid_time now) {
     if (t->recovery.phase != RECOVERY_NONE) return;
-    t->congestion.ops->on_loss(&t->congestion, flight_size(t), now);
+    t->congestion.ops->on_loss(&t->congestion, recovery_in_flight(t), now);
     t->congestion.ops->on_recovered(&t->congestion, now);
 }
 

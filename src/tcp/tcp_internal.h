@@ -336,6 +336,7 @@ void owner_suspected(struct tcp *t, unsigned timeouts, braid_time now);
 void owner_recovered(struct tcp *t, braid_time now);
 void owner_closed(struct tcp *t, enum tcp_close_reason reason, braid_time now);
 uint32_t owner_receive_window(const struct tcp *t);
+bool owner_alone(const struct tcp *t);
 bool owner_may_keep(const struct tcp *t, bool in_order);
 void owner_window_shrunk(const struct tcp *t);
 void owner_path_mtu_found(const struct tcp *t, braid_time now);

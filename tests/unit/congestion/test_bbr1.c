@@ -118,6 +118,14 @@ static void a_mark_ends_startup_and_the_phase_that_sends_more(void **state) {
     assert_true(p.c.pacing_bytes_per_s * 100 / RATE <= 100);
 }
 
+/* A loss that a full queue caused: another segment than what has left would only be the next. */
+static void of_a_loss_follows_what_is_in_flight_and_one_more(void **state) {
+    (void)state;
+    begun();
+    p.c.ops->on_loss(&p.c, 20 * MSS, p.now);
+    assert_int_equal(p.c.cwnd_bytes, 21 * MSS);
+}
+
 static void a_timeout_begins_again_and_its_undo_puts_back(void **state) {
     (void)state;
     begun();
@@ -139,6 +147,7 @@ int main(void) {
         cmocka_unit_test(the_round_trip_is_probed_when_it_was_not_seen_for_ten_seconds),
         cmocka_unit_test(what_an_application_sends_of_itself_makes_nothing_older),
         cmocka_unit_test(a_mark_ends_startup_and_the_phase_that_sends_more),
+        cmocka_unit_test(of_a_loss_follows_what_is_in_flight_and_one_more),
         cmocka_unit_test(a_timeout_begins_again_and_its_undo_puts_back),
     };
     return cmocka_run_group_tests_name("bbr1", tests, NULL, NULL);

@@ -94,6 +94,28 @@ static void slow_start_doubles_each_round_trip(void **state) {
     slow_start_doubles(&congestion_newreno);
 }
 
+/* Sixteen bytes and nine segments: as much as ten segments may follow in their place, and no more, in the end. */
+static void first_round_with_a_short_segment(const struct congestion_ops *ops, bool is_alone) {
+    begin(ops, 50 * MS);
+    c.alone = is_alone;
+    for (int i = 0; i < 10; i++)
+        acknowledge(i == 2 ? 16 : MSS, 50 * MS, i == 0, true);
+    assert_int_equal(c.cwnd_bytes, 19 * MSS + 16);
+    now += rtt;
+    acknowledge(MSS, 50 * MS, true, true);
+}
+
+static void what_a_short_segment_lacks_is_made_good_a_round_trip_later(void **state) {
+    static const struct congestion_ops *const all[] = {&congestion_cubic, &congestion_newreno, &congestion_bbr1};
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        first_round_with_a_short_segment(all[i], true);
+        assert_int_equal(c.cwnd_bytes, 21 * MSS);
+        first_round_with_a_short_segment(all[i], false);
+        assert_int_equal(c.cwnd_bytes, 20 * MSS + 16);
+    }
+}
+
 /* [R-9438-4.6-3] */
 static void a_window_that_does_not_limit_does_not_grow(void **state) {
     (void)state;
@@ -350,6 +372,7 @@ int main(void) {
         cmocka_unit_test(algorithms_are_found_by_name),
         cmocka_unit_test(the_initial_window_is_that_of_rfc_6928),
         cmocka_unit_test(slow_start_doubles_each_round_trip),
+        cmocka_unit_test(what_a_short_segment_lacks_is_made_good_a_round_trip_later),
         cmocka_unit_test(a_window_that_does_not_limit_does_not_grow),
         cmocka_unit_test(rising_round_trips_end_slow_start_before_loss),
         cmocka_unit_test(a_passing_delay_does_not_end_slow_start),

@@ -261,6 +261,8 @@ static void losses_taken_back_are_not_told_as_losses(void **state) {
     pair_destroy(&p);
 }
 
+static seq32 first_unacknowledged(const struct end *e) { return seq32_back(tcp_send_queue_end(e->t), tcp_unacknowledged(e->t)); }
+
 /* [R-8985-7.3-2] [R-8985-7.3-6] [SHLD-9] */
 static void silence_is_suspected_after_two_round_trips_and_recovery_told(void **state) {
     (void)state;
@@ -268,13 +270,19 @@ static void silence_is_suspected_after_two_round_trips_and_recovery_told(void **
     p.ends[0].to_send = 50000000;
     pair_run(&p, 1500 * MS); /* slow start is over: a round trip is as long as the last one */
     p.ends[0].wire.loss = 1.0;
-    braid_time gone = p.now;
+    braid_time gone = p.now, last_ack_at = gone;
     braid_time srtt = info_of(&p.ends[0]).srtt_ns;
-    pair_run(&p, SECOND);
+    seq32 una = first_unacknowledged(&p.ends[0]);
+    while (p.ends[0].suspected == 0 && p.now < gone + SECOND) {
+        pair_run(&p, MS);
+        if (!seq32_eq(una, first_unacknowledged(&p.ends[0]))) last_ack_at = p.now;
+        una = first_unacknowledged(&p.ends[0]);
+    }
     assert_true(p.ends[0].suspected >= 1);
-    /* ACKs of what was under way keep coming for up to a round trip. */
-    assert_true(p.ends[0].suspected_at - gone <= 3 * srtt + 20 * MS);
-    pair_run(&p, 2 * SECOND);
+    /* ACKs of what was under way keep coming for up to a round trip; of an odd segment it is delayed. */
+    assert_true(last_ack_at - gone <= srtt + 60 * MS);
+    assert_true(p.ends[0].suspected_at - last_ack_at <= 2 * srtt + 20 * MS);
+    pair_run(&p, 3 * SECOND);
     assert_true(p.ends[0].last_timeouts >= 1);
     assert_int_equal(p.ends[0].recovered, 0);
     p.ends[0].wire.loss = 0;
@@ -401,6 +409,56 @@ static unsigned pace(void) {
     return (unsigned)(info.pacing_bytes_per_s * 100 * (info.srtt_ns / 1000) / ((uint64_t)info.cwnd_bytes * 1000000) + 1);
 }
 
+static bool not_alone(const void *owner) {
+    (void)owner;
+    return false;
+}
+
+/* Who has one path only hears of an early loss when it has sent as much as one that does not pace. */
+static void slow_start_without_a_queue_leaves_in_a_quarter_of_a_round_trip_if_alone(void **state) {
+    (void)state;
+    for (int among_others = 0; among_others < 2; among_others++) {
+        pair_init(&p, 1);
+        struct tcp_owner_ops ops = *p.ends[0].config.ops;
+        if (among_others) ops.alone = not_alone;
+        p.ends[0].config.ops = &ops;
+        pair_establish(&p);
+        p.ends[0].to_send = 1 << 20;
+        p.ends[0].write_bytes = 65536;
+        pair_run(&p, 70 * MS);
+        assert_int_equal(info_of(&p.ends[0]).ssthresh_bytes, UINT32_MAX);
+        assert_in_range(pace(), among_others ? 198 : 398, among_others ? 201 : 401);
+        assert_true(pair_run_until(&p, all_received, 10 * SECOND));
+        assert_in_range(pace(), 118, 201); /* the window is large now, or slow start over */
+        pair_destroy(&p);
+    }
+}
+
+static uint32_t told_in_flight, flight_then;
+static void note_loss(struct congestion *c, uint32_t in_flight_bytes, braid_time now) {
+    told_in_flight = in_flight_bytes;
+    flight_then = (uint32_t)seq32_diff(tcp_snd_nxt(p.ends[0].t), tcp_snd_una(p.ends[0].t));
+    assert_int_equal(in_flight_bytes, info_of(&p.ends[0]).in_flight_bytes);
+    congestion_cubic.on_loss(c, in_flight_bytes, now);
+}
+
+/* What was lost, and what has arrived behind it, is not: three segments at least. */
+static void what_is_in_flight_at_a_loss_is_told_without_what_has_left(void **state) {
+    (void)state;
+    struct congestion_ops noting = congestion_cubic;
+    noting.on_loss = note_loss;
+    told_in_flight = flight_then = 0;
+    pair_init(&p, 1);
+    p.ends[0].config.congestion = &noting;
+    pair_establish(&p);
+    drop_begin();
+    nth_data_segments[4] = true;
+    p.ends[0].to_send = 1 << 20;
+    assert_true(pair_run_until(&p, all_received, 10 * SECOND));
+    assert_true(told_in_flight > 0 && told_in_flight + 3 * 1448 <= flight_then);
+    pair_destroy(&p);
+}
+
 /* What is left after a loss would otherwise be spread over a whole round trip, and a transfer's last segment with it. */
 static void after_a_loss_without_a_queue_the_window_leaves_quickly_for_a_while(void **state) {
     (void)state;
@@ -480,6 +538,8 @@ int main(void) {
         cmocka_unit_test(losses_are_repaired_whatever_the_peer_knows),
         cmocka_unit_test(a_clean_path_is_filled),
         cmocka_unit_test(one_percent_loss_leaves_what_the_formula_allows),
+        cmocka_unit_test(slow_start_without_a_queue_leaves_in_a_quarter_of_a_round_trip_if_alone),
+        cmocka_unit_test(what_is_in_flight_at_a_loss_is_told_without_what_has_left),
         cmocka_unit_test(after_a_loss_without_a_queue_the_window_leaves_quickly_for_a_while),
         cmocka_unit_test(what_ends_a_recovery_does_not_make_the_least_window_grow),
     };

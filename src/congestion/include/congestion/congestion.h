@@ -20,6 +20,7 @@ struct congestion {
     uint32_t cwnd_bytes;
     uint32_t ssthresh_bytes;         /* UINT32_MAX: slow start has not ended yet */
     bool queue_felt;                 /* slow start feels a queue build up, and has slowed down (RFC 9406 §4.2) */
+    bool alone;                      /* no other subflow carries a part of the stream, as it was when the handshake was done */
     uint64_t pacing_bytes_per_s;     /* 0: the sender derives it from cwnd and RTT */
     struct coupled_group *group;     /* NULL: it is alone */
     struct congestion *next_sibling;
@@ -68,7 +69,8 @@ struct congestion_ops {
     void (*on_ack)(struct congestion *c, const struct congestion_ack *ack);
     /* For each record that loss detection (not a timeout) marks; may be NULL. */
     void (*on_packet_lost)(struct congestion *c, const struct congestion_lost *lost);
-    /* Fast recovery begins (once a window): set ssthresh_bytes and, where it applies, the target cwnd. */
+    /* Fast recovery begins (once a window): set ssthresh_bytes and, where it applies, the target cwnd. `in_flight_bytes`: without
+     * what is lost or has arrived. */
     void (*on_loss)(struct congestion *c, uint32_t in_flight_bytes, braid_time now);
     /* Recovery is over. */
     void (*on_recovered)(struct congestion *c, braid_time now);

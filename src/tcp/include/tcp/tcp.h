@@ -111,6 +111,9 @@ struct tcp_owner_ops {
     /* Whether payload may be kept that came within the window, in the subflow's order or not; else it is as good as lost.
      * NULL: always. */
     bool (*may_keep)(void *owner, bool in_order);
+    /* Asked when the handshake is done: will nobody else carry a part of the stream? How much is sent before the first loss is
+     * heard of is then a matter of time, and not of whose path it should have gone by. NULL: yes. */
+    bool (*alone)(const void *owner);
     /* The path's MTU is found out, by data or by ICMP. `all`: it is as much as both ends take. NULL: nobody wants to know. */
     void (*path_mtu_found)(void *owner, uint32_t mtu_bytes, bool all, braid_time now);
     /* By this subflow's own numbers, the peer takes back a part of the window it gave, more than rounding. May be NULL. */
