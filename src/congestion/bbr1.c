@@ -216,7 +216,7 @@ static void bbr1_on_ack(struct congestion *c, const struct congestion_ack *ack) 
     set_cwnd(c, b, ack);
 }
 
-/* "Modulating cwnd in Loss Recovery": as much as arrives, for a round trip. */
+/* "Modulating cwnd in Loss Recovery": as much as arrives, for a round trip, and a segment at once. */
 static void bbr1_on_loss(struct congestion *c, uint32_t in_flight_bytes, braid_time now) {
     struct bbr1 *b = bbr1_of(c);
     (void)now;

@@ -394,16 +394,17 @@ struct latency {
 
 /* What each subflow has sent, also those that are gone: a path on which one segment was lost several times is given up, and
  * joined anew. */
+enum { SUBFLOWS = 64 }; /* in a minute, one after the other */
 struct sent {
-    uint64_t bytes[64]; /* by number */
-    bool slow[64];
+    uint64_t bytes[SUBFLOWS]; /* by number */
+    bool slow[SUBFLOWS];
 };
 
 static void note_sent(struct sent *sent, struct sim_conversation *c) {
     struct braid_connection *connection = sim_conversation_connection(c, SIM_UP);
     struct braid_path_info path;
     for (unsigned i = 0; connection != NULL && braid_connection_path(connection, i, &path); i++) {
-        assert_true(path.number < 64);
+        assert_true(path.number < SUBFLOWS);
         sent->bytes[path.number] = path.bytes_sent;
         sent->slow[path.number] = path.link == 1;
     }
@@ -431,7 +432,7 @@ static struct latency messages(const char *scheduler, bool lossy, uint64_t seed)
     struct braid_connection_info info;
     uint64_t sent = 0, slow = 0;
     braid_connection_info(sim_conversation_connection(c, SIM_UP), &info);
-    for (unsigned i = 0; i < 64; i++) {
+    for (unsigned i = 0; i < SUBFLOWS; i++) {
         sent += by.bytes[i];
         if (by.slow[i]) slow += by.bytes[i];
     }

@@ -64,7 +64,8 @@ static void two_bottlenecks_are_shared_while_others_are_there(void **state) {
     for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         double mbps[5] = {0};
         bool linked = i >= 2, slow_to_return = strcmp(names[i][0], "olia") == 0;
-        uint64_t seeds = !linked ? 20 : slow_to_return ? 10 : 4; /* when it returns is up to chance; of 20 the mean is within 0.2 */
+        uint64_t seeds = linked ? 4 : 20; /* of 20 the mean of two uncoupled flows beside two has an error of 0.2 to 0.3 */
+        if (slow_to_return) seeds = 10;   /* when it returns is up to chance */
         for (uint64_t seed = 1; seed <= seeds; seed++)
             add_phases(mbps, names[i], seed, seeds);
         print_message("two bottlenecks, %s beside %s: %.1f, %.1f, %.1f, %.1f, %.1f Mb/s\n", names[i][0],

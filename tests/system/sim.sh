@@ -111,7 +111,7 @@ E2
 promise 30 uplinks_have_terms "an uplink's terms hold in virtual time, in a transfer's uplinks and in a command"
 
 # Plain TCP by a command's --mptcp none, whether the command says what is transferred or not.
-versions_in_a_command() {
+plain_in_a_command() {
     small <<'E2'
 runs:
   plain: {host: here, transfer: {server: there, download: 1MB, multipath: false}}
@@ -126,7 +126,7 @@ E2
     [ "$(field .beside.sim.hash)" = "$plain" ] || fail "--mptcp none beside a transfer is not plain TCP"
     [ "$(field .both.sim.hash)" != "$plain" ] || fail "it is plain TCP without being told"
 }
-promise 30 versions_in_a_command "--mptcp none in a command is plain TCP in virtual time"
+promise 30 plain_in_a_command "--mptcp none in a command is plain TCP in virtual time"
 
 captures() {
     small <<'E2'

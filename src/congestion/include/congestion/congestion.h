@@ -22,7 +22,7 @@ struct congestion {
     bool queue_felt;                 /* slow start feels a queue build up, and has slowed down (RFC 9406 §4.2) */
     bool alone;                      /* no other subflow carries a part of the stream, as it was when the handshake was done */
     uint64_t pacing_bytes_per_s;     /* 0: the sender derives it from cwnd and RTT */
-    struct coupled_group *group;     /* NULL: it is alone */
+    struct coupled_group *group;     /* NULL: it is coupled with none */
     struct congestion *next_sibling;
     braid_time srtt_ns, acked_at;    /* as siblings see it */
     uint64_t state[CONGESTION_STATE_BYTES / 8]; /* the algorithm's own */
